@@ -1,0 +1,115 @@
+//! What the user can set: limits, framing, and how the seed view tells an end.
+
+/// Which bytes end a line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Framing {
+    /// LF ends a line, and one CR directly before that LF belongs to the terminator. Any other CR is
+    /// data. The default: it reads what `nc`, `telnet` and every network client send.
+    #[default]
+    Lenient,
+    /// Only CR LF ends a line. A CR or an LF alone is an error ([`LineError::BareCr`],
+    /// [`LineError::BareLf`]) and the line that holds it is discarded. For protocols where two
+    /// readers that disagree about a line end are a security hole (SMTP, HTTP).
+    ///
+    /// [`LineError::BareCr`]: crate::LineError::BareCr
+    /// [`LineError::BareLf`]: crate::LineError::BareLf
+    Crlf,
+}
+
+/// How the seed view (`recv`, `recv_line` and their kin) answers an end that was not orderly.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Ends {
+    /// A reset or a truncated stream answers `""`, as an orderly end does. This is Nim's `SafeDisconn`
+    /// flag, and the default.
+    #[default]
+    Hide,
+    /// A reset or a truncated stream is an error.
+    Tell,
+}
+
+/// The settings of one connection.
+///
+/// Every limit is in bytes. Start from [`Config::default`] and change what you need:
+///
+/// ```
+/// use asyncnet_core::{Config, Framing};
+///
+/// let smtp = Config::default().framing(Framing::Crlf).max_line(998);
+/// assert_eq!(smtp.max_line, 998);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Config {
+    /// The longest line, its terminator not counted. Default 1 000 000.
+    pub max_line: usize,
+    /// The longest block that `next_block` or `recv` may ask for. Default 16 MiB.
+    pub max_block: usize,
+    /// How much may wait to be transmitted: every queued piece counts its length plus 64 bytes.
+    /// Default 1 MiB.
+    pub max_outbox: usize,
+    /// Buffered (the default): a read takes what the transport has. Unbuffered: a read takes no more
+    /// than the pending call still needs, a line one byte at a time.
+    pub buffered: bool,
+    /// Which bytes end a line. Default [`Framing::Lenient`].
+    pub framing: Framing,
+    /// What the seed view answers to an end that was not orderly. Default [`Ends::Hide`].
+    pub ends: Ends,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            max_line: 1_000_000,
+            max_block: 16 << 20,
+            max_outbox: 1 << 20,
+            buffered: true,
+            framing: Framing::Lenient,
+            ends: Ends::Hide,
+        }
+    }
+}
+
+impl Config {
+    /// Sets [`Config::max_line`].
+    #[must_use]
+    pub const fn max_line(mut self, bytes: usize) -> Self {
+        self.max_line = bytes;
+        self
+    }
+
+    /// Sets [`Config::max_block`].
+    #[must_use]
+    pub const fn max_block(mut self, bytes: usize) -> Self {
+        self.max_block = bytes;
+        self
+    }
+
+    /// Sets [`Config::max_outbox`].
+    #[must_use]
+    pub const fn max_outbox(mut self, bytes: usize) -> Self {
+        self.max_outbox = bytes;
+        self
+    }
+
+    /// Sets [`Config::buffered`].
+    #[must_use]
+    pub const fn buffered(mut self, buffered: bool) -> Self {
+        self.buffered = buffered;
+        self
+    }
+
+    /// Sets [`Config::framing`].
+    #[must_use]
+    pub const fn framing(mut self, framing: Framing) -> Self {
+        self.framing = framing;
+        self
+    }
+
+    /// Sets [`Config::ends`].
+    #[must_use]
+    pub const fn ends(mut self, ends: Ends) -> Self {
+        self.ends = ends;
+        self
+    }
+}

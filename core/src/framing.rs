@@ -1,0 +1,120 @@
+//! Where a line ends: pure functions over the bytes received so far.
+//!
+//! Both framings share one promise: the answer depends on the bytes alone, never on how they were cut
+//! into chunks, and no byte is looked at twice (`searched` says how far an earlier look came).
+
+use memchr::{memchr, memchr2};
+
+use crate::{Framing, LineError};
+
+const CR: u8 = b'\r';
+const LF: u8 = b'\n';
+
+/// What the bytes received so far say about the first line.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// A whole line of `len` bytes; the next one starts at `next`.
+    Line { len: usize, next: usize },
+    /// A line that breaks the rules. Its terminator is not before `resume`; a look that starts at
+    /// `searched` finds the same again.
+    Bad {
+        error: LineError,
+        searched: usize,
+        resume: usize,
+    },
+    /// No line yet. Nothing before `searched` has to be looked at again.
+    More { searched: usize },
+}
+
+/// Looks for the first line in `bytes`, of which the first `searched` were looked at before.
+#[inline]
+pub(crate) fn find(framing: Framing, max_line: usize, bytes: &[u8], searched: usize) -> Found {
+    match framing {
+        Framing::Lenient => find_lenient(max_line, bytes, searched),
+        Framing::Crlf => find_strict(max_line, bytes, searched),
+    }
+}
+
+#[inline]
+fn find_lenient(max: usize, bytes: &[u8], searched: usize) -> Found {
+    if let Some(at) = memchr(LF, &bytes[searched..]) {
+        let lf = searched + at;
+        let len = if lf > 0 && bytes[lf - 1] == CR {
+            lf - 1
+        } else {
+            lf
+        };
+        if len > max {
+            return too_long(max, lf);
+        }
+        return Found::Line { len, next: lf + 1 };
+    }
+    // A CR right behind `max` bytes may be the first half of the terminator: wait for one more byte.
+    let undecided = bytes.len() == max.saturating_add(1) && bytes[max] == CR;
+    if bytes.len() > max && !undecided {
+        return too_long(max, bytes.len());
+    }
+    Found::More {
+        searched: bytes.len(),
+    }
+}
+
+const fn too_long(max: usize, at: usize) -> Found {
+    Found::Bad {
+        error: LineError::TooLong { max },
+        searched: at,
+        resume: at,
+    }
+}
+
+fn find_strict(max: usize, bytes: &[u8], searched: usize) -> Found {
+    let Some(at) = memchr2(CR, LF, &bytes[searched..]) else {
+        if bytes.len() > max {
+            return too_long(max, bytes.len());
+        }
+        return Found::More {
+            searched: bytes.len(),
+        };
+    };
+    let at = searched + at;
+    if at > max {
+        return too_long(max, at);
+    }
+    match (bytes[at], bytes.get(at + 1)) {
+        (CR, Some(&LF)) => Found::Line {
+            len: at,
+            next: at + 2,
+        },
+        (CR, Some(_)) => Found::Bad {
+            error: LineError::BareCr,
+            searched: at,
+            resume: at + 1,
+        },
+        (CR, None) => Found::More { searched: at },
+        _ => Found::Bad {
+            error: LineError::BareLf,
+            searched: at,
+            resume: at + 1,
+        },
+    }
+}
+
+/// Looks for the terminator of a line that is being discarded. `Ok`: where the next line starts. `Err`:
+/// how many bytes can be dropped; the rest (at most a CR) has to be looked at again with what follows.
+pub(crate) fn skip(framing: Framing, bytes: &[u8]) -> Result<usize, usize> {
+    let mut from = 0;
+    while let Some(at) = memchr(LF, &bytes[from..]) {
+        let lf = from + at;
+        if framing == Framing::Lenient || (lf > 0 && bytes[lf - 1] == CR) {
+            return Ok(lf + 1);
+        }
+        from = lf + 1;
+    }
+    let keep = usize::from(framing == Framing::Crlf && bytes.last() == Some(&CR));
+    Err(bytes.len() - keep)
+}
+
+/// Whether `text` holds a byte that would end a line.
+pub(crate) fn holds_line_break(text: &[u8]) -> bool {
+    memchr2(CR, LF, text).is_some()
+}

@@ -1,0 +1,190 @@
+//! The inbox: bytes received and not yet asked for, in one contiguous buffer.
+//!
+//! The buffer is lent: an idle inbox holds none. Bytes are zeroed once, when a block is made, and written
+//! over from then on.
+
+use alloc::vec;
+use alloc::vec::Vec;
+use core::mem;
+
+/// What a first read asks for, in bytes.
+const FIRST_READ: usize = 16 << 10;
+/// What a read asks for once reads keep coming back full; also the size of a lent block.
+pub(crate) const BLOCK: usize = 64 << 10;
+/// Up to here, unread bytes are worth a copy to free the block they lie in.
+const SMALL_REST: usize = 8 << 10;
+
+/// `block[head..tail]` is unread. Bytes in front of `head` stay until the next read overwrites them, so
+/// that what was consumed can still be borrowed.
+#[derive(Default)]
+pub(crate) struct Inbox {
+    block: Vec<u8>,
+    head: usize,
+    tail: usize,
+    /// How many unread bytes were searched for a line end.
+    searched: usize,
+    /// Where `head` stands in the whole stream.
+    position: u64,
+    /// How much the next read asks for; 0 before the first.
+    read_size: usize,
+    /// How much the last `space` offered.
+    offered: usize,
+}
+
+impl Inbox {
+    pub(crate) fn unread(&self) -> &[u8] {
+        &self.block[self.head..self.tail]
+    }
+
+    pub(crate) const fn len(&self) -> usize {
+        self.tail - self.head
+    }
+
+    pub(crate) const fn searched(&self) -> usize {
+        self.searched
+    }
+
+    pub(crate) const fn position(&self) -> u64 {
+        self.position
+    }
+
+    pub(crate) const fn set_searched(&mut self, searched: usize) {
+        self.searched = searched;
+    }
+
+    /// Takes `n` unread bytes away from the front.
+    #[inline]
+    pub(crate) fn consume(&mut self, n: usize) {
+        debug_assert!(n <= self.len(), "consumed more than there is");
+        self.head += n;
+        self.position += n as u64;
+        self.searched = self.searched.saturating_sub(n);
+    }
+
+    /// The bytes from `back` before the front of the unread on, `len` of them; none if they are gone.
+    #[inline]
+    pub(crate) fn consumed(&self, back: usize, len: usize) -> &[u8] {
+        let start = self.head.checked_sub(back);
+        start
+            .and_then(|start| self.block.get(start..start + len))
+            .unwrap_or_default()
+    }
+
+    /// The parts that a batch of lines borrows side by side: all bytes up to the end of the unread, and
+    /// the three marks that move as lines are taken.
+    pub(crate) fn parts(&mut self) -> (&[u8], Marks<'_>) {
+        let received = &self.block[..self.tail];
+        let marks = Marks {
+            head: &mut self.head,
+            searched: &mut self.searched,
+            position: &mut self.position,
+        };
+        (received, marks)
+    }
+
+    /// Room for the next read: at most `limit` bytes, never empty. The inbox will not grow beyond
+    /// `need` unread bytes plus one block.
+    pub(crate) fn space(&mut self, limit: usize, need: usize) -> &mut [u8] {
+        self.read_size = self.read_size.max(FIRST_READ);
+        let wanted = self.read_size.min(limit).max(1);
+        self.make_room(wanted, need);
+        let room = self.block.len() - self.tail;
+        self.offered = room.min(wanted);
+        &mut self.block[self.tail..self.tail + self.offered]
+    }
+
+    fn make_room(&mut self, wanted: usize, need: usize) {
+        if self.len() <= self.head {
+            // Moves no more bytes than were consumed: the cost per byte stays constant.
+            self.block.copy_within(self.head..self.tail, 0);
+            self.tail -= self.head;
+            self.head = 0;
+        }
+        // A read into the last few bytes of a block would cost a system call for little.
+        let enough = wanted.min(FIRST_READ / 4);
+        if self.block.len() - self.tail < enough {
+            let double = self.block.len().saturating_mul(2);
+            let most = self.tail.max(need).saturating_add(BLOCK);
+            let size = double.min(most).max(self.tail + wanted);
+            self.block.reserve_exact(size - self.block.len());
+            self.block.resize(size, 0);
+        }
+    }
+
+    /// Records that a read put `n` bytes into the last `space`.
+    ///
+    /// # Panics
+    ///
+    /// If `n` is more than `space` had offered.
+    pub(crate) fn filled(&mut self, n: usize) {
+        assert!(
+            n <= self.offered,
+            "a read gave more bytes than the space it was given"
+        );
+        self.tail += n;
+        if n == self.offered && n == self.read_size {
+            self.read_size = (n * 2).min(BLOCK);
+        }
+        self.offered = 0;
+    }
+
+    /// Whether a lent block would do better than what there is now.
+    pub(crate) fn wants_block(&self) -> bool {
+        self.block.len() <= SMALL_REST
+    }
+
+    /// Takes `block` as storage.
+    pub(crate) fn lend(&mut self, mut block: Vec<u8>) {
+        let size = block.capacity().max(self.len());
+        block.resize(size, 0);
+        block[..self.len()].copy_from_slice(self.unread());
+        self.tail = self.len();
+        self.head = 0;
+        self.block = block;
+    }
+
+    /// Gives the storage back if nothing, or little, lies in it.
+    pub(crate) fn reclaim(&mut self) -> Option<Vec<u8>> {
+        if self.len() > SMALL_REST || self.wants_block() {
+            return None;
+        }
+        let rest = self.unread().to_vec();
+        self.tail = rest.len();
+        self.head = 0;
+        self.read_size = 0;
+        self.offered = 0;
+        Some(mem::replace(&mut self.block, rest))
+    }
+
+    /// Appends a copy of `bytes`.
+    pub(crate) fn extend(&mut self, bytes: &[u8], need: usize) {
+        self.make_room(bytes.len(), need);
+        if self.block.len() - self.tail < bytes.len() {
+            self.block.resize(self.tail + bytes.len(), 0);
+        }
+        self.block[self.tail..self.tail + bytes.len()].copy_from_slice(bytes);
+        self.tail += bytes.len();
+    }
+
+    /// A block of the size that [`lend`](Self::lend) likes best.
+    pub(crate) fn new_block() -> Vec<u8> {
+        vec![0; BLOCK]
+    }
+}
+
+/// See [`Inbox::parts`].
+pub(crate) struct Marks<'a> {
+    pub(crate) head: &'a mut usize,
+    pub(crate) searched: &'a mut usize,
+    pub(crate) position: &'a mut u64,
+}
+
+impl Marks<'_> {
+    /// As [`Inbox::consume`].
+    #[inline]
+    pub(crate) fn consume(&mut self, n: usize) {
+        *self.head += n;
+        *self.position += n as u64;
+        *self.searched = self.searched.saturating_sub(n);
+    }
+}

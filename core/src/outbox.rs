@@ -1,0 +1,160 @@
+//! The outbox: bytes accepted for sending and not yet transmitted, as a queue of pieces.
+//!
+//! Small pieces are copied into one another, so that a backlog of lines leaves in few writes; large
+//! shared pieces are kept as they are, so that a message for many receivers is stored once.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use core::fmt;
+use core::iter::FusedIterator;
+
+use bytes::Bytes;
+
+/// What a queued piece is charged beside its length, in bytes.
+pub(crate) const PIECE: usize = 64;
+/// A shared piece shorter than this is copied instead.
+const SMALL: usize = 1024;
+/// How large a piece made of copies may grow.
+const MERGED: usize = 64 << 10;
+
+enum Piece {
+    Owned(Vec<u8>),
+    Shared(Bytes),
+}
+
+impl Piece {
+    fn as_slice(&self) -> &[u8] {
+        match self {
+            Self::Owned(bytes) => bytes,
+            Self::Shared(bytes) => bytes,
+        }
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct Outbox {
+    pieces: VecDeque<Piece>,
+    /// How much of the first piece is transmitted.
+    head: usize,
+    len: usize,
+    /// How many bytes ever came in.
+    accepted: u64,
+}
+
+impl Outbox {
+    pub(crate) const fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(crate) const fn accepted(&self) -> u64 {
+        self.accepted
+    }
+
+    /// What the queued bytes are charged: their number, and 64 for each piece.
+    pub(crate) fn charge(&self) -> usize {
+        self.len + self.pieces.len() * PIECE
+    }
+
+    /// What they would be charged with `more` bytes added.
+    pub(crate) fn charge_with(&self, more: usize) -> usize {
+        let piece = if self.tail(more).is_some() { 0 } else { PIECE };
+        self.charge().saturating_add(piece).saturating_add(more)
+    }
+
+    /// The last piece, if `more` bytes can be copied behind it.
+    fn tail(&self, more: usize) -> Option<&Vec<u8>> {
+        match self.pieces.back() {
+            Some(Piece::Owned(tail)) if tail.len().saturating_add(more) <= MERGED => Some(tail),
+            _ => None,
+        }
+    }
+
+    /// Queues a copy of `parts`, one behind the other.
+    pub(crate) fn push(&mut self, parts: [&[u8]; 2]) {
+        let more = parts[0].len() + parts[1].len();
+        if more == 0 {
+            return;
+        }
+        if self.tail(more).is_none() {
+            self.pieces
+                .push_back(Piece::Owned(Vec::with_capacity(more)));
+        }
+        if let Some(Piece::Owned(tail)) = self.pieces.back_mut() {
+            tail.extend_from_slice(parts[0]);
+            tail.extend_from_slice(parts[1]);
+        }
+        self.len += more;
+        self.accepted += more as u64;
+    }
+
+    /// Queues `bytes`, without a copy unless they are few.
+    pub(crate) fn push_shared(&mut self, bytes: Bytes) {
+        if bytes.len() < SMALL {
+            return self.push([&bytes, &[]]);
+        }
+        self.len += bytes.len();
+        self.accepted += bytes.len() as u64;
+        self.pieces.push_back(Piece::Shared(bytes));
+    }
+
+    pub(crate) fn outgoing(&self) -> Outgoing<'_> {
+        Outgoing {
+            pieces: self.pieces.iter(),
+            head: self.head,
+        }
+    }
+
+    /// Forgets the first `n` bytes: they are transmitted.
+    pub(crate) fn transmitted(&mut self, n: usize) {
+        assert!(
+            n <= self.len,
+            "more bytes were transmitted than were outgoing"
+        );
+        self.len -= n;
+        self.head += n;
+        while let Some(first) = self.pieces.front() {
+            let len = first.as_slice().len();
+            if self.head < len {
+                break;
+            }
+            self.head -= len;
+            self.pieces.pop_front();
+        }
+        if self.pieces.is_empty() {
+            // An idle connection keeps no queue either.
+            self.pieces = VecDeque::new();
+        }
+    }
+
+    /// Drops everything that is queued.
+    pub(crate) fn clear(&mut self) {
+        self.pieces = VecDeque::new();
+        self.head = 0;
+        self.len = 0;
+    }
+}
+
+/// The bytes to put on the wire, in order, as slices that are not empty.
+pub struct Outgoing<'a> {
+    pieces: alloc::collections::vec_deque::Iter<'a, Piece>,
+    head: usize,
+}
+
+impl<'a> Iterator for Outgoing<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let piece = self.pieces.next()?.as_slice();
+        Some(&piece[core::mem::take(&mut self.head)..])
+    }
+}
+
+impl FusedIterator for Outgoing<'_> {}
+
+impl fmt::Debug for Outgoing<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outgoing")
+            .field("pieces", &self.pieces.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,130 @@
+//! The seed view of receiving: the calls named as in Nim's `asyncnet`, which answer `""` at the end.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::receiver::text;
+use crate::{Cause, Ends, Receiver, RecvError, Span, Step};
+
+/// What the seed view answers for an empty line, to tell it from the end.
+pub const EMPTY_LINE: &str = "\r\n";
+
+impl Receiver {
+    /// The seed's `recv`. Buffered: `n` bytes, and fewer only at the end. Unbuffered: what there is, at
+    /// most `n`. Empty: the end, or `n` is 0.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvError::BlockTooLarge`], [`RecvError::Closed`]; with [`Ends::Tell`] also
+    /// [`RecvError::Disconnected`] for an end that was not orderly.
+    pub fn recv(&mut self, n: usize, ends: Ends) -> Result<Step<Vec<u8>>, RecvError> {
+        let step = hide(self.poll_recv(n), ends)?;
+        Ok(step.map(|span| self.seed_bytes(span).to_vec()))
+    }
+
+    /// The seed's `recvInto`: as [`recv`](Self::recv) for as many bytes as fit into `buf`, and returns
+    /// how many came. `buf` is written only when the call completes.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv`](Self::recv).
+    pub fn recv_into(&mut self, buf: &mut [u8], ends: Ends) -> Result<Step<usize>, RecvError> {
+        let step = hide(self.poll_recv(buf.len()), ends)?;
+        Ok(step.map(|span| {
+            let bytes = self.seed_bytes(span);
+            buf[..bytes.len()].copy_from_slice(bytes);
+            bytes.len()
+        }))
+    }
+
+    /// The seed's `recvLine`: a line without its terminator, `"\r\n"` for an empty one, `""` at the end.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvError::Line`] for a bad line (one that is not UTF-8 is consumed, its bytes are in the
+    /// error), [`RecvError::Closed`]; with [`Ends::Tell`] also [`RecvError::Disconnected`] for an end
+    /// that was not orderly.
+    pub fn recv_line(&mut self, ends: Ends) -> Result<Step<String>, RecvError> {
+        match hide(self.poll_line(), ends)? {
+            Step::NeedInput => Ok(Step::NeedInput),
+            Step::Ready(None) => Ok(Step::Ready(String::new())),
+            Step::Ready(Some(span)) => seed_text(self.bytes(span)).map(Step::Ready),
+        }
+    }
+
+    /// The seed's `recvLineInto`: as [`recv_line`](Self::recv_line) in bytes. The content of `line` is
+    /// replaced when the call completes, by nothing at the end.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv_line`](Self::recv_line), but for UTF-8, which is not checked.
+    pub fn recv_line_into(
+        &mut self,
+        line: &mut Vec<u8>,
+        ends: Ends,
+    ) -> Result<Step<()>, RecvError> {
+        let step = hide(self.poll_line(), ends)?;
+        Ok(step.map(|span| {
+            line.clear();
+            match span {
+                Some(span) if self.bytes(span).is_empty() => line.extend(EMPTY_LINE.bytes()),
+                Some(span) => line.extend_from_slice(self.bytes(span)),
+                None => {}
+            }
+        }))
+    }
+
+    /// `recv` with the `Peek` flag: what there is, at least one byte and at most `n`, left in place.
+    /// Empty: the end, or `n` is 0.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv`](Self::recv).
+    pub fn recv_peek(&mut self, n: usize, ends: Ends) -> Result<Step<Vec<u8>>, RecvError> {
+        match self.peek_bytes(n) {
+            Ok(step) => Ok(step.map(<[u8]>::to_vec)),
+            Err(error) => hide_end(error, ends).map(|()| Step::Ready(Vec::new())),
+        }
+    }
+
+    /// `recvLine` with the `Peek` flag: the next line, left in place.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv_line`](Self::recv_line); a bad line stays in place too.
+    pub fn recv_line_peek(&mut self, ends: Ends) -> Result<Step<String>, RecvError> {
+        match self.peek_line() {
+            Ok(Step::NeedInput) => Ok(Step::NeedInput),
+            Ok(Step::Ready(Some(line))) => seed_text(line).map(Step::Ready),
+            Ok(Step::Ready(None)) => Ok(Step::Ready(String::new())),
+            Err(error) => hide_end(error, ends).map(|()| Step::Ready(String::new())),
+        }
+    }
+
+    fn seed_bytes(&self, span: Option<Span>) -> &[u8] {
+        span.map_or(&[], |span| self.bytes(span))
+    }
+}
+
+fn seed_text(line: &[u8]) -> Result<String, RecvError> {
+    Ok(if line.is_empty() {
+        EMPTY_LINE.into()
+    } else {
+        text(line)?.into()
+    })
+}
+
+/// Turns the ends that the seed view does not tell into "no bytes".
+fn hide<T>(
+    result: Result<Step<Option<T>>, RecvError>,
+    ends: Ends,
+) -> Result<Step<Option<T>>, RecvError> {
+    result.or_else(|error| hide_end(error, ends).map(|()| Step::Ready(None)))
+}
+
+fn hide_end(error: RecvError, ends: Ends) -> Result<(), RecvError> {
+    match error {
+        RecvError::Disconnected(end) if end.cause == Cause::Eof || ends == Ends::Hide => Ok(()),
+        error => Err(error),
+    }
+}

@@ -1,0 +1,271 @@
+//! The sending half of a connection: what was accepted for the peer, and whether more may be.
+
+use core::fmt;
+
+use bytes::Bytes;
+
+use crate::framing::holds_line_break;
+use crate::outbox::{Outbox, Outgoing};
+use crate::{Cause, Config, Loss, SendError};
+
+const CRLF: &[u8] = b"\r\n";
+
+/// The sending half of a [`Connection`](crate::Connection), of use alone when sending and receiving
+/// belong to different tasks. The methods are documented there.
+pub struct Sender {
+    outbox: Outbox,
+    max_outbox: usize,
+    closed: bool,
+    interrupted: bool,
+    /// A message larger than the outbox is under way; nothing may come between its parts.
+    large: bool,
+    loss: Option<Loss>,
+}
+
+impl Sender {
+    /// A sender that has sent nothing.
+    #[must_use]
+    pub fn new(config: &Config) -> Self {
+        Self {
+            outbox: Outbox::default(),
+            max_outbox: config.max_outbox,
+            closed: false,
+            interrupted: false,
+            large: false,
+            loss: None,
+        }
+    }
+
+    // ---- getters ---------------------------------------------------------------------------------
+
+    /// Bytes accepted and not yet transmitted.
+    #[must_use]
+    pub const fn unsent(&self) -> usize {
+        self.outbox.len()
+    }
+
+    /// What those bytes are charged against `max_outbox`: 64 more for each queued piece.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        self.outbox.charge()
+    }
+
+    /// How many bytes were ever accepted. A message is transmitted when [`Sender::transmitted_total`]
+    /// has come to what this was behind it.
+    #[must_use]
+    pub const fn accepted_total(&self) -> u64 {
+        self.outbox.accepted()
+    }
+
+    /// How many bytes were ever transmitted.
+    #[must_use]
+    pub const fn transmitted_total(&self) -> u64 {
+        self.outbox.accepted() - self.outbox.len() as u64
+    }
+
+    /// Whether more than half of `max_outbox` is queued: the peer should be written to before it is
+    /// read from.
+    #[must_use]
+    #[inline]
+    pub fn is_congested(&self) -> bool {
+        self.outbox.len() > 0 && self.outbox.charge() > self.max_outbox / 2
+    }
+
+    /// Whether a message of `n` bytes would be accepted whole, now. One of at most `max_outbox` bytes
+    /// always is when nothing is queued.
+    #[must_use]
+    pub fn has_room(&self, n: usize) -> bool {
+        let fits = if self.outbox.len() == 0 {
+            n <= self.max_outbox
+        } else {
+            self.outbox.charge_with(n) <= self.max_outbox
+        };
+        fits && !self.large
+    }
+
+    /// The limit, in bytes.
+    #[must_use]
+    pub const fn max_outbox(&self) -> usize {
+        self.max_outbox
+    }
+
+    /// How the connection broke, if it did.
+    #[must_use]
+    pub const fn loss(&self) -> Option<Loss> {
+        self.loss
+    }
+
+    /// Whether we ended the sending side.
+    #[must_use]
+    pub const fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// Whether a message was torn: nothing can be sent any more, and the connection must not end as if
+    /// all were well.
+    #[must_use]
+    pub const fn is_interrupted(&self) -> bool {
+        self.interrupted
+    }
+
+    /// Whether anything can be sent.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Closed`], [`SendError::Interrupted`] or [`SendError::Disconnected`]; all are final.
+    pub const fn check(&self) -> Result<(), SendError> {
+        match self.loss {
+            _ if self.closed => Err(SendError::Closed),
+            _ if self.interrupted => Err(SendError::Interrupted),
+            Some(loss) => Err(SendError::Disconnected(loss)),
+            None => Ok(()),
+        }
+    }
+
+    /// What the receiving half is to take for the cause of an end that its transport reported as
+    /// `seen`. A reset that a write met first is handed out only once by the system, so the read that
+    /// follows sees an end that looks orderly and is not.
+    #[must_use]
+    pub fn end_cause(&self, seen: Cause) -> Cause {
+        match (self.loss, seen) {
+            (Some(loss), Cause::Eof | Cause::TlsTruncated) => Cause::Reset(loss),
+            _ => seen,
+        }
+    }
+
+    // ---- commands: what the application wants ----------------------------------------------------
+
+    /// Queues a copy of `message`.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Full`] if there is no room, or one of the final errors of [`check`](Self::check).
+    /// Nothing is queued then.
+    pub fn feed(&mut self, message: &[u8]) -> Result<(), SendError> {
+        self.admit(message.len())?;
+        self.outbox.push([message, &[]]);
+        Ok(())
+    }
+
+    /// Queues `message`, shared and not copied from 1 KiB on.
+    ///
+    /// # Errors
+    ///
+    /// As [`feed`](Self::feed).
+    pub fn feed_bytes(&mut self, message: Bytes) -> Result<(), SendError> {
+        self.admit(message.len())?;
+        self.outbox.push_shared(message);
+        Ok(())
+    }
+
+    /// Queues `text` and a CR LF behind it.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::LineBreak`] if `text` holds a CR or an LF; otherwise as [`feed`](Self::feed).
+    pub fn feed_line(&mut self, text: &[u8]) -> Result<(), SendError> {
+        if holds_line_break(text) {
+            return Err(SendError::LineBreak);
+        }
+        self.admit(text.len().saturating_add(CRLF.len()))?;
+        self.outbox.push([text, CRLF]);
+        Ok(())
+    }
+
+    #[inline]
+    fn admit(&self, n: usize) -> Result<(), SendError> {
+        self.check()?;
+        if self.has_room(n) {
+            return Ok(());
+        }
+        Err(SendError::Full {
+            queued: self.outbox.charge(),
+            max: self.max_outbox,
+        })
+    }
+
+    /// Begins a message larger than `max_outbox`: until [`end_large`](Self::end_large) only
+    /// [`feed_part`](Self::feed_part) is accepted.
+    ///
+    /// # Errors
+    ///
+    /// The final errors of [`check`](Self::check); [`SendError::Full`] if another one is under way.
+    pub fn begin_large(&mut self) -> Result<(), SendError> {
+        self.admit(0)?;
+        self.large = true;
+        Ok(())
+    }
+
+    /// Queues a copy of the front of `rest` of a large message and returns how much that was: what
+    /// there is room for, 0 if there is none.
+    ///
+    /// # Errors
+    ///
+    /// The final errors of [`check`](Self::check).
+    pub fn feed_part(&mut self, rest: &[u8]) -> Result<usize, SendError> {
+        self.check()?;
+        let room = if self.outbox.len() == 0 {
+            self.max_outbox
+        } else {
+            0
+        };
+        // A limit of 0 must not stop a message for ever.
+        let n = room
+            .max(usize::from(self.outbox.len() == 0))
+            .min(rest.len());
+        self.outbox.push([&rest[..n], &[]]);
+        Ok(n)
+    }
+
+    /// Ends a large message: all its parts are queued, and others may follow.
+    pub const fn end_large(&mut self) {
+        self.large = false;
+    }
+
+    /// Gives up a large message midway: from here on nothing can be sent.
+    pub fn interrupt(&mut self) {
+        self.large = false;
+        self.interrupted = true;
+        self.outbox.clear();
+    }
+
+    /// Ends the sending side. What is queued is still outgoing.
+    pub const fn close(&mut self) {
+        self.closed = true;
+    }
+
+    // ---- output: what to put on the wire ---------------------------------------------------------
+
+    /// The bytes to put on the wire.
+    #[must_use]
+    pub fn outgoing(&self) -> Outgoing<'_> {
+        self.outbox.outgoing()
+    }
+
+    /// The first `n` outgoing bytes are on the wire.
+    ///
+    /// # Panics
+    ///
+    /// If `n` is more than [`unsent`](Self::unsent).
+    pub fn transmitted(&mut self, n: usize) {
+        self.outbox.transmitted(n);
+    }
+
+    /// The transport broke: what is queued will never leave. The first loss stays.
+    pub fn handle_lost(&mut self, loss: Loss) {
+        self.loss.get_or_insert(loss);
+        self.outbox.clear();
+    }
+}
+
+impl fmt::Debug for Sender {
+    /// Says how much is queued, never what.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender")
+            .field("unsent", &self.unsent())
+            .field("closed", &self.closed)
+            .field("interrupted", &self.interrupted)
+            .field("loss", &self.loss)
+            .finish_non_exhaustive()
+    }
+}
