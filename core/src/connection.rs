@@ -294,7 +294,7 @@ impl Connection {
     }
 
     /// Ends the sending side alone. What is queued is still [`outgoing`](Self::outgoing).
-    pub const fn close_write(&mut self) {
+    pub fn close_write(&mut self) {
         self.sender.close();
     }
 

@@ -114,7 +114,8 @@ pub(crate) fn skip(framing: Framing, bytes: &[u8]) -> Result<usize, usize> {
     Err(bytes.len() - keep)
 }
 
-/// Whether `text` holds a byte that would end a line.
-pub(crate) fn holds_line_break(text: &[u8]) -> bool {
+/// Whether `text` holds a CR or an LF, and so would not arrive as one line.
+#[must_use]
+pub fn holds_line_break(text: &[u8]) -> bool {
     memchr2(CR, LF, text).is_some()
 }

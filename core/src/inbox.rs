@@ -3,7 +3,6 @@
 //! The buffer is lent: an idle inbox holds none. Bytes are zeroed once, when a block is made, and written
 //! over from then on.
 
-use alloc::vec;
 use alloc::vec::Vec;
 use core::mem;
 
@@ -164,11 +163,6 @@ impl Inbox {
         }
         self.block[self.tail..self.tail + bytes.len()].copy_from_slice(bytes);
         self.tail += bytes.len();
-    }
-
-    /// A block of the size that [`lend`](Self::lend) likes best.
-    pub(crate) fn new_block() -> Vec<u8> {
-        vec![0; BLOCK]
     }
 }
 

@@ -41,6 +41,7 @@ pub use config::{Config, Ends, Framing};
 pub use connection::Connection;
 pub use end::{Cause, End, Loss};
 pub use error::{BlockTooLarge, LineError, RecvError, SendError};
+pub use framing::holds_line_break;
 pub use lines::Lines;
 pub use outbox::Outgoing;
 pub use receiver::{Look, Receiver, Span, Want};

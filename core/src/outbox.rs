@@ -37,7 +37,7 @@ pub(crate) struct Outbox {
     /// How much of the first piece is transmitted.
     head: usize,
     len: usize,
-    /// How many bytes ever came in.
+    /// How many bytes ever came in, but for those that were dropped.
     accepted: u64,
 }
 
@@ -130,6 +130,7 @@ impl Outbox {
     pub(crate) fn clear(&mut self) {
         self.pieces = VecDeque::new();
         self.head = 0;
+        self.accepted -= self.len as u64;
         self.len = 0;
     }
 }

@@ -1,10 +1,11 @@
 //! The receiving half of a connection: what the peer sent, as lines and blocks, and how it ended.
 
+use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 
 use crate::framing::{self, Found};
-use crate::inbox::Inbox;
+use crate::inbox::{BLOCK, Inbox};
 use crate::{BlockTooLarge, Cause, Config, End, LineError, Lines, Loss, RecvError, Step};
 
 /// Where consumed bytes lie; [`Receiver::bytes`] turns it into a slice.
@@ -34,7 +35,6 @@ pub enum Want {
 
 /// What a receive would answer now. See [`Receiver::look`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use]
 pub enum Look {
     /// The bytes that it wants.
     Data,
@@ -84,6 +84,9 @@ impl Receiver {
             need: 0,
         }
     }
+
+    /// The size of a block that is best to [`lend`](Self::lend), in bytes: 64 KiB.
+    pub const BLOCK: usize = BLOCK;
 
     // ---- getters ---------------------------------------------------------------------------------
 
@@ -176,7 +179,7 @@ impl Receiver {
             return 0;
         }
         let limit = if self.config.buffered {
-            crate::inbox::BLOCK
+            BLOCK
         } else {
             self.missing
         };
@@ -207,7 +210,7 @@ impl Receiver {
         self.inbox.wants_block()
     }
 
-    /// Lends storage for what will be received. A block of 64 KiB is best; see [`Receiver::new_block`].
+    /// Lends storage for what will be received: [`Receiver::new_block`], or one taken back before.
     pub fn lend(&mut self, block: Vec<u8>) {
         self.inbox.lend(block);
     }
@@ -218,10 +221,10 @@ impl Receiver {
         self.inbox.reclaim()
     }
 
-    /// A new block to [`lend`](Self::lend), 64 KiB of zeros.
+    /// A new block to [`lend`](Self::lend).
     #[must_use]
     pub fn new_block() -> Vec<u8> {
-        Inbox::new_block()
+        vec![0; BLOCK]
     }
 
     // ---- commands: what the application wants ----------------------------------------------------
@@ -274,7 +277,7 @@ impl Receiver {
             // The terminator is found again at once if this was only a look.
             Found::Line { len, .. } => self.inbox.set_searched(len),
             Found::Bad { searched, .. } | Found::More { searched } => {
-                self.inbox.set_searched(searched)
+                self.inbox.set_searched(searched);
             }
         }
         found

@@ -64,14 +64,21 @@ impl Receiver {
         ends: Ends,
     ) -> Result<Step<()>, RecvError> {
         let step = hide(self.poll_line(), ends)?;
-        Ok(step.map(|span| {
-            line.clear();
-            match span {
-                Some(span) if self.bytes(span).is_empty() => line.extend(EMPTY_LINE.bytes()),
-                Some(span) => line.extend_from_slice(self.bytes(span)),
-                None => {}
-            }
-        }))
+        Ok(step.map(|span| replace(line, span.map(|span| self.bytes(span)))))
+    }
+
+    /// [`recv_line_into`](Self::recv_line_into) with the `Peek` flag: the line stays in place.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv_line_into`](Self::recv_line_into); a bad line stays in place too.
+    pub fn recv_line_into_peek(
+        &mut self,
+        line: &mut Vec<u8>,
+        ends: Ends,
+    ) -> Result<Step<()>, RecvError> {
+        let step = hide(self.peek_line(), ends)?;
+        Ok(step.map(|found| replace(line, found)))
     }
 
     /// `recv` with the `Peek` flag: what there is, at least one byte and at most `n`, left in place.
@@ -93,16 +100,25 @@ impl Receiver {
     ///
     /// As [`recv_line`](Self::recv_line); a bad line stays in place too.
     pub fn recv_line_peek(&mut self, ends: Ends) -> Result<Step<String>, RecvError> {
-        match self.peek_line() {
-            Ok(Step::NeedInput) => Ok(Step::NeedInput),
-            Ok(Step::Ready(Some(line))) => seed_text(line).map(Step::Ready),
-            Ok(Step::Ready(None)) => Ok(Step::Ready(String::new())),
-            Err(error) => hide_end(error, ends).map(|()| Step::Ready(String::new())),
+        match hide(self.peek_line(), ends)? {
+            Step::NeedInput => Ok(Step::NeedInput),
+            Step::Ready(None) => Ok(Step::Ready(String::new())),
+            Step::Ready(Some(line)) => seed_text(line).map(Step::Ready),
         }
     }
 
     fn seed_bytes(&self, span: Option<Span>) -> &[u8] {
         span.map_or(&[], |span| self.bytes(span))
+    }
+}
+
+/// Replaces the content of `into` by what the seed view answers for `line`.
+fn replace(into: &mut Vec<u8>, line: Option<&[u8]>) {
+    into.clear();
+    match line {
+        Some([]) => into.extend_from_slice(EMPTY_LINE.as_bytes()),
+        Some(line) => into.extend_from_slice(line),
+        None => {}
     }
 }
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::framing::holds_line_break;
 use crate::outbox::{Outbox, Outgoing};
-use crate::{Cause, Config, Loss, SendError};
+use crate::{Cause, Config, End, Loss, SendError};
 
 const CRLF: &[u8] = b"\r\n";
 
@@ -93,6 +93,12 @@ impl Sender {
     #[must_use]
     pub const fn loss(&self) -> Option<Loss> {
         self.loss
+    }
+
+    /// The end as far as a write has met it.
+    #[must_use]
+    pub fn end(&self) -> Option<End> {
+        self.loss.map(|loss| End::new(Cause::Reset(loss), 0))
     }
 
     /// Whether we ended the sending side.
@@ -229,8 +235,12 @@ impl Sender {
         self.outbox.clear();
     }
 
-    /// Ends the sending side. What is queued is still outgoing.
-    pub const fn close(&mut self) {
+    /// Ends the sending side. What is queued is still outgoing; a large message that is under way is
+    /// torn by it.
+    pub fn close(&mut self) {
+        if self.large {
+            self.interrupt();
+        }
         self.closed = true;
     }
 

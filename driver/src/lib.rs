@@ -1,7 +1,69 @@
-//! Placeholder.
+//! Line sockets for every async runtime: a protocol written once runs on tokio, async-std or smol, with
+//! one documented answer to "what do I see when the peer goes away?".
+//!
+//! This crate moves bytes between the sans-I/O core (`asyncnet-core`) and any `futures-io` stream. It is
+//! Nim's `asyncnet` module done again, and where the original is wrong or unsafe this one says so.
+//!
+//! Two ways in:
+//!
+//! - A program for one runtime depends on that runtime's adapter, `asyncnet-tokio`, `asyncnet-smol` or
+//!   `asyncnet-async-std`, and never sees a type parameter.
+//! - A protocol for all of them depends on this crate, and is generic over the stream:
+//!
+//! ```
+//! use asyncnet::{Connection, RecvError, Transport};
+//!
+//! /// Answers every line with its length. Runs on any stream of any runtime.
+//! async fn serve<S: Transport>(mut conn: Connection<S>) -> Result<(), RecvError> {
+//!     while let Some(mut batch) = conn.next_lines().await? {
+//!         for line in batch.lines {
+//!             let answer = line.len().to_string();
+//!             if batch.outbox.feed_line(answer.as_bytes()).is_err() {
+//!                 return Ok(());
+//!             }
+//!         }
+//!     }
+//!     Ok(())
+//! }
+//!
+//! // The future is `Send` whenever the stream is.
+//! fn spawn<S: Transport + Send + 'static>(
+//!     conn: Connection<S>,
+//!     spawn: impl FnOnce(std::pin::Pin<Box<dyn Future<Output = ()> + Send>>),
+//! ) {
+//!     spawn(Box::pin(async move { drop(serve(conn).await) }));
+//! }
+//! ```
+//!
+//! [`Connection`] is where to read on: what the peer's leaving looks like, how sending works, and what a
+//! cancelled call leaves behind.
 
+mod address;
+mod close;
+mod connection;
+mod error;
+mod fan_out;
+mod flags;
+mod link;
+mod listener;
+mod message;
+mod pool;
+mod receive;
 mod runtime;
+mod socket;
+mod split;
 mod transport;
 
+pub use address::Address;
+pub use asyncnet_core::{
+    BlockTooLarge, Bytes, Cause, Config, End, Ends, Framing, LineError, Lines, Loss,
+};
+pub use connection::{Batch, Connection, Outbox};
+pub use error::{RecvError, SendError};
+pub use flags::Flags;
+pub use listener::Listener;
+pub use receive::LineStream;
 pub use runtime::{BoxSleep, Runtime, SendRuntime, Timer};
+pub use socket::{AsyncSocket, Domain, Protocol, SockOpt, SockType};
+pub use split::{RecvHalf, SendHalf};
 pub use transport::{Io, OsSocket, Transport};

@@ -1,0 +1,179 @@
+//! The orderly close: what is queued, then the end of our side, then a bounded rest of the peer's.
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use socket2::SockRef;
+
+use crate::link::Link;
+use crate::{BoxSleep, SendError, Transport, pool};
+
+/// How long a close waits for the peer to take what is queued.
+const FLUSH: Duration = Duration::from_secs(5);
+/// How long a close goes on reading what the peer still sends.
+const DRAIN: Duration = Duration::from_secs(2);
+/// How much of that it reads at most, in bytes. A socket closed with unread input is reset by the
+/// system, and the reset overtakes and destroys the last bytes that we sent.
+const DRAIN_BYTES: usize = 256 << 10;
+
+/// How far a close has come. It lives in the connection: a close that was dropped is continued by the
+/// next.
+pub(crate) enum Closing {
+    Not,
+    /// Transmitting what is queued, then ending our side.
+    Flushing {
+        deadline: Option<BoxSleep>,
+        /// Whether there was anything to lose.
+        queued: bool,
+    },
+    /// Reading what the peer still sends.
+    Draining {
+        deadline: Option<BoxSleep>,
+        left: usize,
+    },
+    Done,
+}
+
+impl Closing {
+    pub(crate) const fn has_begun(&self) -> bool {
+        !matches!(self, Self::Not)
+    }
+}
+
+impl fmt::Debug for Closing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Not => "Not",
+            Self::Flushing { .. } => "Flushing",
+            Self::Draining { .. } => "Draining",
+            Self::Done => "Done",
+        })
+    }
+}
+
+impl<S: Transport> Link<S> {
+    /// Closes the connection in good order. Once ready the stream is gone.
+    pub(crate) fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        loop {
+            match &mut self.closing {
+                Closing::Not => self.begin_close()?,
+                Closing::Flushing { queued, .. } => {
+                    let queued = *queued;
+                    let flushed = ready!(self.poll_end_sending(cx));
+                    if flushed.is_err() {
+                        self.abort();
+                        return Poll::Ready(if queued { flushed } else { Ok(()) });
+                    }
+                    let deadline = self.timer.map(|timer| timer(DRAIN));
+                    self.closing = Closing::Draining {
+                        deadline,
+                        left: DRAIN_BYTES,
+                    };
+                }
+                Closing::Draining { .. } => {
+                    ready!(self.poll_drain(cx));
+                    self.finish_close();
+                }
+                Closing::Done => return Poll::Ready(Ok(())),
+            }
+        }
+    }
+
+    fn begin_close(&mut self) -> Result<(), SendError> {
+        self.sender.close();
+        if self.sender.is_interrupted() {
+            // A torn message never looks complete.
+            self.abort();
+            return Err(SendError::Interrupted);
+        }
+        let deadline = self.timer.map(|timer| timer(FLUSH));
+        self.closing = Closing::Flushing {
+            deadline,
+            queued: self.sender.unsent() > 0,
+        };
+        Ok(())
+    }
+
+    fn poll_end_sending(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        let shut = self.poll_shutdown_write(cx);
+        let Closing::Flushing { deadline, .. } = &mut self.closing else {
+            return shut;
+        };
+        if shut.is_pending() && poll_deadline(deadline, cx).is_ready() {
+            return Poll::Ready(Err(SendError::TimedOut));
+        }
+        shut
+    }
+
+    /// Transmits what is queued, then ends the sending side.
+    pub(crate) fn poll_shutdown_write(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), SendError>> {
+        self.sender.close();
+        if self.sender.is_interrupted() {
+            return Poll::Ready(Err(SendError::Interrupted));
+        }
+        ready!(self.poll_transmit(cx));
+        if let Some(loss) = self.sender.loss() {
+            return Poll::Ready(Err(SendError::Disconnected(loss)));
+        }
+        if let Some(stream) = &mut self.stream {
+            if let Err(error) = ready!(Pin::new(stream).poll_shutdown_write(cx)) {
+                let loss = crate::error::write_loss(&error);
+                self.sender.handle_lost(loss);
+                return Poll::Ready(Err(SendError::Disconnected(loss)));
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Reads and forgets until the peer's end, a limit, or the deadline.
+    fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let (Closing::Draining { deadline, left }, Some(stream)) =
+            (&mut self.closing, &mut self.stream)
+        else {
+            return Poll::Ready(());
+        };
+        let mut scratch = pool::take();
+        let drained = loop {
+            let room = scratch.len().min(*left);
+            if room == 0 {
+                break Poll::Ready(());
+            }
+            match Pin::new(&mut *stream).poll_read(cx, &mut scratch[..room]) {
+                Poll::Ready(Ok(n)) if n > 0 => *left -= n.min(*left),
+                Poll::Ready(_) => break Poll::Ready(()),
+                // Without a clock nothing bounds a wait, so there is none.
+                Poll::Pending if deadline.is_none() => break Poll::Ready(()),
+                Poll::Pending => break poll_deadline(deadline, cx),
+            }
+        };
+        pool::give(scratch);
+        drained
+    }
+
+    fn finish_close(&mut self) {
+        self.closing = Closing::Done;
+        self.stream = None;
+    }
+
+    /// Closes at once; the peer sees a reset. What is queued is lost.
+    pub(crate) fn abort(&mut self) {
+        self.sender.close();
+        if let Some(socket) = self.stream.as_ref().and_then(Transport::os_socket) {
+            // Where this fails the peer sees an early end instead of a reset; there is no third way.
+            let _ = SockRef::from(&socket).set_linger(Some(Duration::ZERO));
+        }
+        self.finish_close();
+    }
+}
+
+fn poll_deadline(deadline: &mut Option<BoxSleep>, cx: &mut Context<'_>) -> Poll<()> {
+    match deadline {
+        Some(sleep) => sleep.as_mut().poll(cx),
+        None => Poll::Pending,
+    }
+}

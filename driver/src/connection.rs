@@ -1,0 +1,491 @@
+//! A connection that is whole: one task receives and sends.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use asyncnet_core::{Bytes, Config, End, Lines, Look, Receiver, Sender, Span, Step, Want};
+use futures_core::Stream;
+use futures_io::{AsyncBufRead, AsyncRead, AsyncWrite};
+
+use crate::address;
+use crate::link::{Link, Queued, poll_input};
+use crate::message::Progress;
+use crate::receive::{LineStream, receive_calls, receive_traits};
+use crate::{Address, Flags, RecvError, RecvHalf, SendError, SendHalf, Timer, Transport, split};
+
+/// A connection over the stream `S`: lines and blocks in, messages out, one answer to a peer that goes.
+///
+/// Two views of the same thing. The *seed view* has the calls of Nim's `asyncnet` (`recv`, `recv_line`,
+/// `send`, ..) and answers `""` at the end. The *typed view* (`next_line`, `next_lines`, `next_block`,
+/// `send_line`, `feed`, ..) always says what happened. They can be mixed: both see the same bytes.
+///
+/// What is seen when the peer goes away:
+///
+/// | what happened | seed view | seed view without `SAFE_DISCONN` | typed view | [`end`](Self::end) |
+/// |---|---|---|---|---|
+/// | end between lines | `""` | `""` | `Ok(None)` | `Eof`, partial 0 |
+/// | end inside a line or block | `""` (a block: the bytes that came) | the same | `Err(Disconnected)` | `Eof`, partial n |
+/// | reset, aborted, timed out, network gone | `""` | `Err` of that kind | `Err(Disconnected)` | `Reset` |
+/// | closed by us | `Err(Closed)` | `Err(Closed)` | `Err(Closed)` | `Closed` |
+///
+/// What arrived before an end or an error is answered before it, and an end repeats for ever.
+///
+/// # Sending without waiting
+///
+/// [`feed`](Self::feed) queues. What is queued goes out with the next [`send`](Self::send) or
+/// [`flush`](Self::flush), and by itself whenever a receive is about to wait or to report an end or an
+/// error: a handler that answers every line needs no flush, and many answers leave in one write. While
+/// more than half of `max_outbox` is queued a receive hands out nothing and writes first, so that a peer
+/// which does not read is not read from. A handler that used `feed` ends with
+/// `close().await`; dropping a connection makes one attempt to write and promises nothing.
+///
+/// # Answering a line while it is borrowed
+///
+/// `next_line` borrows the connection, so `conn.feed(line)` does not compile. Three ways out, by cost:
+/// [`next_lines`](Self::next_lines), whose batch hands out the lines and the outbox side by side (no
+/// lock, no copy but the one into the outbox); [`split`](Self::split) (a lock for each call that sends,
+/// none for a line that is already here); an owned line (an allocation each).
+pub struct Connection<S: Transport> {
+    receiver: Receiver,
+    link: Link<S>,
+}
+
+impl<S: Transport> Connection<S> {
+    /// A connection over `stream`, without a clock: nothing bounds a [`close`](Self::close) but the
+    /// stream. The adapters make theirs with one.
+    ///
+    /// ```
+    /// # fn over<P: futures_io::AsyncRead + futures_io::AsyncWrite + Unpin>(pipe: P) {
+    /// use asyncnet::{Config, Connection, Io};
+    ///
+    /// let conn = Connection::new(Io(pipe), Config::default().max_line(512));
+    /// # drop(conn);
+    /// # }
+    /// ```
+    pub fn new(stream: S, config: Config) -> Self {
+        Self::build(stream, config, None)
+    }
+
+    /// A connection over `stream` with a clock.
+    pub fn with_timer(stream: S, config: Config, timer: Timer) -> Self {
+        Self::build(stream, config, Some(timer))
+    }
+
+    fn build(stream: S, config: Config, timer: Option<Timer>) -> Self {
+        let sender = Sender::new(&config);
+        Self {
+            receiver: Receiver::new(config),
+            link: Link::new(stream, sender, timer),
+        }
+    }
+
+    // ---- receiving -------------------------------------------------------------------------------
+
+    fn poll_input(&mut self, cx: &mut Context<'_>, want: Want) -> Poll<io::Result<Look>> {
+        poll_input(&mut self.receiver, &mut self.link, want, Queued::First, cx)
+    }
+
+    #[inline]
+    fn quick_line(&mut self) -> Option<Span> {
+        if self.link.sender.is_congested() {
+            None
+        } else {
+            self.receiver.take_line()
+        }
+    }
+
+    receive_calls!();
+
+    /// Every complete line that has arrived, and the outbox to answer into. Waits for one line.
+    /// `None`: the peer ended in good order.
+    ///
+    /// ```
+    /// # async fn serve<S: asyncnet::Transport>(
+    /// #     mut conn: asyncnet::Connection<S>,
+    /// # ) -> Result<(), Box<dyn std::error::Error>> {
+    /// while let Some(mut batch) = conn.next_lines().await? {
+    ///     for line in batch.lines {
+    ///         batch.outbox.feed_line(line)?;
+    ///     }
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`next_line`](Self::next_line). A bad line ends the batch in front of it and is the next
+    /// call's answer.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe. A batch that is dropped half-way leaves the rest for the next call.
+    pub async fn next_lines(&mut self) -> Result<Option<Batch<'_>>, RecvError> {
+        let look = poll_fn(|cx| self.poll_input(cx, Want::Line)).await?;
+        if look == Look::Final {
+            // No line, so this takes none: it is an end or an error.
+            return Ok(self.receiver.poll_line()?.ready().and(None));
+        }
+        let outbox = Outbox {
+            sender: &mut self.link.sender,
+        };
+        Ok(Some(Batch {
+            lines: self.receiver.lines(),
+            outbox,
+        }))
+    }
+
+    // ---- sending, typed view ---------------------------------------------------------------------
+
+    /// Queues `message` and waits until every byte that is queued was handed to the system.
+    async fn send_all(&mut self, message: &[u8]) -> Result<(), SendError> {
+        let mut sending = Sending {
+            link: &mut self.link,
+            progress: Progress::Waiting,
+        };
+        poll_fn(|cx| sending.poll(message, cx)).await
+    }
+
+    /// Sends `text` and CR LF, and waits until every byte was handed to the system.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::LineBreak`] if `text` holds a CR or an LF: it would arrive as two lines. Then
+    /// nothing is sent. [`SendError::Disconnected`], [`SendError::Interrupted`], [`SendError::Closed`]
+    /// are final.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`send`](Self::send).
+    pub async fn send_line(&mut self, text: &[u8]) -> Result<(), SendError> {
+        match self.feed_line(text) {
+            Err(SendError::Full { .. }) => self.send_all(&[text, b"\r\n"].concat()).await,
+            Err(error) => Err(error),
+            Ok(()) => self.flush().await,
+        }
+    }
+
+    /// Queues a copy of `message`; see "Sending without waiting" above.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Full`] if there is no room: [`flush`](Self::flush) makes some. Final errors as
+    /// [`send_line`](Self::send_line). Nothing of the message is queued then.
+    pub fn feed(&mut self, message: &[u8]) -> Result<(), SendError> {
+        Ok(self.link.sender.feed(message)?)
+    }
+
+    /// Queues `text` and CR LF.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::LineBreak`] if `text` holds a CR or an LF; otherwise as [`feed`](Self::feed).
+    pub fn feed_line(&mut self, text: &[u8]) -> Result<(), SendError> {
+        Ok(self.link.sender.feed_line(text)?)
+    }
+
+    /// Queues `message`, shared and not copied from 1 KiB on.
+    ///
+    /// # Errors
+    ///
+    /// As [`feed`](Self::feed).
+    pub fn feed_bytes(&mut self, message: Bytes) -> Result<(), SendError> {
+        Ok(self.link.sender.feed_bytes(message)?)
+    }
+
+    /// Queues `message` and writes what the system takes at once.
+    ///
+    /// # Errors
+    ///
+    /// As [`feed`](Self::feed); a write that fails shows in the next call.
+    pub fn try_send(&mut self, message: Bytes) -> Result<(), SendError> {
+        self.feed_bytes(message)?;
+        self.link.try_transmit();
+        Ok(())
+    }
+
+    /// Waits until all that is queued was handed to the system.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Disconnected`] if the connection broke first; [`SendError::Closed`] once it is
+    /// closed.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: what is queued stays queued.
+    pub async fn flush(&mut self) -> Result<(), SendError> {
+        let ticket = self.link.sender.accepted_total();
+        poll_fn(|cx| self.link.poll_sent(ticket, cx)).await
+    }
+
+    // ---- sending, seed view ----------------------------------------------------------------------
+
+    /// The seed's `send`: sends `message` and waits until every byte was handed to the system, which
+    /// does not mean that the peer has it. A peer that is gone is no error unless
+    /// [`Config::ends`](crate::Config) says so; [`is_disconnected`](Self::is_disconnected) tells.
+    ///
+    /// # Errors
+    ///
+    /// As [`send_with`](Self::send_with), with the flags of [`Config::ends`](crate::Config).
+    ///
+    /// # Cancel safety
+    ///
+    /// A message of at most `max_outbox` bytes is sent whole or not at all: once queued, it goes out
+    /// though the future is dropped, in front of whatever is sent next. Dropping the future of a larger
+    /// one midway ends the sending side ([`SendError::Interrupted`] from then on): nothing ever
+    /// follows a torn message.
+    pub async fn send(&mut self, message: &[u8]) -> Result<(), SendError> {
+        self.send_with(message, self.flags()).await
+    }
+
+    /// [`send`](Self::send) with flags of its own.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Closed`] and [`SendError::Interrupted`]; without [`Flags::SAFE_DISCONN`] also
+    /// [`SendError::Disconnected`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`send`](Self::send).
+    pub async fn send_with(&mut self, message: &[u8], flags: Flags) -> Result<(), SendError> {
+        hide_loss(self.send_all(message).await, flags)
+    }
+
+    // ---- ending ----------------------------------------------------------------------------------
+
+    /// Closes the connection in good order: sends what is queued (at most 5 s), ends our side, reads and
+    /// forgets what the peer still sends (at most 256 KiB or 2 s, so that our last bytes reach it), and
+    /// gives the descriptor back. Every later call answers `Closed`; closing twice is fine.
+    ///
+    /// # Errors
+    ///
+    /// The connection is closed in any case; an error says that queued bytes did not leave:
+    /// [`SendError::Disconnected`], [`SendError::TimedOut`], and [`SendError::Interrupted`] if a torn
+    /// message had to end in a reset.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: the next call goes on where this one was.
+    pub async fn close(&mut self) -> Result<(), SendError> {
+        self.receiver.close();
+        poll_fn(|cx| self.link.poll_close(cx)).await
+    }
+
+    /// Sends what is queued and ends our side of the connection. Receiving goes on.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Disconnected`] if the connection broke first, [`SendError::Interrupted`] after a
+    /// torn message.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: the next call goes on where this one was. Nothing can be sent once it was called.
+    pub async fn shutdown_write(&mut self) -> Result<(), SendError> {
+        poll_fn(|cx| self.link.poll_shutdown_write(cx)).await
+    }
+
+    /// Closes at once: what is queued is lost and the peer sees a reset.
+    pub fn abort(&mut self) {
+        self.receiver.close();
+        self.link.abort();
+    }
+
+    /// Two halves, for tasks of their own.
+    #[must_use]
+    pub fn split(self) -> (RecvHalf<S>, SendHalf<S>) {
+        split::split(self.receiver, self.link)
+    }
+
+    /// The stream, and the bytes received that nobody was answered, the partial included.
+    ///
+    /// # Errors
+    ///
+    /// The connection itself, if something would be lost: while a bad line is being discarded, while
+    /// bytes are queued, and after a close.
+    #[expect(
+        clippy::result_large_err,
+        reason = "the error is the connection, given back"
+    )]
+    pub fn into_parts(mut self) -> Result<(S, Vec<u8>), Self> {
+        if self.receiver.is_discarding() || self.link.sender.unsent() > 0 {
+            return Err(self);
+        }
+        match self.link.stream.take() {
+            Some(stream) => Ok((stream, [self.partial(), self.receiver.peek()].concat())),
+            None => Err(self),
+        }
+    }
+
+    // ---- getters ---------------------------------------------------------------------------------
+
+    /// The end, once a receive met it or a write met a reset. Final.
+    #[must_use]
+    pub fn end(&self) -> Option<End> {
+        self.receiver.end().or_else(|| self.link.sender.end())
+    }
+
+    /// Whether there is an [`end`](Self::end).
+    #[must_use]
+    pub fn is_disconnected(&self) -> bool {
+        self.end().is_some()
+    }
+
+    /// Whether we closed the connection. The peer's leaving does not count.
+    #[doc(alias = "isClosed")]
+    #[must_use]
+    pub const fn is_closed(&self) -> bool {
+        self.link.closing.has_begun()
+    }
+
+    /// What is queued, in bytes as `max_outbox` counts them: 64 more for each piece.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        self.link.sender.queued()
+    }
+
+    /// The stream; `None` once the connection is closed.
+    #[must_use]
+    pub const fn get_ref(&self) -> Option<&S> {
+        self.link.stream.as_ref()
+    }
+
+    /// Our address.
+    ///
+    /// # Errors
+    ///
+    /// `NotConnected` if the connection is closed, `Unsupported` if its stream is no socket.
+    #[doc(alias = "getLocalAddr")]
+    pub fn local_addr(&self) -> io::Result<Address> {
+        address::local(self.get_ref())
+    }
+
+    /// The peer's address.
+    ///
+    /// # Errors
+    ///
+    /// As [`local_addr`](Self::local_addr), and `NotConnected` if the peer is gone.
+    #[doc(alias = "getPeerAddr")]
+    pub fn peer_addr(&self) -> io::Result<Address> {
+        address::peer(self.get_ref())
+    }
+}
+
+receive_traits!(Connection);
+
+impl<S: Transport> AsyncWrite for Connection<S> {
+    /// Queues what there is room for.
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let link = &mut self.get_mut().link;
+        link.sender.check().map_err(SendError::from)?;
+        let part = &buf[..buf.len().min(link.sender.max_outbox().max(1))];
+        if !link.sender.has_room(part.len()) {
+            ready!(link.poll_transmit(cx));
+        }
+        link.sender.feed(part).map_err(SendError::from)?;
+        Poll::Ready(Ok(part.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let link = &mut self.get_mut().link;
+        let ticket = link.sender.accepted_total();
+        link.poll_sent(ticket, cx).map_err(io::Error::from)
+    }
+
+    /// As [`Connection::shutdown_write`].
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.get_mut()
+            .link
+            .poll_shutdown_write(cx)
+            .map_err(io::Error::from)
+    }
+}
+
+impl<S: Transport> fmt::Debug for Connection<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("receiver", &self.receiver)
+            .field("sender", &self.link.sender)
+            .field("closing", &self.link.closing)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the seed view makes of a send to a peer that is gone.
+pub(crate) fn hide_loss(result: Result<(), SendError>, flags: Flags) -> Result<(), SendError> {
+    match result {
+        Err(SendError::Disconnected(_)) if flags.contains(Flags::SAFE_DISCONN) => Ok(()),
+        result => result,
+    }
+}
+
+/// Every complete line that had arrived, and the outbox: borrowed side by side.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Batch<'a> {
+    /// The lines, consumed one by one.
+    pub lines: Lines<'a>,
+    /// Where the answers go.
+    pub outbox: Outbox<'a>,
+}
+
+/// The outbox of a connection, borrowed: it queues, and the connection transmits.
+#[derive(Debug)]
+pub struct Outbox<'a> {
+    sender: &'a mut Sender,
+}
+
+impl Outbox<'_> {
+    /// As [`Connection::feed`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::feed`].
+    pub fn feed(&mut self, message: &[u8]) -> Result<(), SendError> {
+        Ok(self.sender.feed(message)?)
+    }
+
+    /// As [`Connection::feed_line`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::feed_line`].
+    pub fn feed_line(&mut self, text: &[u8]) -> Result<(), SendError> {
+        Ok(self.sender.feed_line(text)?)
+    }
+
+    /// As [`Connection::feed_bytes`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::feed`].
+    pub fn feed_bytes(&mut self, message: Bytes) -> Result<(), SendError> {
+        Ok(self.sender.feed_bytes(message)?)
+    }
+}
+
+/// A message on its way over a whole connection. Dropped midway it may tear.
+struct Sending<'a, S: Transport> {
+    link: &'a mut Link<S>,
+    progress: Progress,
+}
+
+impl<S: Transport> Sending<'_, S> {
+    fn poll(&mut self, message: &[u8], cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        self.progress.poll(self.link, message, cx)
+    }
+}
+
+impl<S: Transport> Drop for Sending<'_, S> {
+    fn drop(&mut self) {
+        self.progress.give_up(self.link);
+    }
+}

@@ -1,0 +1,126 @@
+//! One waker that wakes many tasks.
+//!
+//! A stream keeps one waker for each direction, and the last poll wins. When several tasks share a
+//! stream they all poll it with the same fan-out waker, and leave their own wakers here.
+
+use std::mem;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Wake, Waker};
+
+/// A place in the fan-out. The numbers are never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place(u64);
+
+impl Place {
+    /// The place of the one task that receives.
+    pub(crate) const RECEIVER: Self = Self(0);
+}
+
+/// Who waits. A lock of this list is a leaf: while it is held no other lock is taken, and no waker is
+/// woken, cloned or dropped.
+#[derive(Default)]
+struct Waiting {
+    wakers: Vec<(Place, Waker)>,
+    last: u64,
+}
+
+/// Whether the lock of what is shared is held; a wake that comes then is put off to the unlock, since a
+/// waker may run or drop a task that wants that very lock.
+const FREE: u8 = 0;
+const HELD: u8 = 1;
+const HELD_AND_WOKEN: u8 = 2;
+
+#[derive(Default)]
+pub(crate) struct FanOut {
+    waiting: Mutex<Waiting>,
+    lock: AtomicU8,
+}
+
+impl FanOut {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::default()
+    }
+
+    /// The waker to poll the stream with.
+    pub(crate) fn waker(self: &Arc<Self>) -> Waker {
+        Waker::from(Arc::clone(self))
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A place that nobody has had.
+    pub(crate) fn place(&self) -> Place {
+        let mut waiting = self.waiting();
+        waiting.last += 1;
+        Place(waiting.last)
+    }
+
+    /// Leaves `waker` at `place`. To be done before the stream is polled.
+    pub(crate) fn wait(&self, place: Place, waker: &Waker) {
+        let mut waker = waker.clone();
+        let mut waiting = self.waiting();
+        match waiting.wakers.iter_mut().find(|(other, _)| *other == place) {
+            Some((_, old)) => mem::swap(old, &mut waker),
+            None => {
+                waiting.wakers.push((place, waker));
+                return;
+            }
+        }
+        drop(waiting);
+        // The old waker goes only here.
+        drop(waker);
+    }
+
+    /// Takes back what was left at `place`.
+    pub(crate) fn leave(&self, place: Place) {
+        let mut waiting = self.waiting();
+        let at = waiting.wakers.iter().position(|(other, _)| *other == place);
+        let waker = at.map(|at| waiting.wakers.swap_remove(at));
+        drop(waiting);
+        drop(waker);
+    }
+
+    /// Wakes those whose place is `chosen`.
+    pub(crate) fn wake_if(&self, chosen: impl Fn(Place) -> bool) {
+        let mut waiting = self.waiting();
+        let (woken, kept) = mem::take(&mut waiting.wakers)
+            .into_iter()
+            .partition(|(place, _)| chosen(*place));
+        waiting.wakers = kept;
+        drop(waiting);
+        let woken: Vec<_> = woken;
+        for (_, waker) in woken {
+            waker.wake();
+        }
+    }
+
+    /// Says that the shared lock is held from here on.
+    pub(crate) fn hold(&self) {
+        self.lock.store(HELD, Ordering::SeqCst);
+    }
+
+    /// Says that it is about to be free, and whether a wake was put off. To be called before the unlock:
+    /// whoever locks next must not have its own mark taken for ours.
+    #[must_use]
+    pub(crate) fn release(&self) -> bool {
+        self.lock.swap(FREE, Ordering::SeqCst) == HELD_AND_WOKEN
+    }
+}
+
+impl Wake for FanOut {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        let put_off =
+            self.lock
+                .compare_exchange(HELD, HELD_AND_WOKEN, Ordering::SeqCst, Ordering::SeqCst);
+        if put_off == Err(FREE) {
+            self.wake_if(|_| true);
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! The loop: moves bytes between a stream and the two halves of core. Written once, for a connection
+//! that is whole and for one that is split, on every runtime.
+
+use std::io::{self, ErrorKind, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker, ready};
+
+use asyncnet_core::{Cause, Look, Receiver, Sender, Want};
+
+use crate::close::Closing;
+use crate::error::{read_end, write_loss};
+use crate::{SendError, Timer, Transport, pool};
+
+/// How many pieces one write hands over at most.
+const PIECES: usize = 32;
+/// How many reads, or writes, may follow each other before other tasks get their turn.
+const STREAK: u8 = 32;
+
+/// What becomes of queued bytes when a receive is about to wait, or to report an end or an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Queued {
+    /// The receive waits until they are transmitted or the write side fails: an unsplit connection.
+    First,
+    /// They are tried once; other tasks may be sending: a `RecvHalf`.
+    Try,
+}
+
+/// A stream and the sending half of core: what two halves of a split connection share.
+pub(crate) struct Link<S: Transport> {
+    /// Gone once it is closed.
+    pub(crate) stream: Option<S>,
+    pub(crate) sender: Sender,
+    pub(crate) closing: Closing,
+    pub(crate) timer: Option<Timer>,
+    /// The stream holds bytes that it was not asked to flush yet.
+    dirty: bool,
+    /// Reads since the last that had to wait.
+    reads: u8,
+}
+
+/// Receives for `want` until core has an answer that is not "more input".
+pub(crate) fn poll_input<S: Transport>(
+    receiver: &mut Receiver,
+    link: &mut Link<S>,
+    want: Want,
+    queued: Queued,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<Look>> {
+    loop {
+        // A peer that does not read is not read from.
+        if queued == Queued::First && link.sender.is_congested() {
+            ready!(link.poll_transmit(cx));
+        }
+        let look = receiver.look(want);
+        if look == Look::Data {
+            return Poll::Ready(Ok(look));
+        }
+        let transmitted = link.poll_transmit(cx);
+        if queued == Queued::First {
+            ready!(transmitted);
+        }
+        if look == Look::Final {
+            return Poll::Ready(Ok(look));
+        }
+        ready!(link.poll_fill(receiver, cx))?;
+    }
+}
+
+impl<S: Transport> Link<S> {
+    pub(crate) fn new(stream: S, sender: Sender, timer: Option<Timer>) -> Self {
+        let stream = Some(stream);
+        Self {
+            stream,
+            sender,
+            closing: Closing::Not,
+            timer,
+            dirty: false,
+            reads: 0,
+        }
+    }
+
+    /// Transmits what is queued. Ready when nothing is left or the write side has failed, which
+    /// `sender.check()` tells.
+    #[inline]
+    pub(crate) fn poll_transmit(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.sender.unsent() == 0 && !self.dirty {
+            return Poll::Ready(());
+        }
+        self.poll_write_out(cx)
+    }
+
+    fn poll_write_out(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        for _ in 0..STREAK {
+            let Some(stream) = &mut self.stream else {
+                return Poll::Ready(());
+            };
+            if self.sender.unsent() == 0 {
+                return self.poll_flush_stream(cx);
+            }
+            match ready!(poll_write_pieces(stream, &self.sender, cx)) {
+                Ok(0) => self.sender.handle_lost(asyncnet_core::Loss::WriteZero),
+                Ok(n) => {
+                    self.sender.transmitted(n);
+                    self.dirty = true;
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => self.lose(&error),
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    fn poll_flush_stream(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(stream) = &mut self.stream else {
+            return Poll::Ready(());
+        };
+        if self.dirty {
+            if let Err(error) = ready!(Pin::new(stream).poll_flush(cx)) {
+                self.lose(&error);
+            }
+            self.dirty = false;
+        }
+        Poll::Ready(())
+    }
+
+    /// The write side is done for. Nothing is flushed any more.
+    fn lose(&mut self, error: &io::Error) {
+        self.sender.handle_lost(write_loss(error));
+        self.dirty = false;
+    }
+
+    /// Waits until the first `ticket` bytes ever accepted are transmitted.
+    pub(crate) fn poll_sent(
+        &mut self,
+        ticket: u64,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), SendError>> {
+        while self.sender.transmitted_total() < ticket {
+            self.still_sends()?;
+            let transmitted = self.poll_transmit(cx);
+            if self.sender.transmitted_total() < ticket {
+                ready!(transmitted);
+            }
+        }
+        ready!(self.poll_flush_stream(cx));
+        Poll::Ready(Ok(()))
+    }
+
+    /// Whether queued bytes can still leave: unlike `sender.check`, a close that flushes is no obstacle.
+    fn still_sends(&self) -> Result<(), SendError> {
+        match (self.sender.loss(), &self.stream) {
+            (Some(loss), _) => Err(SendError::Disconnected(loss)),
+            (None, None) => Err(SendError::Closed),
+            (None, Some(_)) if self.sender.is_interrupted() => Err(SendError::Interrupted),
+            (None, Some(_)) => Ok(()),
+        }
+    }
+
+    /// One read into `receiver`.
+    fn poll_fill(&mut self, receiver: &mut Receiver, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Some(stream) = self.stream.as_mut().filter(|_| !self.closing.has_begun()) else {
+            receiver.handle_end(Cause::Closed);
+            return Poll::Ready(Ok(()));
+        };
+        if self.reads == STREAK {
+            self.reads = 0;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        if receiver.wants_block() {
+            receiver.lend(pool::take());
+        }
+        match Pin::new(stream).poll_read(cx, receiver.space()) {
+            Poll::Ready(result) => {
+                self.reads += 1;
+                Poll::Ready(self.handle_read(receiver, result))
+            }
+            Poll::Pending => {
+                self.reads = 0;
+                if let Some(block) = receiver.reclaim() {
+                    pool::give(block);
+                }
+                Poll::Pending
+            }
+        }
+    }
+
+    fn handle_read(&mut self, receiver: &mut Receiver, read: io::Result<usize>) -> io::Result<()> {
+        match read {
+            Ok(0) => receiver.handle_end(self.sender.end_cause(Cause::Eof)),
+            Ok(n) => receiver.handle_read(n),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => {
+                let Some(cause) = read_end(&error) else {
+                    return Err(error);
+                };
+                receiver.handle_end(self.sender.end_cause(cause));
+                if let Cause::Reset(loss) = cause {
+                    self.sender.handle_lost(loss);
+                    self.dirty = false;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what the stream takes now. For those that cannot wait.
+    pub(crate) fn try_transmit(&mut self) {
+        // Nobody waits for this stream: it belongs to the caller alone.
+        let _ = self.poll_transmit(&mut Context::from_waker(Waker::noop()));
+    }
+}
+
+impl<S: Transport> Drop for Link<S> {
+    /// Tries once to send what is queued. A torn message must not look complete.
+    fn drop(&mut self) {
+        if self.sender.is_interrupted() {
+            self.abort();
+        } else {
+            self.try_transmit();
+        }
+    }
+}
+
+fn poll_write_pieces<S: Transport>(
+    stream: &mut S,
+    sender: &Sender,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<usize>> {
+    let stream = Pin::new(stream);
+    let mut outgoing = sender.outgoing();
+    let first = outgoing.next().unwrap_or_default();
+    let Some(second) = outgoing.next() else {
+        return stream.poll_write(cx, first);
+    };
+    let mut pieces = [IoSlice::new(&[]); PIECES];
+    pieces[0] = IoSlice::new(first);
+    pieces[1] = IoSlice::new(second);
+    let mut n = 2;
+    for (slot, piece) in pieces[2..].iter_mut().zip(outgoing) {
+        *slot = IoSlice::new(piece);
+        n += 1;
+    }
+    stream.poll_write_vectored(cx, &pieces[..n])
+}

@@ -1,0 +1,380 @@
+//! The receiving calls, written once for a [`Connection`] and a [`RecvHalf`].
+//!
+//! Both have a `receiver` and know how to wait for input (`poll_input`) and how to take a line that is
+//! already here (`quick_line`); everything else is the same, down to the documentation.
+//!
+//! [`Connection`]: crate::Connection
+//! [`RecvHalf`]: crate::RecvHalf
+
+/// Expands to the receiving methods inside an `impl` block.
+macro_rules! receive_calls {
+    () => {
+        /// Waits until core can answer `want`, then takes the answer.
+        fn poll_step<T>(
+            &mut self,
+            cx: &mut Context<'_>,
+            want: Want,
+            mut take: impl FnMut(&mut Receiver) -> Result<Step<T>, asyncnet_core::RecvError>,
+        ) -> Poll<Result<T, RecvError>> {
+            loop {
+                ready!(self.poll_input(cx, want))?;
+                if let Step::Ready(answer) = take(&mut self.receiver)? {
+                    return Poll::Ready(Ok(answer));
+                }
+            }
+        }
+
+        async fn step<T>(
+            &mut self,
+            want: Want,
+            mut take: impl FnMut(&mut Receiver) -> Result<Step<T>, asyncnet_core::RecvError>,
+        ) -> Result<T, RecvError> {
+            poll_fn(|cx| self.poll_step(cx, want, &mut take)).await
+        }
+
+        fn poll_line(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Span>, RecvError>> {
+            match self.quick_line() {
+                Some(span) => Poll::Ready(Ok(Some(span))),
+                None => self.poll_step(cx, Want::Line, Receiver::poll_line),
+            }
+        }
+
+        /// What the seed's `recv` waits for.
+        const fn want_block(&self, n: usize) -> Want {
+            if self.receiver.config().buffered {
+                Want::Block(n)
+            } else {
+                Want::Bytes(n)
+            }
+        }
+
+        fn flags(&self) -> Flags {
+            self.receiver.config().ends.into()
+        }
+
+        // ---- typed view ------------------------------------------------------------------------
+
+        /// The next line, without its terminator, borrowed from the inbox. `None`: the peer ended in
+        /// good order, between lines.
+        ///
+        /// # Errors
+        ///
+        /// [`RecvError::Line`] for a bad line: the next call answers what comes behind it.
+        /// [`RecvError::Disconnected`] for any end that is not a good one; [`RecvError::Closed`] after
+        /// our own close.
+        ///
+        /// # Cancel safety
+        ///
+        /// Cancel safe: no byte is lost, the next call goes on where this one was.
+        #[doc(alias = "recvLine")]
+        #[doc(alias = "read_line")]
+        pub async fn next_line(&mut self) -> Result<Option<&[u8]>, RecvError> {
+            let span = poll_fn(|cx| self.poll_line(cx)).await?;
+            Ok(span.map(|span| self.receiver.bytes(span)))
+        }
+
+        /// Exactly `n` bytes, borrowed from the inbox. Memory grows with what arrives, not with `n`.
+        ///
+        /// # Errors
+        ///
+        /// [`RecvError::BlockTooLarge`] if `n` is above `max_block`; nothing is read then.
+        /// [`RecvError::Disconnected`] if the input ended first: what came is in
+        /// [`partial`](Self::partial). [`RecvError::Closed`] after our own close.
+        ///
+        /// # Cancel safety
+        ///
+        /// Cancel safe: the bytes stay in the inbox until the block is whole.
+        #[doc(alias = "read_exact")]
+        pub async fn next_block(&mut self, n: usize) -> Result<&[u8], RecvError> {
+            let span = self
+                .step(Want::Block(n), |receiver| receiver.poll_block(n))
+                .await?;
+            Ok(self.receiver.bytes(span))
+        }
+
+        /// What has arrived, at least one byte, left in place. Empty: the peer ended in good order.
+        ///
+        /// # Errors
+        ///
+        /// [`RecvError::Disconnected`] for an end that is not a good one; [`RecvError::Closed`] after
+        /// our own close.
+        ///
+        /// # Cancel safety
+        ///
+        /// Cancel safe: it consumes nothing.
+        pub async fn peek(&mut self) -> Result<&[u8], RecvError> {
+            let n = self
+                .step(Want::Bytes(usize::MAX), |receiver| {
+                    Ok(receiver.peek_bytes(usize::MAX)?.map(<[u8]>::len))
+                })
+                .await?;
+            Ok(&self.receiver.peek()[..n])
+        }
+
+        /// The lines that follow, as a `futures` stream of owned lines. It ends with the input; an end
+        /// that is not a good one is its last item, an error. A bad line is an error and not the end.
+        pub const fn lines(&mut self) -> LineStream<'_, Self> {
+            LineStream::new(self)
+        }
+
+        /// The bytes of the unfinished line or block that came before the end. They stay until the
+        /// connection is dropped, and never come back as a line.
+        #[must_use]
+        pub fn partial(&self) -> &[u8] {
+            self.receiver.partial()
+        }
+
+        /// Whether bytes were received that nobody asked for yet.
+        #[doc(alias = "hasDataBuffered")]
+        #[must_use]
+        pub fn has_data_buffered(&self) -> bool {
+            !self.receiver.peek().is_empty()
+        }
+
+        /// The settings.
+        #[must_use]
+        pub const fn config(&self) -> &Config {
+            self.receiver.config()
+        }
+
+        // ---- seed view -------------------------------------------------------------------------
+
+        /// The seed's `recv`. Buffered (the default): waits for `n` bytes, fewer only at the end.
+        /// Unbuffered: what one read gives, at most `n`. Empty: the end, or `n` is 0.
+        ///
+        /// # Errors
+        ///
+        /// As [`recv_with`](Self::recv_with), with the flags of [`Config::ends`](crate::Config).
+        ///
+        /// # Cancel safety
+        ///
+        /// Cancel safe: the bytes stay in the inbox until the call completes.
+        pub async fn recv(&mut self, n: usize) -> Result<Vec<u8>, RecvError> {
+            self.recv_with(n, self.flags()).await
+        }
+
+        /// [`recv`](Self::recv) with flags of its own. With [`Flags::PEEK`] it waits for one byte only,
+        /// and leaves in place what it answers.
+        ///
+        /// # Errors
+        ///
+        /// [`RecvError::BlockTooLarge`] if `n` is above `max_block`; [`RecvError::Closed`] after our
+        /// own close; without [`Flags::SAFE_DISCONN`] also [`RecvError::Disconnected`] for an end that
+        /// was not orderly, once all bytes before it were answered.
+        ///
+        /// # Cancel safety
+        ///
+        /// As [`recv`](Self::recv).
+        pub async fn recv_with(&mut self, n: usize, flags: Flags) -> Result<Vec<u8>, RecvError> {
+            let ends = flags.ends();
+            if flags.contains(Flags::PEEK) {
+                self.step(Want::Bytes(n), |receiver| receiver.recv_peek(n, ends))
+                    .await
+            } else {
+                self.step(self.want_block(n), |receiver| receiver.recv(n, ends))
+                    .await
+            }
+        }
+
+        /// The seed's `recvInto`: as [`recv`](Self::recv) for as many bytes as `buf` holds. Returns how
+        /// many came; `buf` is written only when the call completes.
+        ///
+        /// # Errors
+        ///
+        /// As [`recv_with`](Self::recv_with), with the flags of [`Config::ends`](crate::Config).
+        ///
+        /// # Cancel safety
+        ///
+        /// As [`recv`](Self::recv).
+        #[doc(alias = "recvInto")]
+        pub async fn recv_into(&mut self, buf: &mut [u8]) -> Result<usize, RecvError> {
+            self.recv_into_with(buf, self.flags()).await
+        }
+
+        /// [`recv_into`](Self::recv_into) with flags of its own.
+        ///
+        /// # Errors
+        ///
+        /// As [`recv_with`](Self::recv_with).
+        ///
+        /// # Cancel safety
+        ///
+        /// As [`recv`](Self::recv).
+        pub async fn recv_into_with(
+            &mut self,
+            buf: &mut [u8],
+            flags: Flags,
+        ) -> Result<usize, RecvError> {
+            let (n, ends) = (buf.len(), flags.ends());
+            if flags.contains(Flags::PEEK) {
+                let bytes = self.recv_with(n, flags).await?;
+                buf[..bytes.len()].copy_from_slice(&bytes);
+                return Ok(bytes.len());
+            }
+            self.step(self.want_block(n), |receiver| receiver.recv_into(buf, ends))
+                .await
+        }
+
+        /// The seed's `recvLine`: the next line without its terminator, `"\r\n"` if it is empty, `""`
+        /// at the end. A line that the end cut off is not answered; [`partial`](Self::partial) has it.
+        ///
+        /// # Errors
+        ///
+        /// As [`recv_line_with`](Self::recv_line_with), with the flags of
+        /// [`Config::ends`](crate::Config).
+        ///
+        /// # Cancel safety
+        ///
+        /// Cancel safe: no byte is lost, the next call goes on where this one was.
+        #[doc(alias = "recvLine")]
+        pub async fn recv_line(&mut self) -> Result<String, RecvError> {
+            self.recv_line_with(self.flags()).await
+        }
+
+        /// [`recv_line`](Self::recv_line) with flags of its own. With [`Flags::PEEK`] the line stays in
+        /// place, a bad one too.
+        ///
+        /// # Errors
+        ///
+        /// [`RecvError::Line`] for a bad line (one that is not UTF-8 is consumed whole, its bytes are in
+        /// the error); [`RecvError::Closed`] after our own close; without [`Flags::SAFE_DISCONN`] also
+        /// [`RecvError::Disconnected`] for an end that was not orderly.
+        ///
+        /// # Cancel safety
+        ///
+        /// As [`recv_line`](Self::recv_line).
+        pub async fn recv_line_with(&mut self, flags: Flags) -> Result<String, RecvError> {
+            let ends = flags.ends();
+            if flags.contains(Flags::PEEK) {
+                self.step(Want::Line, |receiver| receiver.recv_line_peek(ends))
+                    .await
+            } else {
+                self.step(Want::Line, |receiver| receiver.recv_line(ends))
+                    .await
+            }
+        }
+
+        /// The seed's `recvLineInto`: as [`recv_line`](Self::recv_line), in bytes. When the call
+        /// completes the content of `line` is replaced (Nim appends), at the end by nothing.
+        ///
+        /// # Errors
+        ///
+        /// As [`recv_line_into_with`](Self::recv_line_into_with), with the flags of
+        /// [`Config::ends`](crate::Config).
+        ///
+        /// # Cancel safety
+        ///
+        /// As [`recv_line`](Self::recv_line).
+        #[doc(alias = "recvLineInto")]
+        pub async fn recv_line_into(&mut self, line: &mut Vec<u8>) -> Result<(), RecvError> {
+            self.recv_line_into_with(line, self.flags()).await
+        }
+
+        /// [`recv_line_into`](Self::recv_line_into) with flags of its own.
+        ///
+        /// # Errors
+        ///
+        /// As [`recv_line_with`](Self::recv_line_with), but for UTF-8, which is not checked.
+        ///
+        /// # Cancel safety
+        ///
+        /// As [`recv_line`](Self::recv_line).
+        pub async fn recv_line_into_with(
+            &mut self,
+            line: &mut Vec<u8>,
+            flags: Flags,
+        ) -> Result<(), RecvError> {
+            let ends = flags.ends();
+            if flags.contains(Flags::PEEK) {
+                self.step(Want::Line, |receiver| {
+                    receiver.recv_line_into_peek(line, ends)
+                })
+                .await
+            } else {
+                self.step(Want::Line, |receiver| receiver.recv_line_into(line, ends))
+                    .await
+            }
+        }
+    };
+}
+
+/// Expands to the `futures` traits of the receiving side, for a type that has the methods above.
+macro_rules! receive_traits {
+    ($name:ident) => {
+        impl<S: Transport> AsyncRead for $name<S> {
+            /// Answers bytes, those of unfinished lines too. Every end but a good one is an error.
+            fn poll_read(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                buf: &mut [u8],
+            ) -> Poll<io::Result<usize>> {
+                let this = self.get_mut();
+                let want = Want::Bytes(buf.len());
+                let span = ready!(this.poll_step(cx, want, |r| r.poll_bytes(buf.len())))?;
+                let bytes = span.map_or(&[][..], |span| this.receiver.bytes(span));
+                buf[..bytes.len()].copy_from_slice(bytes);
+                Poll::Ready(Ok(bytes.len()))
+            }
+        }
+
+        impl<S: Transport> AsyncBufRead for $name<S> {
+            fn poll_fill_buf(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+            ) -> Poll<io::Result<&[u8]>> {
+                let this = self.get_mut();
+                let n = ready!(this.poll_step(cx, Want::Bytes(usize::MAX), |receiver| {
+                    Ok(receiver.peek_bytes(usize::MAX)?.map(<[u8]>::len))
+                }))?;
+                Poll::Ready(Ok(&this.receiver.peek()[..n]))
+            }
+
+            fn consume(self: Pin<&mut Self>, n: usize) {
+                let receiver = &mut self.get_mut().receiver;
+                let n = n.min(receiver.peek().len());
+                if n > 0 {
+                    // The bytes are here, so this takes them and cannot fail.
+                    let _ = receiver.poll_bytes(n);
+                }
+            }
+        }
+
+        impl<S: Transport> Stream for LineStream<'_, $name<S>> {
+            type Item = Result<Vec<u8>, RecvError>;
+
+            fn poll_next(
+                mut self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+            ) -> Poll<Option<Self::Item>> {
+                if self.done {
+                    return Poll::Ready(None);
+                }
+                let item = match ready!(self.source.poll_line(cx)) {
+                    Ok(span) => span.map(|span| Ok(self.source.receiver.bytes(span).to_vec())),
+                    Err(error) => Some(Err(error)),
+                };
+                self.done = !matches!(item, Some(Ok(_) | Err(RecvError::Line(_))));
+                Poll::Ready(item)
+            }
+        }
+    };
+}
+
+pub(crate) use {receive_calls, receive_traits};
+
+/// A stream of owned lines, made by `lines()` of a connection or a receiving half.
+#[derive(Debug)]
+#[must_use = "streams do nothing unless polled"]
+pub struct LineStream<'a, T> {
+    pub(crate) source: &'a mut T,
+    pub(crate) done: bool,
+}
+
+impl<'a, T> LineStream<'a, T> {
+    pub(crate) const fn new(source: &'a mut T) -> Self {
+        Self {
+            source,
+            done: false,
+        }
+    }
+}
