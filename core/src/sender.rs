@@ -235,6 +235,11 @@ impl Sender {
         self.outbox.clear();
     }
 
+    /// Changes the limit. What is queued already stays.
+    pub const fn set_max_outbox(&mut self, bytes: usize) {
+        self.max_outbox = bytes;
+    }
+
     /// Ends the sending side. What is queued is still outgoing; a large message that is under way is
     /// torn by it.
     pub fn close(&mut self) {

@@ -20,7 +20,7 @@ impl Place {
 /// Who waits. A lock of this list is a leaf: while it is held no other lock is taken, and no waker is
 /// woken, cloned or dropped.
 #[derive(Default)]
-struct Waiting {
+struct List {
     wakers: Vec<(Place, Waker)>,
     last: u64,
 }
@@ -33,7 +33,7 @@ const HELD_AND_WOKEN: u8 = 2;
 
 #[derive(Default)]
 pub(crate) struct FanOut {
-    waiting: Mutex<Waiting>,
+    waiting: Mutex<List>,
     lock: AtomicU8,
 }
 
@@ -47,15 +47,18 @@ impl FanOut {
         Waker::from(Arc::clone(self))
     }
 
-    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+    fn waiting(&self) -> MutexGuard<'_, List> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A place that nobody has had.
-    pub(crate) fn place(&self) -> Place {
+    /// Someone who may wait, at a place that nobody has had.
+    pub(crate) fn waiter(&self) -> Waiter<'_> {
         let mut waiting = self.waiting();
         waiting.last += 1;
-        Place(waiting.last)
+        Waiter {
+            fan_out: self,
+            place: Place(waiting.last),
+        }
     }
 
     /// Leaves `waker` at `place`. To be done before the stream is polled.
@@ -107,6 +110,25 @@ impl FanOut {
     #[must_use]
     pub(crate) fn release(&self) -> bool {
         self.lock.swap(FREE, Ordering::SeqCst) == HELD_AND_WOKEN
+    }
+}
+
+/// Someone who waits. Dropped, it waits no more.
+pub(crate) struct Waiter<'a> {
+    fan_out: &'a FanOut,
+    pub(crate) place: Place,
+}
+
+impl Waiter<'_> {
+    /// As [`FanOut::wait`] at its place.
+    pub(crate) fn wait(&self, waker: &Waker) {
+        self.fan_out.wait(self.place, waker);
+    }
+}
+
+impl Drop for Waiter<'_> {
+    fn drop(&mut self) {
+        self.fan_out.leave(self.place);
     }
 }
 

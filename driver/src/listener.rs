@@ -10,7 +10,7 @@ use std::time::Duration;
 use asyncnet_core::Config;
 use socket2::{SockAddr, SockRef, Socket};
 
-use crate::fan_out::{FanOut, Place};
+use crate::fan_out::{FanOut, Waiter};
 use crate::{Address, Connection, Runtime};
 
 /// How long an accept waits when the machine has no descriptor or no memory left: doubled from the first
@@ -74,10 +74,7 @@ impl<R: Runtime> Listener<R> {
     /// Cancel safe: a connection that is not returned stays in the queue.
     #[doc(alias = "acceptAddr")]
     pub async fn accept_addr(&self) -> io::Result<(Connection<R::Stream>, Address)> {
-        let waiter = Waiter {
-            fan_out: &self.fan_out,
-            place: self.fan_out.place(),
-        };
+        let waiter = self.fan_out.waiter();
         let mut wait = BACK_OFF.0;
         loop {
             match poll_fn(|cx| self.poll_accept(&waiter, cx)).await {
@@ -97,7 +94,7 @@ impl<R: Runtime> Listener<R> {
         waiter: &Waiter<'_>,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<(R::Stream, SockAddr)>> {
-        self.fan_out.wait(waiter.place, cx.waker());
+        waiter.wait(cx.waker());
         let _lock = self
             .poll_lock
             .lock()
@@ -133,18 +130,6 @@ impl<R: Runtime> fmt::Debug for Listener<R> {
         f.debug_struct("Listener")
             .field("local_addr", &address)
             .finish_non_exhaustive()
-    }
-}
-
-/// An accept that waits.
-struct Waiter<'a> {
-    fan_out: &'a FanOut,
-    place: Place,
-}
-
-impl Drop for Waiter<'_> {
-    fn drop(&mut self) {
-        self.fan_out.leave(self.place);
     }
 }
 

@@ -19,7 +19,7 @@ use futures_io::{AsyncBufRead, AsyncRead};
 
 use crate::address;
 use crate::connection::hide_loss;
-use crate::fan_out::{FanOut, Place};
+use crate::fan_out::{FanOut, Place, Waiter};
 use crate::link::{Link, Queued, poll_input};
 use crate::message::Progress;
 use crate::receive::{LineStream, receive_calls, receive_traits};
@@ -297,7 +297,7 @@ impl<S: Transport> SendHalf<S> {
 
     async fn send_all(&self, message: &[u8]) -> Result<(), SendError> {
         let mut sending = SharedSending {
-            waiter: Waiter::new(&self.shared),
+            task: Task::new(&self.shared),
             progress: Progress::Waiting,
         };
         poll_fn(|cx| sending.poll(message, cx)).await
@@ -351,6 +351,11 @@ impl<S: Transport> SendHalf<S> {
     ///
     /// As [`feed`](Self::feed); a write that fails shows in the next call.
     pub fn try_send(&self, message: Bytes) -> Result<(), SendError> {
+        self.offer(message).map(drop)
+    }
+
+    /// As [`try_send`](Self::try_send); returns what is queued behind it.
+    pub(crate) fn offer(&self, message: Bytes) -> Result<usize, SendError> {
         let mut state = self.shared.lock(None);
         state.check_turns()?;
         let first = state.link.sender.unsent() == 0;
@@ -360,7 +365,12 @@ impl<S: Transport> SendHalf<S> {
             // What is left is the receiving side's to write: the stream wakes it through the fan-out.
             let _ = state.link.poll_transmit(&mut cx);
         }
-        Ok(())
+        Ok(state.link.sender.queued())
+    }
+
+    /// Changes `max_outbox` for this connection.
+    pub(crate) fn set_max_outbox(&self, bytes: usize) {
+        self.shared.lock(None).link.sender.set_max_outbox(bytes);
     }
 
     /// Waits until all that is queued now was handed to the system.
@@ -373,9 +383,9 @@ impl<S: Transport> SendHalf<S> {
     ///
     /// Cancel safe: what is queued stays queued.
     pub async fn flush(&self) -> Result<(), SendError> {
-        let waiter = Waiter::new(&self.shared);
+        let task = Task::new(&self.shared);
         let ticket = self.shared.lock(None).link.sender.accepted_total();
-        poll_fn(|cx| waiter.poll(cx, |state, cx| state.link.poll_sent(ticket, cx))).await
+        poll_fn(|cx| task.poll(cx, |state, cx| state.link.poll_sent(ticket, cx))).await
     }
 
     /// Writes whatever is queued, for as long as the connection can send. To be awaited, beside other
@@ -390,7 +400,7 @@ impl<S: Transport> SendHalf<S> {
     ///
     /// Cancel safe: what is queued stays queued.
     pub async fn drive(&self) -> Result<(), SendError> {
-        let waiter = Waiter::new(&self.shared);
+        let task = Task::new(&self.shared);
         let driving = |state: &mut State<S>, cx: &mut Context<'_>| {
             ready!(state.link.poll_transmit(cx));
             match state.link.sender.check() {
@@ -398,7 +408,7 @@ impl<S: Transport> SendHalf<S> {
                 Err(error) => Poll::Ready(Err(error.into())),
             }
         };
-        poll_fn(|cx| waiter.poll(cx, driving)).await
+        poll_fn(|cx| task.poll(cx, driving)).await
     }
 
     /// Closes the whole connection in good order; see [`Connection::close`](crate::Connection::close).
@@ -413,8 +423,8 @@ impl<S: Transport> SendHalf<S> {
     ///
     /// Cancel safe: the next call goes on where this one was.
     pub async fn close(&self) -> Result<(), SendError> {
-        let waiter = Waiter::new(&self.shared);
-        poll_fn(|cx| waiter.poll(cx, |state, cx| state.link.poll_close(cx))).await
+        let task = Task::new(&self.shared);
+        poll_fn(|cx| task.poll(cx, |state, cx| state.link.poll_close(cx))).await
     }
 
     /// Sends what is queued and ends our side of the connection. Receiving goes on.
@@ -427,8 +437,8 @@ impl<S: Transport> SendHalf<S> {
     ///
     /// Cancel safe: the next call goes on where this one was. Nothing can be sent once it was called.
     pub async fn shutdown_write(&self) -> Result<(), SendError> {
-        let waiter = Waiter::new(&self.shared);
-        poll_fn(|cx| waiter.poll(cx, |state, cx| state.link.poll_shutdown_write(cx))).await
+        let task = Task::new(&self.shared);
+        poll_fn(|cx| task.poll(cx, |state, cx| state.link.poll_shutdown_write(cx))).await
     }
 
     /// Closes at once: what is queued is lost, the peer sees a reset, and the receiving half answers
@@ -498,16 +508,16 @@ impl<S: Transport> fmt::Debug for SendHalf<S> {
 }
 
 /// A task that waits for something of the shared state.
-struct Waiter<'a, S: Transport> {
+struct Task<'a, S: Transport> {
     shared: &'a Shared<S>,
-    place: Place,
+    waiter: Waiter<'a>,
 }
 
-impl<'a, S: Transport> Waiter<'a, S> {
+impl<'a, S: Transport> Task<'a, S> {
     fn new(shared: &'a Shared<S>) -> Self {
         Self {
             shared,
-            place: shared.fan_out.place(),
+            waiter: shared.fan_out.waiter(),
         }
     }
 
@@ -516,29 +526,23 @@ impl<'a, S: Transport> Waiter<'a, S> {
         cx: &mut Context<'_>,
         poll: impl FnOnce(&mut State<S>, &mut Context<'_>) -> Poll<T>,
     ) -> Poll<T> {
-        self.shared.fan_out.wait(self.place, cx.waker());
-        let mut state = self.shared.lock(Some(self.place));
+        self.waiter.wait(cx.waker());
+        let mut state = self.shared.lock(Some(self.waiter.place));
         poll(&mut state, &mut Context::from_waker(&self.shared.waker))
-    }
-}
-
-impl<S: Transport> Drop for Waiter<'_, S> {
-    fn drop(&mut self) {
-        self.shared.fan_out.leave(self.place);
     }
 }
 
 /// A message on its way over a split connection: it waits its turn, and dropped midway it may tear.
 struct SharedSending<'a, S: Transport> {
-    waiter: Waiter<'a, S>,
+    task: Task<'a, S>,
     progress: Progress,
 }
 
 impl<S: Transport> SharedSending<'_, S> {
     fn poll(&mut self, message: &[u8], cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        let Self { waiter, progress } = self;
-        let me = waiter.place;
-        waiter.poll(cx, |state, cx| {
+        let Self { task, progress } = self;
+        let me = task.waiter.place;
+        task.poll(cx, |state, cx| {
             let State { link, turns } = state;
             if turns.front().is_some_and(|first| *first != me) && progress.is_waiting() {
                 link.sender.check()?;
@@ -563,8 +567,8 @@ impl<S: Transport> SharedSending<'_, S> {
 
 impl<S: Transport> Drop for SharedSending<'_, S> {
     fn drop(&mut self) {
-        let me = self.waiter.place;
-        let mut state = self.waiter.shared.lock(Some(me));
+        let me = self.task.waiter.place;
+        let mut state = self.task.shared.lock(Some(me));
         self.progress.give_up(&mut state.link);
         state.turns.retain(|place| *place != me);
     }
