@@ -93,8 +93,8 @@ pub struct Room<S: Transport> {
 
 struct Shared<S: Transport> {
     state: Mutex<State<S>>,
-    /// Those who wait for the backlog to shrink.
-    speakers: Arc<FanOut>,
+    /// Those who wait for the room's task.
+    waiting: Arc<FanOut>,
     limits: RoomLimits,
     timer: Timer,
 }
@@ -106,6 +106,9 @@ struct State<S: Transport> {
     backlog: usize,
     runner: Option<Waker>,
     closed: bool,
+    /// How often the task took the events, and how often it was done with them.
+    taken: u64,
+    applied: u64,
     last: u64,
     members: usize,
     evicted: u64,
@@ -151,15 +154,17 @@ impl<S: Transport> Room<S> {
             backlog: 0,
             runner: None,
             closed: false,
+            taken: 0,
+            applied: 0,
             last: 0,
             members: 0,
             evicted: 0,
         };
-        let (state, speakers) = (Mutex::new(state), FanOut::new());
+        let (state, waiting) = (Mutex::new(state), FanOut::new());
         Self {
             shared: Arc::new(Shared {
                 state,
-                speakers,
+                waiting,
                 limits,
                 timer,
             }),
@@ -187,6 +192,7 @@ impl<S: Transport> Room<S> {
         Membership {
             room: self.clone(),
             id,
+            left: false,
         }
     }
 
@@ -225,7 +231,7 @@ impl<S: Transport> Room<S> {
         if let Poll::Ready(result) = self.try_send_parts(text, end) {
             return result;
         }
-        let waiter = self.shared.speakers.waiter();
+        let waiter = self.shared.waiting.waiter();
         poll_fn(|cx| {
             waiter.wait(cx.waker());
             self.try_send_parts(text, end)
@@ -287,8 +293,12 @@ impl<S: Transport> Room<S> {
             floor.apply(events);
             floor.evict_slow(Instant::now());
             let mut state = self.shared.state();
+            state.applied = state.taken;
             state.members = floor.members.len();
             state.evicted = floor.evicted;
+            drop(state);
+            // Those who wait for room to speak, and those who wait to have left.
+            self.shared.waiting.wake_if(|_| true);
         }
     }
 
@@ -332,10 +342,12 @@ impl<S: Transport> Room<S> {
         let mut state = self.shared.state();
         let events = mem::take(&mut state.events);
         state.backlog = 0;
-        let over = state.closed && events.is_empty();
-        drop(state);
-        self.shared.speakers.wake_if(|_| true);
-        if over { None } else { Some(events) }
+        state.taken += 1;
+        if state.closed && events.is_empty() {
+            None
+        } else {
+            Some(events)
+        }
     }
 }
 
@@ -371,7 +383,7 @@ impl<S: Transport> Drop for Closer<'_, S> {
             mem::take(&mut state.events)
         });
         drop(events);
-        self.room.shared.speakers.wake_if(|_| true);
+        self.room.shared.waiting.wake_if(|_| true);
     }
 }
 
@@ -450,19 +462,53 @@ impl<S: Transport> Member<S> {
     }
 }
 
-/// A place in a room. Dropping it leaves: what is queued already still goes out.
+/// A place in a room. Dropping it leaves: what is queued for it already still goes out.
 pub struct Membership<S: Transport> {
     room: Room<S>,
     id: u64,
+    left: bool,
 }
 
-impl<S: Transport> Drop for Membership<S> {
-    fn drop(&mut self) {
+impl<S: Transport> Membership<S> {
+    /// Leaves, and waits until all that was said before is queued for this member too: what a client
+    /// said last comes back to it before the connection is closed.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: it has left once this was polled, or when it is dropped.
+    pub async fn leave(mut self) {
+        let batch = self.announce();
+        let shared = &self.room.shared;
+        let waiter = shared.waiting.waiter();
+        poll_fn(|cx| {
+            waiter.wait(cx.waker());
+            let state = shared.state();
+            if state.applied >= batch || state.closed {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
+        .await;
+    }
+
+    /// Says that it leaves; returns which taking of the events will tell the room's task.
+    fn announce(&mut self) -> u64 {
+        self.left = true;
         self.room.shared.change(|state| {
             if !state.closed {
                 state.events.push_back(Event::Leave(self.id));
             }
-        });
+            state.taken + 1
+        })
+    }
+}
+
+impl<S: Transport> Drop for Membership<S> {
+    fn drop(&mut self) {
+        if !self.left {
+            self.announce();
+        }
     }
 }
 
