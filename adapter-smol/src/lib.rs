@@ -1,1 +1,66 @@
-//! Placeholder.
+//! `asyncnet` on smol.
+//!
+//! [`Smol`] is the runtime, [`Stream`] its TCP or Unix socket.
+//!
+//! [`AsyncSocket`], [`Listener`], [`Connection`] and its halves are here without their type parameter,
+//! and all else that the driver (`asyncnet`) has is here too: a program needs no other crate of ours. A
+//! connection over a socket of smol's own begins with [`Stream`].
+//!
+//! ```
+//! use std::io;
+//!
+//! use asyncnet_smol::{AsyncSocket, Connection};
+//!
+//! async fn greet(mut client: Connection) -> io::Result<()> {
+//!     let name = client.recv_line().await?;
+//!     client.send(format!("Hello, {name}!\r\n").as_bytes()).await?;
+//!     client.close().await?;
+//!     Ok(())
+//! }
+//!
+//! fn main() -> io::Result<()> {
+//!     smol::block_on(run())
+//! }
+//!
+//! async fn run() -> io::Result<()> {
+//!     let mut socket = AsyncSocket::default();
+//!     socket.bind_addr("127.0.0.1", 0).await?;
+//!     let listener = socket.listen(128)?;
+//!     let port = listener.local_addr()?.port();
+//!     smol::spawn(async move {
+//!         while let Ok(client) = listener.accept().await {
+//!             smol::spawn(greet(client)).detach();
+//!         }
+//!     })
+//!     .detach();
+//!
+//!     let mut server = AsyncSocket::default().connect("127.0.0.1", port).await?;
+//!     server.send(b"Ada\r\n").await?;
+//!     assert_eq!(server.recv_line().await?, "Hello, Ada!");
+//!     Ok(())
+//! }
+//! ```
+//!
+//! Sockets and timers live in the reactor of `async-io`, which runs on a thread of its own where nobody
+//! else drives it: everything here works on any executor, `smol::block_on` and `smol::spawn` among them.
+//! Names are looked up on the threads of `blocking`.
+
+mod runtime;
+mod stream;
+
+pub use runtime::{Sleep, Smol};
+pub use stream::Stream;
+
+#[doc(no_inline)]
+pub use asyncnet::*;
+
+/// A socket before it is connected or listens.
+pub type AsyncSocket = asyncnet::AsyncSocket<Smol>;
+/// A listening socket.
+pub type Listener = asyncnet::Listener<Smol>;
+/// A connection.
+pub type Connection = asyncnet::Connection<Stream>;
+/// The receiving half of a connection that was split.
+pub type RecvHalf = asyncnet::RecvHalf<Stream>;
+/// The sending half of a connection that was split; cloneable.
+pub type SendHalf = asyncnet::SendHalf<Stream>;

@@ -1,1 +1,49 @@
-fn main() {}
+//! `asyncnet-chat`: every line that a client sends goes to every client, the sender too.
+//!
+//! Nim's `asyncnet` has this program as its example. There a client that leaves makes the server spin, one
+//! that does not read stops the others, and one that joins at the wrong moment ends the process. Here
+//! they do not. The server is written once ([`server`]) and runs on any of three runtimes ([`runtime`]).
+
+mod cli;
+mod client;
+mod runtime;
+mod server;
+
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Cli, Command};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let colours = io::stderr().is_terminal();
+    tracing_subscriber::fmt()
+        .with_writer(io::stderr)
+        .with_ansi(colours)
+        .with_target(false)
+        .init();
+    let result = match cli.command() {
+        Command::Serve(options) => serve(options),
+        Command::Join(options) => runtime::join(&options.address),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Where standard error is closed there is nobody to tell.
+            let _ = writeln!(io::stderr(), "asyncnet-chat: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(options: cli::Serve) -> io::Result<()> {
+    let (stop, stopped) = async_channel::bounded(1);
+    ctrlc::set_handler(move || {
+        // A second signal while the first is being obeyed says nothing new.
+        let _ = stop.try_send(());
+    })
+    .map_err(io::Error::other)?;
+    runtime::serve(options, stopped)
+}

@@ -166,7 +166,13 @@ fn is_shortage(error: &io::Error) -> bool {
 }
 
 #[cfg(unix)]
-const SHORTAGES: [i32; 4] = [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM];
+const SHORTAGES: [i32; 5] = [
+    libc::EMFILE,
+    libc::ENFILE,
+    libc::ENOBUFS,
+    libc::ENOMEM,
+    libc::ENOSPC,
+];
 /// WSAEMFILE and WSAENOBUFS.
 #[cfg(windows)]
 const SHORTAGES: [i32; 2] = [10024, 10055];

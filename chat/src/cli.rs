@@ -1,0 +1,86 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use asyncnet::{Config, RoomLimits};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// A chat room: every line that one client sends goes to all.
+#[derive(Debug, Parser)]
+#[command(
+    name = "asyncnet-chat",
+    version,
+    args_conflicts_with_subcommands = true
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: Serve,
+}
+
+impl Cli {
+    /// What to do; without a word, serve.
+    pub(crate) fn command(self) -> Command {
+        self.command.unwrap_or(Command::Serve(self.serve))
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Open a room (what happens without a command)
+    Serve(Serve),
+    /// Join a room: what you type goes there, what is said there is printed
+    Join(Join),
+}
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Serve {
+    /// Where to listen; port 0 lets the system choose
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:12345")]
+    pub(crate) listen: SocketAddr,
+    /// The async runtime to run on
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) runtime: Runtime,
+    /// The longest line that a client may send, in bytes without its end
+    #[arg(long, value_name = "BYTES", default_value_t = Config::default().max_line)]
+    pub(crate) max_line: usize,
+    /// Disconnect a client once more than this waits for it, in bytes
+    #[arg(long, value_name = "BYTES", default_value_t = RoomLimits::default().hard)]
+    pub(crate) hard_limit: usize,
+    /// Disconnect a client for which more than this waits for too long, in bytes
+    #[arg(long, value_name = "BYTES", default_value_t = RoomLimits::default().soft)]
+    pub(crate) soft_limit: usize,
+    /// How long is too long, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = RoomLimits::default().soft_for.as_secs())]
+    pub(crate) soft_seconds: u64,
+}
+
+impl Serve {
+    pub(crate) fn config(&self) -> Config {
+        Config::default().max_line(self.max_line)
+    }
+
+    pub(crate) fn limits(&self) -> RoomLimits {
+        let soft_for = Duration::from_secs(self.soft_seconds);
+        RoomLimits::default()
+            .hard(self.hard_limit)
+            .soft(self.soft_limit, soft_for)
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(crate) enum Runtime {
+    #[default]
+    Tokio,
+    AsyncStd,
+    Smol,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Join {
+    /// The room's address
+    #[arg(value_name = "ADDR:PORT", default_value = "127.0.0.1:12345")]
+    pub(crate) address: SocketAddr,
+}

@@ -1,0 +1,38 @@
+//! The only place that knows which runtimes there are: each starts the same server and spawns for it.
+
+use std::io;
+use std::net::SocketAddr;
+
+use async_channel::Receiver;
+use asyncnet_async_std::AsyncStd;
+use asyncnet_smol::Smol;
+use asyncnet_tokio::Tokio;
+
+use crate::server::Job;
+use crate::{cli, client, server};
+
+/// Serves until `stopped` has a message.
+pub(crate) fn serve(options: cli::Serve, stopped: Receiver<()>) -> io::Result<()> {
+    match options.runtime {
+        cli::Runtime::Tokio => {
+            let runtime = tokio::runtime::Builder::new_multi_thread()
+                .enable_all()
+                .build()?;
+            let spawn = |job: Job| drop(tokio::spawn(job));
+            runtime.block_on(server::serve::<Tokio>(options, spawn, stopped))
+        }
+        cli::Runtime::AsyncStd => {
+            let spawn = |job: Job| drop(async_std::task::spawn(job));
+            async_std::task::block_on(server::serve::<AsyncStd>(options, spawn, stopped))
+        }
+        cli::Runtime::Smol => {
+            let spawn = |job: Job| smol::spawn(job).detach();
+            smol::block_on(server::serve::<Smol>(options, spawn, stopped))
+        }
+    }
+}
+
+/// Joins the room at `address`. One person needs no choice of runtime.
+pub(crate) fn join(address: &SocketAddr) -> io::Result<()> {
+    smol::block_on(client::join::<Smol>(address))
+}

@@ -1,0 +1,131 @@
+//! The server, written once for every runtime.
+
+use std::future::Future;
+use std::io::{self, Write};
+use std::pin::Pin;
+
+use async_channel::Receiver;
+use asyncnet::{
+    Address, AsyncSocket, Connection, Domain, Listener, Protocol, RecvError, RecvHalf, Room,
+    SendError, SendRuntime, SockOpt, SockType, Transport,
+};
+use futures_lite::future;
+use tracing::{info, warn};
+
+use crate::cli;
+
+/// What the runtime is given to run beside the accept loop.
+pub(crate) type Job = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// How many connections may wait to be accepted. The system may lower it.
+const BACKLOG: i32 = 4096;
+
+/// Serves until `stopped` has a message.
+pub(crate) async fn serve<R: SendRuntime>(
+    options: cli::Serve,
+    spawn: impl Fn(Job),
+    stopped: Receiver<()>,
+) -> io::Result<()> {
+    let listener = listen::<R>(&options).await?;
+    announce(&listener.local_addr()?)?;
+
+    let room = Room::new(options.limits(), R::timer());
+    spawn(Box::pin(room.clone().run()));
+    let accepting = async {
+        loop {
+            let (conn, address) = listener.accept_addr().await?;
+            spawn(Box::pin(client(conn, address, room.clone())));
+        }
+    };
+    let stopping = async {
+        // An error says that the signal handler is gone, and then nothing will ever stop us but it.
+        let _ = stopped.recv().await;
+        info!("stopping");
+        Ok(())
+    };
+    let result = future::or(accepting, stopping).await;
+    room.close();
+    result
+}
+
+async fn listen<R: SendRuntime>(options: &cli::Serve) -> io::Result<Listener<R>> {
+    let cli::Serve { listen, .. } = options;
+    let failed = |error: io::Error| {
+        io::Error::new(error.kind(), format!("cannot listen on {listen}: {error}"))
+    };
+    let domain = if listen.is_ipv4() {
+        Domain::Inet
+    } else {
+        Domain::Inet6
+    };
+    let mut socket = AsyncSocket::<R>::new(domain, SockType::Stream, Protocol::Tcp)?
+        .with_config(options.config());
+    socket.set_sock_opt(SockOpt::ReuseAddr, true)?;
+    socket
+        .bind_addr(&listen.ip().to_string(), listen.port())
+        .await
+        .map_err(failed)?;
+    socket.listen(BACKLOG).map_err(failed)
+}
+
+/// Says where we listen, first of all and at once: programs wait for that line.
+fn announce(address: &Address) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "listening on {address}")?;
+    writeln!(
+        out,
+        "join with: asyncnet-chat join {address}   (or: nc {} {})",
+        ip(address),
+        address.port()
+    )?;
+    out.flush()
+}
+
+fn ip(address: &Address) -> String {
+    address
+        .inet()
+        .map_or_else(String::new, |address| address.ip().to_string())
+}
+
+/// One client, from its arrival to its leaving.
+async fn client<S: Transport>(conn: Connection<S>, address: Address, room: Room<S>) {
+    info!(%address, "joined");
+    let (mut lines, sender) = conn.split();
+    let member = room.join(sender.clone());
+    let left = relay(&mut lines, &address, &room).await;
+    // What it said last comes back to it too.
+    member.leave().await;
+    match left {
+        Ok(()) => info!(%address, "left"),
+        Err(RecvError::Closed) => warn!(%address, "disconnected: it did not read what was said"),
+        Err(error) => warn!(%address, "lost: {error}"),
+    }
+    if let Err(error) = sender.close().await {
+        info!(%address, "gone before it had everything: {error}");
+    }
+}
+
+/// Passes on every line of a client until it leaves.
+async fn relay<S: Transport>(
+    lines: &mut RecvHalf<S>,
+    address: &Address,
+    room: &Room<S>,
+) -> Result<(), RecvError> {
+    loop {
+        match lines.next_lines().await {
+            Ok(Some(batch)) => {
+                for line in batch {
+                    match room.send_line(line).await {
+                        Ok(()) => {}
+                        Err(SendError::LineBreak) => warn!(%address, "line dropped: it holds a CR"),
+                        // The room is closed: the server is stopping.
+                        Err(_) => return Ok(()),
+                    }
+                }
+            }
+            Ok(None) => return Ok(()),
+            Err(RecvError::Line(error)) => warn!(%address, "line dropped: {error}"),
+            Err(error) => return Err(error),
+        }
+    }
+}
