@@ -101,7 +101,7 @@ impl Inbox {
         }
         // A read into the last few bytes of a block would cost a system call for little.
         let enough = wanted.min(FIRST_READ / 4);
-        if self.block.len() - self.tail < enough {
+        if self.block.len() < wanted || self.block.len() - self.tail < enough {
             let double = self.block.len().saturating_mul(2);
             let most = self.tail.max(need).saturating_add(BLOCK);
             let size = double.min(most).max(self.tail + wanted);
@@ -121,8 +121,8 @@ impl Inbox {
             "a read gave more bytes than the space it was given"
         );
         self.tail += n;
-        if n == self.offered && n == self.read_size {
-            self.read_size = (n * 2).min(BLOCK);
+        if n == self.offered && n >= self.read_size / 2 {
+            self.read_size = (self.read_size * 2).min(BLOCK);
         }
         self.offered = 0;
     }
@@ -139,6 +139,7 @@ impl Inbox {
         block[..self.len()].copy_from_slice(self.unread());
         self.tail = self.len();
         self.head = 0;
+        self.offered = 0;
         self.block = block;
     }
 
@@ -163,6 +164,7 @@ impl Inbox {
         }
         self.block[self.tail..self.tail + bytes.len()].copy_from_slice(bytes);
         self.tail += bytes.len();
+        self.offered = 0;
     }
 }
 

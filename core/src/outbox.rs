@@ -55,9 +55,10 @@ impl Outbox {
         self.len + self.pieces.len() * PIECE
     }
 
-    /// What they would be charged with `more` bytes added.
-    pub(crate) fn charge_with(&self, more: usize) -> usize {
-        let piece = if self.tail(more).is_some() { 0 } else { PIECE };
+    /// What they would be charged with a message of `more` bytes added, copied or `shared`.
+    pub(crate) fn charge_with(&self, more: usize, shared: bool) -> usize {
+        let merges = !is_kept(more, shared) && self.tail(more).is_some();
+        let piece = if merges { 0 } else { PIECE };
         self.charge().saturating_add(piece).saturating_add(more)
     }
 
@@ -89,7 +90,7 @@ impl Outbox {
 
     /// Queues `bytes`, without a copy unless they are few.
     pub(crate) fn push_shared(&mut self, bytes: Bytes) {
-        if bytes.len() < SMALL {
+        if !is_kept(bytes.len(), true) {
             return self.push([&bytes, &[]]);
         }
         self.len += bytes.len();
@@ -133,6 +134,11 @@ impl Outbox {
         self.accepted -= self.len as u64;
         self.len = 0;
     }
+}
+
+/// Whether a message of `n` bytes becomes a piece of its own, uncopied.
+const fn is_kept(n: usize, shared: bool) -> bool {
+    shared && n >= SMALL
 }
 
 /// The bytes to put on the wire, in order, as slices that are not empty.

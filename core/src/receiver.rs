@@ -397,7 +397,7 @@ impl Receiver {
 
     fn check_block(&self, asked: usize) -> Result<(), BlockTooLarge> {
         let max = self.config.max_block;
-        if asked > max {
+        if asked > max && !self.is_closed() {
             Err(BlockTooLarge { asked, max })
         } else {
             Ok(())
@@ -424,6 +424,9 @@ impl Receiver {
             framing, max_line, ..
         } = self.config;
         let open = matches!(self.state, State::Open);
+        if !open {
+            self.inbox.set_searched(0);
+        }
         let (received, marks) = self.inbox.parts();
         Lines::new(if open { received } else { &[] }, marks, framing, max_line)
     }

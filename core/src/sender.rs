@@ -17,9 +17,18 @@ pub struct Sender {
     max_outbox: usize,
     closed: bool,
     interrupted: bool,
-    /// A message larger than the outbox is under way; nothing may come between its parts.
-    large: bool,
+    large: Large,
     loss: Option<Loss>,
+}
+
+/// Whether a message larger than the outbox is under way; nothing may come between its parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Large {
+    No,
+    /// Nothing of it is queued yet.
+    Begun,
+    /// A part of it is queued, and perhaps on the wire.
+    Torn,
 }
 
 impl Sender {
@@ -31,7 +40,7 @@ impl Sender {
             max_outbox: config.max_outbox,
             closed: false,
             interrupted: false,
-            large: false,
+            large: Large::No,
             loss: None,
         }
     }
@@ -75,12 +84,16 @@ impl Sender {
     /// always is when nothing is queued.
     #[must_use]
     pub fn has_room(&self, n: usize) -> bool {
+        self.fits(n, false)
+    }
+
+    fn fits(&self, n: usize, shared: bool) -> bool {
         let fits = if self.outbox.len() == 0 {
             n <= self.max_outbox
         } else {
-            self.outbox.charge_with(n) <= self.max_outbox
+            self.outbox.charge_with(n, shared) <= self.max_outbox
         };
-        fits && !self.large
+        fits && self.large == Large::No
     }
 
     /// The limit, in bytes.
@@ -148,7 +161,7 @@ impl Sender {
     /// [`SendError::Full`] if there is no room, or one of the final errors of [`check`](Self::check).
     /// Nothing is queued then.
     pub fn feed(&mut self, message: &[u8]) -> Result<(), SendError> {
-        self.admit(message.len())?;
+        self.admit(message.len(), false)?;
         self.outbox.push([message, &[]]);
         Ok(())
     }
@@ -159,7 +172,7 @@ impl Sender {
     ///
     /// As [`feed`](Self::feed).
     pub fn feed_bytes(&mut self, message: Bytes) -> Result<(), SendError> {
-        self.admit(message.len())?;
+        self.admit(message.len(), true)?;
         self.outbox.push_shared(message);
         Ok(())
     }
@@ -173,21 +186,26 @@ impl Sender {
         if holds_line_break(text) {
             return Err(SendError::LineBreak);
         }
-        self.admit(text.len().saturating_add(CRLF.len()))?;
+        self.admit(text.len().saturating_add(CRLF.len()), false)?;
         self.outbox.push([text, CRLF]);
         Ok(())
     }
 
     #[inline]
-    fn admit(&self, n: usize) -> Result<(), SendError> {
+    fn admit(&self, n: usize, shared: bool) -> Result<(), SendError> {
         self.check()?;
-        if self.has_room(n) {
-            return Ok(());
+        if self.fits(n, shared) {
+            Ok(())
+        } else {
+            Err(self.full())
         }
-        Err(SendError::Full {
+    }
+
+    fn full(&self) -> SendError {
+        SendError::Full {
             queued: self.outbox.charge(),
             max: self.max_outbox,
-        })
+        }
     }
 
     /// Begins a message larger than `max_outbox`: until [`end_large`](Self::end_large) only
@@ -197,8 +215,11 @@ impl Sender {
     ///
     /// The final errors of [`check`](Self::check); [`SendError::Full`] if another one is under way.
     pub fn begin_large(&mut self) -> Result<(), SendError> {
-        self.admit(0)?;
-        self.large = true;
+        self.check()?;
+        if self.large != Large::No {
+            return Err(self.full());
+        }
+        self.large = Large::Begun;
         Ok(())
     }
 
@@ -220,19 +241,25 @@ impl Sender {
             .max(usize::from(self.outbox.len() == 0))
             .min(rest.len());
         self.outbox.push([&rest[..n], &[]]);
+        if n > 0 {
+            self.large = Large::Torn;
+        }
         Ok(n)
     }
 
     /// Ends a large message: all its parts are queued, and others may follow.
     pub const fn end_large(&mut self) {
-        self.large = false;
+        self.large = Large::No;
     }
 
-    /// Gives up a large message midway: from here on nothing can be sent.
-    pub fn interrupt(&mut self) {
-        self.large = false;
-        self.interrupted = true;
-        self.outbox.clear();
+    /// Gives up the large message that is under way, if there is one. If a part of it was queued,
+    /// nothing can be sent from here on.
+    pub fn give_up_large(&mut self) {
+        if self.large == Large::Torn && self.loss.is_none() {
+            self.interrupted = true;
+            self.outbox.clear();
+        }
+        self.large = Large::No;
     }
 
     /// Changes the limit. What is queued already stays.
@@ -243,9 +270,7 @@ impl Sender {
     /// Ends the sending side. What is queued is still outgoing; a large message that is under way is
     /// torn by it.
     pub fn close(&mut self) {
-        if self.large {
-            self.interrupt();
-        }
+        self.give_up_large();
         self.closed = true;
     }
 

@@ -85,8 +85,7 @@ impl Progress {
     /// The message is given up here. A torn one ends the sending side.
     pub(crate) fn give_up<S: Transport>(self, link: &mut Link<S>) {
         match self {
-            Self::Large { offset: 1.. } if link.sender.check().is_ok() => link.sender.interrupt(),
-            Self::Large { .. } => link.sender.end_large(),
+            Self::Large { .. } => link.sender.give_up_large(),
             Self::Waiting | Self::Queued { .. } => {}
         }
     }

@@ -1,243 +1,18 @@
-//! A connection in two halves: one task receives, any number send.
-//!
-//! The [`RecvHalf`] owns what was received; a line that is already here costs no lock. The stream and
-//! what is queued are shared, behind a lock that is never held across an await. Every task polls the
-//! stream with the same fan-out waker, and leaves its own there *before* it polls.
+//! The sending half of a split connection.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
-use std::ops::{Deref, DerefMut};
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker, ready};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
-use asyncnet_core::{Bytes, Config, End, Lines, Look, Receiver, Span, Step, Want};
-use futures_core::Stream;
-use futures_io::{AsyncBufRead, AsyncRead};
+use asyncnet_core::{Bytes, End};
 
-use crate::address;
+use super::{Shared, State, Task};
 use crate::connection::hide_loss;
-use crate::fan_out::{FanOut, Place, Waiter};
-use crate::link::{Link, Queued, poll_input};
+use crate::link::Link;
 use crate::message::Progress;
-use crate::receive::{LineStream, receive_calls, receive_traits};
-use crate::{Address, Flags, RecvError, SendError, Transport};
-
-pub(crate) fn split<S: Transport>(receiver: Receiver, link: Link<S>) -> (RecvHalf<S>, SendHalf<S>) {
-    let flags = receiver.config().ends.into();
-    let fan_out = FanOut::new();
-    let waker = fan_out.waker();
-    let state = Mutex::new(State {
-        link,
-        turns: VecDeque::new(),
-    });
-    let shared = Arc::new(Shared {
-        state,
-        fan_out,
-        waker,
-    });
-    (
-        RecvHalf {
-            receiver,
-            shared: Arc::clone(&shared),
-        },
-        SendHalf { shared, flags },
-    )
-}
-
-/// What both halves share.
-struct Shared<S: Transport> {
-    state: Mutex<State<S>>,
-    fan_out: Arc<FanOut>,
-    /// The waker of `fan_out`.
-    waker: Waker,
-}
-
-struct State<S: Transport> {
-    link: Link<S>,
-    /// The sends that wait for room, first come first.
-    turns: VecDeque<Place>,
-}
-
-impl<S: Transport> State<S> {
-    /// What other tasks may wait for: how much is transmitted, whose turn it is, whether all is over.
-    fn progress(&self) -> (u64, Option<Place>, bool) {
-        let sender = &self.link.sender;
-        let over = sender.check().is_err() || self.link.closing.has_begun();
-        (
-            sender.transmitted_total(),
-            self.turns.front().copied(),
-            over,
-        )
-    }
-
-    /// Refuses those that do not wait while others do.
-    fn check_turns(&self) -> Result<(), SendError> {
-        let sender = &self.link.sender;
-        sender.check()?;
-        if self.turns.is_empty() {
-            return Ok(());
-        }
-        Err(SendError::Full {
-            queued: sender.queued(),
-            max: sender.max_outbox(),
-        })
-    }
-}
-
-impl<S: Transport> Shared<S> {
-    /// Locks the state for the task at `me`.
-    fn lock(&self, me: Option<Place>) -> Locked<'_, S> {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        self.fan_out.hold();
-        let before = state.progress();
-        Locked {
-            shared: self,
-            state: Some(state),
-            before,
-            me,
-            queued: false,
-        }
-    }
-}
-
-/// The locked state. Wakes are put off to its end, when the lock is free.
-struct Locked<'a, S: Transport> {
-    shared: &'a Shared<S>,
-    /// Always there until the drop.
-    state: Option<MutexGuard<'a, State<S>>>,
-    before: (u64, Option<Place>, bool),
-    me: Option<Place>,
-    /// Bytes were queued and not written: somebody has to.
-    queued: bool,
-}
-
-impl<S: Transport> Deref for Locked<'_, S> {
-    type Target = State<S>;
-
-    fn deref(&self) -> &State<S> {
-        self.state
-            .as_ref()
-            .expect("the guard is there until the drop")
-    }
-}
-
-impl<S: Transport> DerefMut for Locked<'_, S> {
-    fn deref_mut(&mut self) -> &mut State<S> {
-        self.state
-            .as_mut()
-            .expect("the guard is there until the drop")
-    }
-}
-
-impl<S: Transport> Drop for Locked<'_, S> {
-    fn drop(&mut self) {
-        let (before, after) = (self.before, self.progress());
-        let fan_out = &self.shared.fan_out;
-        let woken = fan_out.release();
-        self.state = None;
-        if woken {
-            // The stream itself called, perhaps for us.
-            fan_out.wake_if(|_| true);
-        } else if self.queued || before.2 != after.2 {
-            fan_out.wake_if(|place| Some(place) != self.me);
-        } else if before != after {
-            // Room, or a turn: nothing to a receiver.
-            fan_out.wake_if(|place| place != Place::RECEIVER && Some(place) != self.me);
-        }
-    }
-}
-
-/// The receiving half of a connection.
-///
-/// It has the receiving calls of [`Connection`](crate::Connection). While one of them waits it also
-/// writes what the sending halves have queued.
-pub struct RecvHalf<S: Transport> {
-    receiver: Receiver,
-    shared: Arc<Shared<S>>,
-}
-
-impl<S: Transport> RecvHalf<S> {
-    fn poll_input(&mut self, cx: &mut Context<'_>, want: Want) -> Poll<io::Result<Look>> {
-        if self.receiver.look(want) == Look::Data {
-            return Poll::Ready(Ok(Look::Data));
-        }
-        self.shared.fan_out.wait(Place::RECEIVER, cx.waker());
-        let mut state = self.shared.lock(Some(Place::RECEIVER));
-        let mut cx = Context::from_waker(&self.shared.waker);
-        poll_input(
-            &mut self.receiver,
-            &mut state.link,
-            want,
-            Queued::Try,
-            &mut cx,
-        )
-    }
-
-    #[inline]
-    fn quick_line(&mut self) -> Option<Span> {
-        self.receiver.take_line()
-    }
-
-    receive_calls!();
-
-    /// Every complete line that has arrived. Waits for one. `None`: the peer ended in good order.
-    ///
-    /// # Errors
-    ///
-    /// As [`next_line`](Self::next_line). A bad line ends the batch in front of it and is the next
-    /// call's answer.
-    ///
-    /// # Cancel safety
-    ///
-    /// Cancel safe. A batch that is dropped half-way leaves the rest for the next call.
-    pub async fn next_lines(&mut self) -> Result<Option<Lines<'_>>, RecvError> {
-        let look = poll_fn(|cx| self.poll_input(cx, Want::Line)).await?;
-        if look == Look::Final {
-            // No line, so this takes none: it is an end or an error.
-            return Ok(self.receiver.poll_line()?.ready().and(None));
-        }
-        Ok(Some(self.receiver.lines()))
-    }
-
-    /// The end, once a receive met it or a write met a reset. Final.
-    #[must_use]
-    pub fn end(&self) -> Option<End> {
-        self.receiver
-            .end()
-            .or_else(|| self.shared.lock(None).link.sender.end())
-    }
-
-    /// Whether there is an [`end`](Self::end).
-    #[must_use]
-    pub fn is_disconnected(&self) -> bool {
-        self.end().is_some()
-    }
-
-    /// Whether this half and `sender` are of one connection.
-    #[must_use]
-    pub fn is_half_of(&self, sender: &SendHalf<S>) -> bool {
-        Arc::ptr_eq(&self.shared, &sender.shared)
-    }
-}
-
-receive_traits!(RecvHalf);
-
-impl<S: Transport> Drop for RecvHalf<S> {
-    fn drop(&mut self) {
-        self.shared.fan_out.leave(Place::RECEIVER);
-    }
-}
-
-impl<S: Transport> fmt::Debug for RecvHalf<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RecvHalf")
-            .field("receiver", &self.receiver)
-            .finish_non_exhaustive()
-    }
-}
+use crate::{Address, Flags, SendError, Transport, address};
 
 /// The sending half of a connection. Clone it for every task that sends.
 ///
@@ -246,16 +21,20 @@ impl<S: Transport> fmt::Debug for RecvHalf<S> {
 /// [`drive`](Self::drive). Dropping every `SendHalf` closes nothing; the descriptor goes with the last
 /// half of either kind.
 pub struct SendHalf<S: Transport> {
-    shared: Arc<Shared<S>>,
+    pub(super) shared: Arc<Shared<S>>,
     flags: Flags,
 }
 
 impl<S: Transport> SendHalf<S> {
+    pub(super) const fn new(shared: Arc<Shared<S>>, flags: Flags) -> Self {
+        Self { shared, flags }
+    }
+
     /// The seed's `send`; see [`Connection::send`](crate::Connection::send).
     ///
     /// # Errors
     ///
-    /// As [`send_with`](Self::send_with), with the flags of [`Config::ends`].
+    /// As [`send_with`](Self::send_with), with the flags of [`Config::ends`](crate::Config).
     ///
     /// # Cancel safety
     ///
@@ -504,31 +283,6 @@ impl<S: Transport> fmt::Debug for SendHalf<S> {
         f.debug_struct("SendHalf")
             .field("flags", &self.flags)
             .finish_non_exhaustive()
-    }
-}
-
-/// A task that waits for something of the shared state.
-struct Task<'a, S: Transport> {
-    shared: &'a Shared<S>,
-    waiter: Waiter<'a>,
-}
-
-impl<'a, S: Transport> Task<'a, S> {
-    fn new(shared: &'a Shared<S>) -> Self {
-        Self {
-            shared,
-            waiter: shared.fan_out.waiter(),
-        }
-    }
-
-    fn poll<T>(
-        &self,
-        cx: &mut Context<'_>,
-        poll: impl FnOnce(&mut State<S>, &mut Context<'_>) -> Poll<T>,
-    ) -> Poll<T> {
-        self.waiter.wait(cx.waker());
-        let mut state = self.shared.lock(Some(self.waiter.place));
-        poll(&mut state, &mut Context::from_waker(&self.shared.waker))
     }
 }
 

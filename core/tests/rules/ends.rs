@@ -1,0 +1,377 @@
+//! The table of ends and the rules behind it, as far as they show without TLS.
+
+use asyncnet_core::{
+    Cause, Config, Connection, End, Ends, LineError, Loss, Receiver, RecvError, SendError, Step,
+};
+
+use crate::play::{Ending, Machine, Play, in_any_chunking};
+
+const LOSSES: [Loss; 9] = [
+    Loss::Reset,
+    Loss::Aborted,
+    Loss::BrokenPipe,
+    Loss::TimedOut,
+    Loss::HostUnreachable,
+    Loss::NetworkUnreachable,
+    Loss::NetworkDown,
+    Loss::WriteZero,
+    Loss::Other,
+];
+
+fn hide() -> Config {
+    Config::default()
+}
+
+fn tell() -> Config {
+    Config::default().ends(Ends::Tell)
+}
+
+fn after<M: Machine>(config: Config, input: &[u8]) -> M {
+    let mut conn = M::new(config);
+    assert_eq!(conn.handle_input(input), input.len());
+    conn
+}
+
+fn cause_and_partial(end: Option<End>) -> Option<(Cause, usize)> {
+    end.map(|end| (end.cause, end.partial))
+}
+
+/// What an error says about the end.
+fn told<T>(result: Result<T, RecvError>) -> Option<(Cause, usize)> {
+    match result {
+        Err(RecvError::Disconnected(end)) => cause_and_partial(Some(end)),
+        _ => None,
+    }
+}
+
+#[test]
+fn table_eof_between_lines() {
+    for config in [hide(), tell()] {
+        in_any_chunking(config, b"a\n", Ending::Eof, |play| {
+            assert_eq!(play.recv_line().as_deref(), Ok("a"));
+            assert_eq!(play.recv_line().as_deref(), Ok(""));
+            assert_eq!(play.recv(1), Ok(Vec::new()));
+            assert_eq!(play.line(), Ok(None));
+            assert!(matches!(play.conn.next_bytes(1), Ok(Step::Ready(None))));
+            assert!(matches!(play.conn.next_lines(), Ok(Step::Ready(None))));
+            assert_eq!(cause_and_partial(play.conn.end()), Some((Cause::Eof, 0)));
+            assert!(play.conn.end().is_some_and(|end| end.is_clean()));
+        });
+    }
+}
+
+#[test]
+fn table_eof_inside_a_line() {
+    for config in [hide(), tell()] {
+        in_any_chunking(config, b"a\nbc", Ending::Eof, |play| {
+            assert_eq!(play.recv_line().as_deref(), Ok("a"));
+            assert_eq!(play.recv_line().as_deref(), Ok(""));
+            let end = Some((Cause::Eof, 2));
+            assert_eq!(told(play.line()), end);
+            assert_eq!(cause_and_partial(play.conn.end()), end);
+        });
+    }
+}
+
+#[test]
+fn table_eof_inside_a_block() {
+    for config in [hide(), tell()] {
+        in_any_chunking(config, b"abc", Ending::Eof, |play| {
+            assert_eq!(play.recv(5), Ok(b"abc".to_vec()));
+            assert_eq!(play.recv(5), Ok(Vec::new()));
+            assert_eq!(cause_and_partial(play.conn.end()), Some((Cause::Eof, 0)));
+        });
+        in_any_chunking(config, b"abc", Ending::Eof, |play| {
+            let end = Some((Cause::Eof, 3));
+            assert_eq!(told(play.block(5)), end);
+            assert_eq!(cause_and_partial(play.conn.end()), end);
+            assert_eq!(play.conn.partial(), b"abc");
+        });
+    }
+    let mut conn: Connection = after(hide(), b"");
+    conn.handle_eof();
+    assert_eq!(told(conn.next_block(1)), Some((Cause::Eof, 0)));
+}
+
+/// Both rows of ends that are not orderly, by their cause.
+fn check_disorderly(cause: Cause) {
+    let lost = |ends, input| {
+        let mut conn: Receiver = after(hide().ends(ends), input);
+        conn.handle_end(cause);
+        conn
+    };
+    let end = Some((cause, 0));
+    let mut conn = lost(Ends::Hide, b"");
+    assert_eq!(conn.recv_line(Ends::Hide), Ok(Step::Ready(String::new())));
+    assert_eq!(conn.recv(1, Ends::Hide), Ok(Step::Ready(Vec::new())));
+    assert_eq!(conn.recv_into(&mut [0], Ends::Hide), Ok(Step::Ready(0)));
+    let mut line = b"old".to_vec();
+    assert_eq!(
+        conn.recv_line_into(&mut line, Ends::Hide),
+        Ok(Step::Ready(()))
+    );
+    assert_eq!(line, b"");
+    assert_eq!(cause_and_partial(conn.end()), end);
+
+    assert_eq!(told(conn.recv_line(Ends::Tell)), end);
+    assert_eq!(told(conn.recv(1, Ends::Tell)), end);
+    assert_eq!(told(conn.recv_into(&mut [0], Ends::Tell)), end);
+    assert_eq!(told(conn.recv_line_into(&mut line, Ends::Tell)), end);
+
+    assert_eq!(told(lost(Ends::Hide, b"").poll_line()), end);
+    assert_eq!(told(lost(Ends::Hide, b"").poll_bytes(1)), end);
+    assert_eq!(told(lost(Ends::Hide, b"").next_lines()), end);
+    assert_eq!(told(lost(Ends::Hide, b"ab").poll_line()), Some((cause, 2)));
+    assert_eq!(
+        told(lost(Ends::Hide, b"ab").poll_block(3)),
+        Some((cause, 2))
+    );
+
+    let mut conn = lost(Ends::Tell, b"ab");
+    assert_eq!(conn.recv(3, Ends::Tell), Ok(Step::Ready(b"ab".to_vec())));
+    assert_eq!(told(conn.recv(3, Ends::Tell)), end);
+}
+
+#[test]
+fn table_reset_aborted_broken_pipe_timed_out_or_unreachable() {
+    for loss in LOSSES {
+        check_disorderly(Cause::Reset(loss));
+    }
+}
+
+#[test]
+fn table_truncation_of_a_secure_stream() {
+    check_disorderly(Cause::TlsTruncated);
+}
+
+#[test]
+fn table_the_connection_passes_its_setting_to_the_seed_view() {
+    for loss in LOSSES {
+        let end = Some((Cause::Reset(loss), 0));
+        let mut conn: Connection = after(tell(), b"");
+        conn.handle_lost(loss);
+        assert_eq!(told(conn.recv(1)), end);
+        assert_eq!(told(conn.recv_into(&mut [0])), end);
+        assert_eq!(told(conn.recv_line()), end);
+        assert_eq!(told(conn.recv_line_into(&mut Vec::new())), end);
+        assert_eq!(cause_and_partial(conn.end()), end);
+    }
+}
+
+#[test]
+fn table_closed_by_us() {
+    for config in [hide(), tell()] {
+        let mut conn: Connection = after(config, b"line\n");
+        conn.close();
+        for _ in 0..2 {
+            assert_eq!(conn.recv(1), Err(RecvError::Closed));
+            assert_eq!(conn.recv_into(&mut [0]), Err(RecvError::Closed));
+            assert_eq!(conn.recv_line(), Err(RecvError::Closed));
+            assert_eq!(conn.recv_line_into(&mut Vec::new()), Err(RecvError::Closed));
+            assert_eq!(conn.next_line(), Err(RecvError::Closed));
+            assert_eq!(conn.next_lines().err(), Some(RecvError::Closed));
+            assert_eq!(conn.next_block(1), Err(RecvError::Closed));
+            assert_eq!(conn.next_bytes(1), Err(RecvError::Closed));
+            assert_eq!(conn.peek_line(), Err(RecvError::Closed));
+            assert_eq!(cause_and_partial(conn.end()), Some((Cause::Closed, 0)));
+            assert!(conn.is_closed() && conn.is_disconnected());
+            assert!(!conn.wants_read());
+            assert_eq!(conn.handle_input(b"more\n"), 0);
+            conn.close();
+        }
+    }
+}
+
+#[test]
+fn e1_an_end_is_final_and_repeats_whatever_comes_after_it() {
+    for (end, cause) in [
+        (Ending::Eof, Cause::Eof),
+        (Ending::Lost(Loss::Reset), Cause::Reset(Loss::Reset)),
+    ] {
+        in_any_chunking(hide(), b"abc", end, |play| {
+            for _ in 0..3 {
+                assert_eq!(told(play.line()), Some((cause, 3)));
+                assert_eq!(told(play.block(2)), Some((cause, 3)));
+                assert_eq!(play.recv(2), Ok(Vec::new()));
+                assert_eq!(play.recv_line().as_deref(), Ok(""));
+                play.conn.handle_lost(Loss::TimedOut);
+                play.conn.handle_eof();
+                assert!(!play.conn.wants_read());
+                assert_eq!(play.conn.handle_input(b"d\n"), 0);
+                let _ = play.conn.space();
+                play.conn.handle_read(1);
+            }
+        });
+    }
+}
+
+#[test]
+fn e1_the_first_end_that_the_transport_tells_stays() {
+    let mut conn: Connection = after(tell(), b"a\n");
+    conn.handle_eof();
+    conn.handle_lost(Loss::Reset);
+    assert_eq!(conn.recv_line(), Ok(Step::Ready("a".into())));
+    assert_eq!(conn.next_line(), Ok(Step::Ready(None)));
+    let mut conn: Connection = after(tell(), b"");
+    conn.handle_lost(Loss::Aborted);
+    conn.handle_eof();
+    assert_eq!(
+        told(conn.next_line()),
+        Some((Cause::Reset(Loss::Aborted), 0))
+    );
+}
+
+#[test]
+fn e1_a_clean_end_stays_clean_for_every_call() {
+    let mut conn: Connection = after(tell(), b"");
+    conn.handle_eof();
+    for _ in 0..2 {
+        assert_eq!(conn.next_line(), Ok(Step::Ready(None)));
+        assert!(conn.next_block(1).is_err());
+        assert_eq!(conn.recv(1), Ok(Step::Ready(Vec::new())));
+    }
+}
+
+#[test]
+fn e2_the_partial_stays_readable_and_never_becomes_a_line() {
+    let mut conn: Connection = after(hide(), b"a\nbc\r");
+    conn.handle_eof();
+    assert_eq!(conn.recv_line(), Ok(Step::Ready("a".into())));
+    assert_eq!((conn.partial(), conn.peek()), (&b""[..], &b"bc\r"[..]));
+    assert_eq!(conn.recv_line(), Ok(Step::Ready(String::new())));
+    for _ in 0..2 {
+        assert_eq!((conn.partial(), conn.peek()), (&b"bc\r"[..], &b""[..]));
+        assert!(conn.next_lines().is_err());
+        let _ = conn.space();
+        conn.handle_read(1);
+    }
+    conn.close();
+    assert_eq!(conn.partial(), b"bc\r");
+    assert_eq!(cause_and_partial(conn.end()), Some((Cause::Eof, 3)));
+    assert_eq!(conn.next_line(), Err(RecvError::Closed));
+}
+
+#[test]
+fn e2_the_partial_outlives_its_storage_block() {
+    let mut conn: Receiver = after(hide(), b"abc");
+    conn.handle_eof();
+    assert!(conn.poll_line().is_err());
+    conn.lend(Receiver::new_block());
+    assert_eq!(conn.partial(), b"abc");
+    assert!(conn.reclaim().is_some());
+    assert_eq!(conn.partial(), b"abc");
+}
+
+#[test]
+fn e2_the_lines_that_are_here_after_the_end_are_none() {
+    let mut conn: Receiver = after(hide(), b"abc");
+    assert_eq!(conn.poll_line(), Ok(Step::NeedInput));
+    conn.handle_eof();
+    assert!(conn.poll_line().is_err());
+    assert_eq!(conn.lines().next(), None);
+    assert_eq!(conn.partial(), b"abc");
+}
+
+#[test]
+fn e2_bytes_of_a_reported_line_are_counted_and_not_kept() {
+    in_any_chunking(hide().max_line(2), b"a\n12345\r", Ending::Eof, |play| {
+        assert_eq!(play.line(), Ok(Some(b"a".to_vec())));
+        assert!(matches!(
+            play.line(),
+            Err(RecvError::Line(LineError::TooLong { max: 2 }))
+        ));
+        assert_eq!(told(play.line()), Some((Cause::Eof, 6)));
+        assert_eq!(play.conn.partial(), b"");
+    });
+}
+
+#[test]
+fn e3_a_seed_send_to_a_peer_that_is_gone_succeeds_if_ends_are_hidden() {
+    for loss in LOSSES {
+        let lost = Err(SendError::Disconnected(loss));
+        for (config, seed) in [(hide(), Ok(())), (tell(), lost)] {
+            let mut conn = Connection::new(config);
+            assert_eq!(conn.send(b"queued"), Ok(()));
+            conn.handle_write_lost(loss);
+            assert_eq!(conn.send(b"x"), seed);
+            assert_eq!(conn.feed(b"x"), lost);
+            assert_eq!(conn.feed_bytes(b"x".to_vec().into()), lost);
+            assert_eq!(conn.feed_line(b"x"), lost);
+            assert_eq!((conn.unsent(), conn.outgoing().next()), (0, None));
+            assert!(conn.is_disconnected());
+            assert_eq!(conn.end().map(|end| end.cause), Some(Cause::Reset(loss)));
+        }
+    }
+}
+
+#[test]
+fn e3_hidden_ends_hide_no_other_send_error() {
+    let mut conn = Connection::new(hide().max_outbox(3));
+    assert!(matches!(conn.send(b"1234"), Err(SendError::Full { .. })));
+    conn.close();
+    assert_eq!(conn.send(b"1"), Err(SendError::Closed));
+}
+
+#[test]
+fn e4_a_line_error_leaves_everything() {
+    let mut conn: Connection = after(hide().max_line(1), b"12\n3\n");
+    assert!(conn.next_line().is_err());
+    assert_eq!(conn.end(), None);
+    assert!(conn.wants_read());
+    assert_eq!(conn.send(b"x"), Ok(()));
+    assert_eq!(conn.next_line(), Ok(Step::Ready(Some(&b"3"[..]))));
+}
+
+#[test]
+fn e4_an_orderly_end_leaves_sending_and_a_reset_does_not() {
+    let mut conn: Connection = after(tell(), b"");
+    conn.handle_eof();
+    assert_eq!(conn.next_line(), Ok(Step::Ready(None)));
+    assert_eq!(conn.send(b"still there"), Ok(()));
+    assert_eq!(conn.unsent(), 11);
+    conn.handle_lost(Loss::Reset);
+    assert_eq!(
+        conn.send(b"gone"),
+        Err(SendError::Disconnected(Loss::Reset))
+    );
+    assert_eq!(conn.unsent(), 0);
+}
+
+#[test]
+fn e4_our_half_close_leaves_receiving() {
+    let mut conn: Connection = after(hide(), b"a\n");
+    assert_eq!(conn.send(b"bye"), Ok(()));
+    conn.close_write();
+    assert_eq!(conn.send(b"more"), Err(SendError::Closed));
+    assert_eq!(conn.outgoing().next(), Some(&b"bye"[..]));
+    assert_eq!((conn.end(), conn.is_closed()), (None, false));
+    assert_eq!(conn.recv_line(), Ok(Step::Ready("a".into())));
+    assert!(conn.wants_read());
+}
+
+#[test]
+fn e5_a_reset_met_by_a_write_is_told_behind_what_still_comes() {
+    for end in [Ending::Eof, Ending::Lost(Loss::Reset)] {
+        in_any_chunking(hide(), b"a\nbc", end, |play: &mut Play<'_, Connection>| {
+            play.conn.handle_write_lost(Loss::Reset);
+            assert!(play.conn.wants_read());
+            assert_eq!(play.line(), Ok(Some(b"a".to_vec())));
+            assert_eq!(told(play.line()), Some((Cause::Reset(Loss::Reset), 2)));
+            assert_eq!(play.conn.partial(), b"bc");
+        });
+    }
+}
+
+#[test]
+fn e5_only_an_end_that_looks_orderly_is_taken_for_the_reset() {
+    let mut sender = Connection::new(hide()).into_halves().1;
+    assert_eq!(sender.end_cause(Cause::Eof), Cause::Eof);
+    sender.handle_lost(Loss::Reset);
+    sender.handle_lost(Loss::TimedOut);
+    let reset = Cause::Reset(Loss::Reset);
+    assert_eq!(sender.end_cause(Cause::Eof), reset);
+    assert_eq!(sender.end_cause(Cause::TlsTruncated), reset);
+    assert_eq!(sender.end_cause(Cause::Closed), Cause::Closed);
+    let aborted = Cause::Reset(Loss::Aborted);
+    assert_eq!(sender.end_cause(aborted), aborted);
+}

@@ -1,0 +1,405 @@
+//! Section "Lines" of the contract.
+
+use asyncnet_core::{
+    Cause, Config, Connection, EMPTY_LINE, Ends, Framing, LineError, Loss, Receiver, RecvError,
+    Step,
+};
+
+use crate::play::Answer::{Bad, End, Line};
+use crate::play::{Answer, Ending, Play, WAYS, expect_lines, in_any_chunking, read};
+
+const CLEAN: Answer<'_> = End(Cause::Eof, 0);
+
+fn lenient() -> Config {
+    Config::default()
+}
+
+fn strict() -> Config {
+    Config::default().framing(Framing::Crlf)
+}
+
+fn too_long(max: usize) -> Answer<'static> {
+    Bad(LineError::TooLong { max })
+}
+
+#[test]
+fn l1_lf_ends_a_line_and_takes_one_cr_along() {
+    let input = b"unix\nnet\r\n\n\r\nend\n";
+    let lines = [b"unix" as &[u8], b"net", b"", b"", b"end"].map(Line);
+    let answers = [lines.as_slice(), &[CLEAN]].concat();
+    expect_lines(lenient(), input, Ending::Eof, &answers);
+}
+
+#[test]
+fn l1_any_other_cr_is_data_and_never_eats_its_neighbour() {
+    for (input, text) in [
+        (b"a\rbc\n" as &[u8], b"a\rbc" as &[u8]),
+        (b"a\r\r\n", b"a\r"),
+        (b"\r\r\n", b"\r"),
+        (b"\ra\n", b"\ra"),
+        (b"\r\r\ra\r\n", b"\r\r\ra"),
+    ] {
+        expect_lines(lenient(), input, Ending::Eof, &[Line(text), CLEAN]);
+    }
+}
+
+#[test]
+fn l1_a_cr_at_the_end_of_input_ends_no_line() {
+    let answers = [Line(b"a"), End(Cause::Eof, 2)];
+    expect_lines(lenient(), b"a\nb\r", Ending::Eof, &answers);
+}
+
+#[test]
+fn l2_only_cr_lf_ends_a_strict_line() {
+    let answers = [Line(b"a"), Line(b""), Line(b"bc"), CLEAN];
+    expect_lines(strict(), b"a\r\n\r\nbc\r\n", Ending::Eof, &answers);
+}
+
+#[test]
+fn l2_a_bare_cr_or_lf_is_reported_once_and_its_line_discarded() {
+    let (cr, lf) = (Bad(LineError::BareCr), Bad(LineError::BareLf));
+    for (input, error) in [
+        (b"a\rb\r\nok\r\n" as &[u8], &cr),
+        (b"a\r\r\nok\r\n", &cr),
+        (b"\r\r\r\nok\r\n", &cr),
+        (b"a\nb\r\nok\r\n", &lf),
+        (b"\n\r\nok\r\n", &lf),
+        (b"\n\r\n\nx\r\n", &lf),
+        (b"a\rb\nc\rd\n\r\nok\r\n", &cr),
+        (b"a\nb\rc\n\r\r\nok\r\n", &lf),
+    ] {
+        let next = if input.ends_with(b"ok\r\n") {
+            Line(b"ok")
+        } else {
+            lf.clone()
+        };
+        expect_lines(strict(), input, Ending::Open, &[error.clone(), next]);
+    }
+}
+
+#[test]
+fn l3_nul_and_invalid_utf8_pass() {
+    let answers = [Line(b"\0"), Line(b"\xff\xfe\0x"), CLEAN];
+    expect_lines(lenient(), b"\0\n\xff\xfe\0x\r\n", Ending::Eof, &answers);
+    expect_lines(strict(), b"\0\r\n\xff\xfe\0x\r\n", Ending::Eof, &answers);
+}
+
+#[test]
+fn l3_only_the_string_call_checks_utf8_and_its_error_holds_the_consumed_line() {
+    in_any_chunking(
+        lenient(),
+        b"\xc3\xa4\n\xc3(\r\nok\n\xc3\n",
+        Ending::Eof,
+        |play| {
+            assert_eq!(play.recv_line().as_deref(), Ok("\u{e4}"));
+            let bad = RecvError::Line(LineError::Utf8(b"\xc3(".to_vec()));
+            assert_eq!(play.recv_line(), Err(bad));
+            assert_eq!(play.recv_line().as_deref(), Ok("ok"));
+            let mut line = Vec::new();
+            assert_eq!(play.ask(|conn| conn.recv_line_into(&mut line)), Ok(()));
+            assert_eq!(line, b"\xc3");
+        },
+    );
+}
+
+#[test]
+fn l3_a_peek_at_a_line_that_is_no_text_leaves_it() {
+    in_any_chunking(lenient(), b"\xff\n", Ending::Open, |play| {
+        let bad = RecvError::Line(LineError::Utf8(b"\xff".to_vec()));
+        let peek = |conn: &mut Receiver| conn.recv_line_peek(Ends::Hide);
+        assert_eq!(play.ask(peek), Err(bad.clone()));
+        assert_eq!(play.ask(peek), Err(bad));
+        assert_eq!(
+            play.ask(|conn| conn.recv(2, Ends::Hide)),
+            Ok(b"\xff\n".to_vec())
+        );
+    });
+}
+
+#[test]
+fn l4_exactly_max_is_delivered_in_any_chunking() {
+    let answers = [Line(b"hello"), Line(b"hell\r"), Line(b"world"), CLEAN];
+    let input = b"hello\r\nhell\r\r\nworld\n";
+    expect_lines(lenient().max_line(5), input, Ending::Eof, &answers);
+    let answers = [Line(b"hello"), Line(b"world"), CLEAN];
+    expect_lines(
+        strict().max_line(5),
+        b"hello\r\nworld\r\n",
+        Ending::Eof,
+        &answers,
+    );
+}
+
+#[test]
+fn l4_one_byte_more_is_reported_once_and_the_next_line_follows() {
+    for config in [lenient().max_line(5), strict().max_line(5)] {
+        let answers = [too_long(5), Line(b"ok"), too_long(5), Line(b""), CLEAN];
+        let input = b"hello!\r\nok\r\nhello, world\r\n\r\n";
+        expect_lines(config, input, Ending::Eof, &answers);
+    }
+    let answers = [too_long(5), Line(b"ok")];
+    expect_lines(
+        lenient().max_line(5),
+        b"hello\r\r\nok\n",
+        Ending::Open,
+        &answers,
+    );
+}
+
+#[test]
+fn l4_a_line_too_long_is_discarded_through_its_own_terminator() {
+    let answers = [too_long(3), Line(b"ok")];
+    let input = b"1234\n\r5\r\r\nok\r\n";
+    expect_lines(strict().max_line(3), input, Ending::Open, &answers);
+    let answers = [too_long(3), too_long(3), Line(b"ok")];
+    expect_lines(
+        lenient().max_line(3),
+        b"1234\n1234\nok\n",
+        Ending::Open,
+        &answers,
+    );
+}
+
+#[test]
+fn l4_a_line_is_reported_at_its_first_byte_too_many() {
+    for config in [lenient().max_line(5), strict().max_line(5)] {
+        for way in WAYS {
+            let mut conn = Connection::new(config);
+            assert_eq!(read(&mut conn, b"hello", way), 5);
+            assert_eq!(conn.next_line(), Ok(Step::NeedInput));
+            assert_eq!(read(&mut conn, b"!", way), 1);
+            let error = LineError::TooLong { max: 5 };
+            assert_eq!(conn.next_line(), Err(RecvError::Line(error)));
+            assert_eq!(conn.next_line(), Ok(Step::NeedInput));
+        }
+    }
+}
+
+/// How often bytes are searched cannot be seen from here; how often they are copied can, in `memory.rs`.
+#[test]
+fn l5_a_long_stream_gives_the_same_lines_in_any_read_size() {
+    let text = |i: usize| "x".repeat(i * 7919 % 3000);
+    let input: String = (0..400).map(|i| text(i) + "\r\n").collect();
+    for size in [1000, 1 << 14, (1 << 14) + 1, 1 << 16, input.len()] {
+        for way in WAYS {
+            let chunks = input.as_bytes().chunks(size).collect();
+            let mut play = Play::<Connection>::new(lenient(), chunks, Ending::Eof, way);
+            for i in 0..400 {
+                assert_eq!(
+                    play.line(),
+                    Ok(Some(text(i).into_bytes())),
+                    "{way:?} {size}"
+                );
+            }
+            assert_eq!(play.line(), Ok(None));
+        }
+    }
+}
+
+#[test]
+fn l6_lines_that_arrived_come_before_the_end_and_before_an_error() {
+    let lines = [Line(b"a"), Line(b"b")];
+    for (end, cause) in [
+        (Ending::Eof, Cause::Eof),
+        (Ending::Lost(Loss::Reset), Cause::Reset(Loss::Reset)),
+    ] {
+        let answers = [lines.as_slice(), &[End(cause, 1)]].concat();
+        expect_lines(lenient(), b"a\nb\nc", end, &answers);
+    }
+    let answers = [lines.as_slice(), &[too_long(1), Line(b"c"), CLEAN]].concat();
+    expect_lines(
+        lenient().max_line(1),
+        b"a\nb\n12\nc\n",
+        Ending::Eof,
+        &answers,
+    );
+}
+
+#[test]
+fn l6_an_end_that_is_known_already_waits_behind_the_lines() {
+    let mut conn = Connection::new(lenient());
+    assert_eq!(conn.handle_input(b"a\nb\n"), 4);
+    conn.handle_lost(Loss::Reset);
+    assert_eq!(conn.next_line(), Ok(Step::Ready(Some(&b"a"[..]))));
+    assert_eq!(conn.recv_line(), Ok(Step::Ready("b".into())));
+    assert!(matches!(conn.next_line(), Err(RecvError::Disconnected(_))));
+}
+
+#[test]
+fn l7_an_empty_line_is_cr_lf_in_the_seed_view_and_empty_in_the_typed() {
+    for config in [lenient(), strict()] {
+        in_any_chunking(config, b"\r\n\r\n\r\n", Ending::Eof, |play| {
+            assert_eq!(play.recv_line().as_deref(), Ok(EMPTY_LINE));
+            assert_eq!(play.line(), Ok(Some(Vec::new())));
+            let mut line = b"the line before".to_vec();
+            assert_eq!(play.ask(|conn| conn.recv_line_into(&mut line)), Ok(()));
+            assert_eq!(line, EMPTY_LINE.as_bytes());
+            assert_eq!(play.recv_line().as_deref(), Ok(""));
+            assert_eq!(play.ask(|conn| conn.recv_line_into(&mut line)), Ok(()));
+            assert_eq!(line, b"");
+        });
+    }
+    in_any_chunking(lenient(), b"\n", Ending::Eof, |play| {
+        let peek = |conn: &mut Receiver| conn.recv_line_peek(Ends::Hide);
+        assert_eq!(play.ask(peek).as_deref(), Ok(EMPTY_LINE));
+        let mut line = b"the line before".to_vec();
+        let peek = play.ask(|conn| conn.recv_line_into_peek(&mut line, Ends::Hide));
+        assert_eq!((peek, line.as_slice()), (Ok(()), EMPTY_LINE.as_bytes()));
+    });
+}
+
+/// A receive of bytes or lines, as text.
+type Receive = fn(&mut Receiver) -> Result<Step<String>, RecvError>;
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Every receive there is, each asking for two bytes or for a line.
+const RECEIVES: [(&str, Receive); 9] = [
+    ("poll_line", |conn| {
+        Ok(conn
+            .poll_line()?
+            .map(|span| text(span.map_or(b"", |span| conn.bytes(span)))))
+    }),
+    ("next_lines", |conn| {
+        Ok(conn
+            .next_lines()?
+            .map(|lines| text(lines.and_then(|mut lines| lines.next()).unwrap_or_default())))
+    }),
+    ("poll_block", |conn| {
+        Ok(conn.poll_block(2)?.map(|span| text(conn.bytes(span))))
+    }),
+    ("poll_bytes", |conn| {
+        Ok(conn
+            .poll_bytes(2)?
+            .map(|span| text(span.map_or(b"", |span| conn.bytes(span)))))
+    }),
+    ("recv", |conn| {
+        Ok(conn.recv(2, Ends::Hide)?.map(|bytes| text(&bytes)))
+    }),
+    ("recv_line", |conn| conn.recv_line(Ends::Hide)),
+    ("peek_line", |conn| {
+        Ok(conn.peek_line()?.map(|line| text(line.unwrap_or_default())))
+    }),
+    ("recv_peek", |conn| {
+        Ok(conn.recv_peek(2, Ends::Hide)?.map(|bytes| text(&bytes)))
+    }),
+    ("recv_line_peek", |conn| conn.recv_line_peek(Ends::Hide)),
+];
+
+#[test]
+fn l8_every_receive_first_finishes_discarding() {
+    for config in [lenient().max_line(4), strict().max_line(4)] {
+        for (name, receive) in RECEIVES {
+            let mut conn = Receiver::new(config);
+            assert_eq!(conn.handle_input(b"12345"), 5);
+            assert!(conn.poll_line().is_err());
+            for rest in [b"6" as &[u8], b"7\r"] {
+                assert!(conn.is_discarding());
+                assert_eq!(receive(&mut conn), Ok(Step::NeedInput), "{name}");
+                assert_eq!(conn.lines().next(), None);
+                assert_eq!(conn.take_line(), None);
+                assert_eq!(conn.peek(), b"");
+                assert_eq!(conn.handle_input(rest), rest.len());
+            }
+            assert_eq!(conn.handle_input(b"\nok\r\n"), 5);
+            assert!(!conn.is_discarding());
+            assert_eq!(receive(&mut conn), Ok(Step::Ready("ok".into())), "{name}");
+        }
+    }
+}
+
+#[test]
+fn l8_a_peek_reports_a_bad_line_and_leaves_it() {
+    in_any_chunking(
+        lenient().max_line(3),
+        b"12345\nok\n",
+        Ending::Open,
+        |play| {
+            let bad = RecvError::Line(LineError::TooLong { max: 3 });
+            let peek = |conn: &mut Receiver| Ok(conn.peek_line()?.map(|_| ()));
+            assert_eq!(play.ask(peek), Err(bad.clone()));
+            assert_eq!(play.ask(peek), Err(bad.clone()));
+            assert_eq!(play.ask(|conn| conn.recv(1, Ends::Hide)), Ok(b"1".to_vec()));
+            assert_eq!(play.ask(|conn| conn.recv_line(Ends::Hide)), Err(bad));
+            assert_eq!(
+                play.ask(|conn| conn.recv_line_peek(Ends::Hide)).as_deref(),
+                Ok("ok")
+            );
+            assert_eq!(
+                play.ask(|conn| conn.recv_line(Ends::Hide)).as_deref(),
+                Ok("ok")
+            );
+        },
+    );
+}
+
+#[test]
+fn l8_after_max_line_bytes_and_a_cr_the_answer_waits_for_one_more_byte() {
+    let input = |rest: &[u8]| {
+        let mut conn = Connection::new(lenient().max_line(3));
+        assert_eq!(conn.handle_input(b"123\r"), 4);
+        assert_eq!(conn.next_line(), Ok(Step::NeedInput));
+        assert_eq!(conn.handle_input(rest), rest.len());
+        conn
+    };
+    assert_eq!(input(b"\n").next_line(), Ok(Step::Ready(Some(&b"123"[..]))));
+    let too_long = RecvError::Line(LineError::TooLong { max: 3 });
+    assert_eq!(input(b"\r").next_line(), Err(too_long.clone()));
+    assert_eq!(input(b"4").next_line(), Err(too_long));
+}
+
+#[test]
+fn a_batch_consumes_line_by_line_and_leaves_the_rest() {
+    for way in WAYS {
+        let mut conn = Connection::new(lenient());
+        assert_eq!(read(&mut conn, b"a\r\nb\n\nc\nd", way), 9);
+        let batch = |conn: &mut Connection, n| -> Vec<Vec<u8>> {
+            let lines = conn.next_lines().expect("lines").ready().flatten();
+            lines
+                .expect("a batch")
+                .take(n)
+                .map(<[u8]>::to_vec)
+                .collect()
+        };
+        assert_eq!(batch(&mut conn, 0), [b""; 0]);
+        assert_eq!(batch(&mut conn, 1), [b"a"]);
+        assert_eq!(conn.next_line(), Ok(Step::Ready(Some(&b"b"[..]))));
+        assert_eq!(batch(&mut conn, 9), [b"" as &[u8], b"c"]);
+        assert!(matches!(conn.next_lines(), Ok(Step::NeedInput)));
+        assert_eq!(conn.peek(), b"d");
+    }
+}
+
+#[test]
+fn a_batch_ends_in_front_of_a_bad_line_which_is_the_next_answer() {
+    let mut conn = Connection::new(lenient().max_line(2));
+    assert_eq!(conn.handle_input(b"a\nb\n123\nc\n"), 10);
+    let lines = conn.next_lines().expect("lines").ready().flatten();
+    let mut lines = lines.expect("a batch");
+    assert_eq!(
+        (lines.next(), lines.next()),
+        (Some(&b"a"[..]), Some(&b"b"[..]))
+    );
+    assert_eq!((lines.next(), lines.next()), (None, None));
+    let bad = RecvError::Line(LineError::TooLong { max: 2 });
+    assert_eq!(conn.next_lines().err(), Some(bad));
+    assert_eq!(conn.next_line(), Ok(Step::Ready(Some(&b"c"[..]))));
+}
+
+#[test]
+fn a_span_is_good_until_the_next_receive_and_an_old_one_is_empty() {
+    let mut conn = Receiver::new(lenient());
+    assert_eq!(conn.handle_input(b"first\nsecond\n"), 13);
+    let span = |conn: &mut Receiver| conn.take_line().expect("a line");
+    let first = span(&mut conn);
+    assert_eq!(conn.bytes(first), b"first");
+    let second = span(&mut conn);
+    assert_eq!(
+        (conn.bytes(first), conn.bytes(second)),
+        (&b""[..], &b"second"[..])
+    );
+    let _ = conn.space();
+    assert_eq!(conn.bytes(second), b"");
+}

@@ -1,0 +1,313 @@
+//! What the machines may allocate. Each test counts the allocations of its own thread.
+
+use allocation_counter::{AllocationInfo, measure};
+use asyncnet_core::{Bytes, Config, Connection, Receiver, RecvError, Sender, Step};
+
+use crate::play::{WAYS, Way, read};
+
+const KIB: usize = 1 << 10;
+const MIB: usize = 1 << 20;
+/// The largest read.
+const BLOCK: usize = 64 * KIB;
+
+/// Lets `conn` read all of `wire`, a KiB at a time at most, and calls `after` behind each read.
+fn read_all(conn: &mut Connection, wire: &[u8], way: Way, mut after: impl FnMut(&mut Connection)) {
+    for mut chunk in wire.chunks(KIB) {
+        while !chunk.is_empty() {
+            chunk = &chunk[read(conn, chunk, way)..];
+            after(conn);
+        }
+    }
+}
+
+fn assert_at_most(bytes: u64, limit: usize) {
+    assert!(bytes <= limit as u64, "{bytes} bytes, {limit} allowed");
+}
+
+/// The most that was allocated at once while `bytes` were stored: they, as much again to grow into, both
+/// once more while the storage moves, and a read.
+fn assert_stored(info: AllocationInfo, bytes: usize) {
+    assert_at_most(info.bytes_max, 3 * bytes + 2 * BLOCK);
+}
+
+#[test]
+fn a_new_connection_allocates_nothing() {
+    let info = measure(|| {
+        let mut conn = Connection::new(Config::default());
+        assert_eq!(conn.next_line(), Ok(Step::NeedInput));
+        assert_eq!(conn.next_block(100), Ok(Step::NeedInput));
+        conn.handle_eof();
+        assert_eq!(conn.next_line(), Ok(Step::Ready(None)));
+    });
+    assert_eq!(info.count_total, 0);
+}
+
+#[test]
+fn b2_nothing_is_allocated_for_bytes_that_have_not_arrived() {
+    let wire = vec![0; MIB];
+    for way in WAYS {
+        for arrived in [1, KIB, 100 * KIB, MIB] {
+            let info = measure(|| {
+                let mut conn = Connection::new(Config::default());
+                let ask = |conn: &mut Connection| {
+                    assert_eq!(conn.next_block(16 * MIB), Ok(Step::NeedInput));
+                };
+                ask(&mut conn);
+                read_all(&mut conn, &wire[..arrived], way, ask);
+            });
+            assert_stored(info, arrived);
+        }
+    }
+}
+
+#[test]
+fn l4_an_endless_line_takes_no_more_than_the_longest() {
+    let wire = vec![b'x'; 4 * MIB];
+    for way in WAYS {
+        for max in [0, KIB, MIB] {
+            let mut conn = Connection::new(Config::default().max_line(max));
+            let mut errors = 0;
+            let mut ask = |conn: &mut Connection| match conn.next_line() {
+                Err(RecvError::Line(_)) => errors += 1,
+                step => assert_eq!(step, Ok(Step::NeedInput)),
+            };
+            let info = measure(|| read_all(&mut conn, &wire, way, &mut ask));
+            assert_stored(info, max);
+            let info = measure(|| read_all(&mut conn, &wire, way, &mut ask));
+            assert_eq!(info.bytes_total, 0, "the rest is dropped where it lies");
+            assert_eq!(errors, 1);
+        }
+    }
+}
+
+#[test]
+fn storage_ends_64_kib_above_what_the_waiting_call_needs() {
+    let need = MIB + 100 * KIB;
+    let wire = [vec![b'x'; 30 * KIB], vec![b'\n'], vec![b'x'; need]].concat();
+    for way in WAYS {
+        let mut conn = Connection::new(Config::default().max_line(need));
+        let info = measure(|| {
+            read_all(&mut conn, &wire, way, |conn| {
+                assert!(conn.next_line().is_ok());
+            });
+        });
+        assert_eq!(conn.peek().len(), need);
+        assert_at_most(info.bytes_current as u64, need + 2 + BLOCK);
+    }
+}
+
+/// How often a byte is searched cannot be seen from here. How often it is moved can: storage doubles, and
+/// that makes at most two moves for each byte.
+#[test]
+fn l5_a_long_line_in_small_chunks_moves_each_byte_a_bounded_number_of_times() {
+    let mut wire = vec![b'x'; MIB];
+    wire.extend(b"\r\n");
+    for way in WAYS {
+        let info = measure(|| {
+            let mut conn = Connection::new(Config::default().max_line(MIB));
+            let mut lines = 0;
+            read_all(&mut conn, &wire, way, |conn| {
+                if let Ok(Step::Ready(Some(line))) = conn.next_line() {
+                    assert_eq!(line.len(), MIB);
+                    lines += 1;
+                }
+            });
+            assert_eq!(lines, 1);
+        });
+        assert_at_most(info.bytes_total, 4 * MIB + 2 * BLOCK);
+    }
+}
+
+#[test]
+fn lines_cost_no_allocation_once_there_is_storage() {
+    let wire = b"a line of text\r\n".repeat(10_000);
+    for way in WAYS {
+        let mut conn = Connection::new(Config::default());
+        let mut lines = 0;
+        let mut take = |conn: &mut Connection| {
+            while let Ok(Step::Ready(Some(line))) = conn.next_line() {
+                assert_eq!(line, b"a line of text");
+                lines += 1;
+            }
+        };
+        read_all(&mut conn, &wire, way, &mut take);
+        let info = measure(|| read_all(&mut conn, &wire, way, &mut take));
+        assert_eq!(info.count_total, 0);
+        assert_eq!(lines, 20_000);
+    }
+}
+
+/// What the first reads offer if each comes back full and is consumed.
+fn offers(mut conn: Receiver) -> [usize; 4] {
+    [(); 4].map(|()| {
+        let space = conn.space();
+        space.fill(b'\n');
+        let offered = space.len();
+        conn.handle_read(offered);
+        assert_eq!(conn.lines().count(), offered);
+        offered
+    })
+}
+
+#[test]
+fn reads_into_lent_storage_grow_from_16_to_64_kib_while_they_come_back_full() {
+    let mut conn = Receiver::new(Config::default());
+    conn.lend(Receiver::new_block());
+    assert_eq!(offers(conn), [16 * KIB, 32 * KIB, BLOCK, BLOCK]);
+}
+
+#[test]
+fn reads_into_own_storage_grow_from_16_to_64_kib_while_they_come_back_full() {
+    let conn = Receiver::new(Config::default());
+    assert_eq!(offers(conn), [16 * KIB, 32 * KIB, BLOCK, BLOCK]);
+}
+
+#[test]
+fn reads_start_small_again_behind_an_idle_time() {
+    let mut conn = Receiver::new(Config::default());
+    for _ in 0..2 {
+        conn.lend(Receiver::new_block());
+        let offered = conn.space().len();
+        assert_eq!(offered, 16 * KIB);
+        conn.handle_read(offered);
+        assert!(conn.poll_block(offered).is_ok());
+        assert!(conn.reclaim().is_some());
+    }
+}
+
+#[test]
+fn reads_stay_small_while_they_do_not_come_back_full() {
+    let mut conn = Receiver::new(Config::default());
+    conn.lend(Receiver::new_block());
+    for _ in 0..9 {
+        let offered = conn.space().len();
+        assert_eq!(offered, 16 * KIB);
+        conn.handle_read(offered - 1);
+        assert!(conn.poll_bytes(offered).is_ok());
+    }
+}
+
+#[test]
+fn one_read_is_never_empty_and_at_most_64_kib() {
+    let mut conn = Connection::new(Config::default());
+    assert_eq!(conn.handle_input(&vec![0; 2 * BLOCK]), BLOCK);
+    for _ in 0..20 {
+        let offered = conn.space().len();
+        assert!((1..=BLOCK).contains(&offered));
+        conn.handle_read(offered);
+    }
+}
+
+#[test]
+fn an_idle_receiver_gives_its_storage_back() {
+    for lent in [false, true] {
+        let info = measure(|| {
+            let mut conn = Receiver::new(Config::default());
+            assert!(conn.wants_block());
+            if lent {
+                conn.lend(Receiver::new_block());
+                assert!(!conn.wants_block());
+            }
+            assert_eq!(read(&mut conn, b"a\nb", Way::Read), 3);
+            assert!(conn.take_line().is_some());
+            let block = conn.reclaim().expect("its storage");
+            assert_eq!(block.capacity(), if lent { BLOCK } else { 16 * KIB });
+            assert_eq!(conn.reclaim(), None);
+            assert_eq!(conn.peek(), b"b");
+            assert_eq!(conn.space().len(), 16 * KIB);
+            conn.handle_read(0);
+            drop(conn.reclaim());
+            assert!(conn.wants_block());
+            std::mem::forget(conn);
+        });
+        assert_eq!(info.bytes_current, 1, "the rest alone is kept");
+    }
+}
+
+#[test]
+fn a_lent_block_is_the_storage_and_no_other_is_made() {
+    let block = Receiver::new_block();
+    assert_eq!((block.len(), Receiver::BLOCK), (BLOCK, BLOCK));
+    let at = block.as_ptr();
+    let mut conn = Receiver::new(Config::default());
+    let info = measure(|| {
+        conn.lend(block);
+        assert_eq!(read(&mut conn, b"a\nb\n", Way::Read), 4);
+        assert!(conn.take_line().is_some() && conn.take_line().is_some());
+    });
+    assert_eq!(info.count_total, 0);
+    assert_eq!(conn.reclaim().map(|block| block.as_ptr()), Some(at));
+}
+
+#[test]
+fn a_receiver_with_much_unread_keeps_its_storage() {
+    let mut conn = Receiver::new(Config::default());
+    conn.lend(Receiver::new_block());
+    assert_eq!(read(&mut conn, &vec![b'x'; 9 * KIB], Way::Read), 9 * KIB);
+    assert_eq!(conn.reclaim(), None);
+    assert_eq!(conn.peek().len(), 9 * KIB);
+    assert!(
+        conn.poll_block(KIB)
+            .is_ok_and(|step| step.ready().is_some())
+    );
+    assert!(conn.reclaim().is_some());
+    assert_eq!(conn.peek().len(), 8 * KIB);
+}
+
+#[test]
+fn our_close_frees_what_was_received() {
+    let info = measure(|| {
+        let mut conn = Connection::new(Config::default());
+        assert_eq!(conn.handle_input(b"abc"), 3);
+        conn.close();
+        std::mem::forget(conn);
+    });
+    assert_eq!(info.bytes_current, 0);
+}
+
+#[test]
+fn s6_a_shared_message_is_stored_once_for_all() {
+    let message = Bytes::from(vec![b'x'; 32 * KIB]);
+    let mut room: Vec<_> = (0..100).map(|_| Sender::new(&Config::default())).collect();
+    let info = measure(|| {
+        for sender in &mut room {
+            assert_eq!(sender.feed_bytes(message.clone()), Ok(()));
+        }
+    });
+    assert_at_most(info.bytes_total, room.len() * 256);
+}
+
+#[test]
+fn s6_a_small_piece_pins_no_large_one() {
+    let mut sender = Sender::new(&Config::default());
+    let info = measure(|| {
+        let large = Bytes::from(vec![b'x'; MIB]);
+        assert_eq!(sender.feed_bytes(large.slice(..100)), Ok(()));
+    });
+    assert!(info.bytes_current < KIB as i64);
+    assert_eq!(sender.unsent(), 100);
+}
+
+#[test]
+fn s6_a_full_outbox_takes_memory_in_proportion_to_its_limit() {
+    for len in [1, 100, 1000] {
+        let mut sender = Sender::new(&Config::default());
+        let info = measure(|| while sender.feed(&vec![0; len]).is_ok() {});
+        assert!(sender.unsent() > MIB - 2 * len - 20 * 64);
+        // A piece made of copies doubles while it grows.
+        assert_at_most(info.bytes_max, 2 * MIB + 2 * BLOCK);
+    }
+}
+
+#[test]
+fn an_idle_sender_keeps_nothing() {
+    let mut sender = Sender::new(&Config::default());
+    let info = measure(|| {
+        for _ in 0..10 {
+            assert_eq!(sender.feed_bytes(vec![0; 2 * KIB].into()), Ok(()));
+            assert_eq!(sender.feed(b"abc"), Ok(()));
+        }
+        sender.transmitted(sender.unsent());
+    });
+    assert_eq!(info.bytes_current, 0);
+}

@@ -1,0 +1,321 @@
+//! Section "Sending" of the contract, as far as it shows without a transport.
+
+use asyncnet_core::{Bytes, Cause, Config, Connection, Loss, SendError, Sender};
+
+/// What a queued piece is charged beside its length.
+const PIECE: usize = 64;
+/// From here on a shared piece is not copied.
+const SHARED: usize = 1024;
+
+fn limited(max_outbox: usize) -> Config {
+    Config::default().max_outbox(max_outbox)
+}
+
+fn sender(max_outbox: usize) -> Sender {
+    Sender::new(&limited(max_outbox))
+}
+
+fn roomy() -> Sender {
+    sender(1 << 20)
+}
+
+fn full<T>(result: Result<T, SendError>) -> bool {
+    matches!(result, Err(SendError::Full { .. }))
+}
+
+fn slices(sender: &Sender) -> Vec<usize> {
+    sender.outgoing().map(<[u8]>::len).collect()
+}
+
+fn wire(sender: &Sender) -> Vec<u8> {
+    sender.outgoing().flatten().copied().collect()
+}
+
+/// Transmits everything, at most `step` bytes at a time, each time from the first slice alone.
+fn transmit(sender: &mut Sender, step: usize) -> Vec<u8> {
+    let mut wire = Vec::new();
+    while let Some(first) = sender.outgoing().next() {
+        let n = first.len().min(step);
+        assert!(n > 0, "an empty slice would be transmitted for ever");
+        wire.extend_from_slice(&first[..n]);
+        sender.transmitted(n);
+    }
+    wire
+}
+
+#[test]
+fn s2_a_message_of_max_outbox_is_accepted_whole_and_a_larger_one_not_at_all() {
+    for max in [1, 10, 5000] {
+        let mut sender = sender(max);
+        assert!(!sender.has_room(max + 1));
+        assert!(full(sender.feed(&vec![b'x'; max + 1])));
+        assert!(full(sender.feed_bytes(vec![b'x'; max + 1].into())));
+        assert_eq!((sender.unsent(), sender.queued()), (0, 0));
+        assert!(sender.has_room(max));
+        assert_eq!(sender.feed(&vec![b'x'; max]), Ok(()));
+        assert_eq!(transmit(&mut sender, 7).len(), max);
+        assert_eq!(sender.feed_bytes(vec![b'y'; max].into()), Ok(()));
+        assert_eq!(wire(&sender), vec![b'y'; max]);
+    }
+}
+
+#[test]
+fn s2_an_interrupted_large_message_is_followed_by_nothing() {
+    let mut sender = sender(4);
+    assert_eq!(sender.begin_large(), Ok(()));
+    assert_eq!(sender.feed_part(b"torn message"), Ok(4));
+    sender.transmitted(1);
+    sender.give_up_large();
+    let interrupted = Err(SendError::Interrupted);
+    assert!(sender.is_interrupted());
+    assert_eq!((sender.unsent(), sender.outgoing().next()), (0, None));
+    assert_eq!(sender.check(), interrupted);
+    assert_eq!(sender.feed(b"x"), interrupted);
+    assert_eq!(sender.feed_bytes(Bytes::from_static(b"x")), interrupted);
+    assert_eq!(sender.feed_line(b"x"), interrupted);
+    assert_eq!(sender.begin_large(), interrupted);
+    assert_eq!(sender.feed_part(b"x"), Err(SendError::Interrupted));
+    sender.close();
+    assert_eq!(sender.check(), Err(SendError::Closed));
+}
+
+#[test]
+fn s2_a_close_tears_a_large_message_that_is_under_way() {
+    let mut sender = sender(4);
+    assert_eq!(sender.begin_large(), Ok(()));
+    assert_eq!(sender.feed_part(b"torn message"), Ok(4));
+    sender.transmitted(1);
+    sender.close();
+    assert!(sender.is_interrupted() && sender.is_closed());
+    assert_eq!(sender.outgoing().next(), None);
+}
+
+#[test]
+fn c3_a_close_sends_what_was_queued_before_a_large_message() {
+    let mut sender = sender(100);
+    assert_eq!(sender.feed(b"whole"), Ok(()));
+    assert_eq!(sender.begin_large(), Ok(()));
+    assert_eq!(sender.feed_part(&[0; 200]), Ok(0));
+    sender.close();
+    assert_eq!(wire(&sender), b"whole");
+}
+
+#[test]
+fn s2_s3_a_large_message_goes_in_parts_with_nothing_in_between() {
+    for max in [0, 1, 7, 100] {
+        let mut sender = sender(max);
+        let message: Vec<u8> = (0..=255).collect();
+        let (mut rest, mut sent) = (message.as_slice(), Vec::new());
+        assert_eq!(sender.begin_large(), Ok(()));
+        while !rest.is_empty() {
+            assert!(full(sender.feed(b"")) && !sender.has_room(0));
+            assert!(full(sender.begin_large()));
+            let n = sender.feed_part(rest).expect("open");
+            assert!(n > 0 && n <= max.max(1));
+            rest = &rest[n..];
+            assert_eq!(
+                sender.feed_part(rest),
+                Ok(0),
+                "no room before it is transmitted"
+            );
+            sent.extend(transmit(&mut sender, 3));
+        }
+        sender.end_large();
+        assert_eq!(sent, message);
+        assert_eq!(sender.feed(&[1][..max.min(1)]), Ok(()));
+    }
+}
+
+#[test]
+fn s4_a_line_with_a_cr_or_an_lf_inside_is_refused() {
+    let mut conn = Connection::new(Config::default());
+    for text in [b"\r" as &[u8], b"\n", b"a\r\n", b"a\nb", b"\rb"] {
+        assert_eq!(conn.feed_line(text), Err(SendError::LineBreak));
+    }
+    assert_eq!(conn.unsent(), 0);
+    assert_eq!(conn.feed_line(b"a b"), Ok(()));
+    assert_eq!(conn.feed_line(b""), Ok(()));
+    assert_eq!(conn.outgoing().next(), Some(&b"a b\r\n\r\n"[..]));
+}
+
+#[test]
+fn s4_the_terminator_counts() {
+    let mut conn = Connection::new(limited(5));
+    assert!(full(conn.feed_line(b"1234")));
+    assert_eq!(conn.feed_line(b"123"), Ok(()));
+}
+
+#[test]
+fn s6_a_piece_is_charged_its_length_and_64() {
+    let mut sender = roomy();
+    assert_eq!(sender.queued(), 0);
+    assert_eq!(sender.feed(b""), Ok(()));
+    assert_eq!(sender.feed_bytes(Bytes::new()), Ok(()));
+    assert_eq!(sender.queued(), 0, "nothing is no piece");
+    assert_eq!(sender.feed(b"abc"), Ok(()));
+    assert_eq!(sender.queued(), 3 + PIECE);
+    assert_eq!(sender.feed_bytes(vec![0; SHARED].into()), Ok(()));
+    assert_eq!(sender.queued(), 3 + SHARED + 2 * PIECE);
+    sender.transmitted(2);
+    assert_eq!(sender.queued(), 1 + SHARED + 2 * PIECE);
+    sender.transmitted(1);
+    assert_eq!(sender.queued(), SHARED + PIECE);
+    sender.transmitted(SHARED);
+    assert_eq!(sender.queued(), 0);
+}
+
+#[test]
+fn s6_what_is_over_the_limit_is_refused_and_nothing_of_it_queued() {
+    let mut sender = sender(3 + PIECE + 2);
+    assert_eq!(sender.feed(b"123"), Ok(()));
+    assert!(full(sender.feed(b"456")));
+    assert!(full(sender.feed_line(b"4")));
+    assert_eq!(wire(&sender), b"123");
+    assert!(sender.has_room(2) && !sender.has_room(3));
+    assert_eq!(sender.feed(b"45"), Ok(()));
+    let error = sender.feed(b"6");
+    let (queued, max) = (5 + PIECE, 5 + PIECE);
+    assert_eq!(error, Err(SendError::Full { queued, max }));
+    sender.transmitted(1);
+    assert_eq!(sender.feed(b"6"), Ok(()));
+    assert_eq!(wire(&sender), b"23456");
+}
+
+#[test]
+fn s6_a_shared_piece_is_charged_64_behind_a_copied_one_too() {
+    let max = 1 + PIECE + SHARED;
+    let mut tight = sender(max);
+    assert_eq!(tight.feed(b"x"), Ok(()));
+    assert!(full(tight.feed_bytes(vec![0; SHARED].into())));
+    assert!(tight.queued() <= max);
+    let mut enough = sender(max + PIECE);
+    assert_eq!(enough.feed(b"x"), Ok(()));
+    assert_eq!(enough.feed_bytes(vec![0; SHARED].into()), Ok(()));
+    assert_eq!(enough.queued(), max + PIECE);
+}
+
+#[test]
+fn s6_a_copied_piece_is_charged_64_behind_a_shared_one_too() {
+    let mut sender = sender(SHARED + 2 * PIECE);
+    assert_eq!(sender.feed_bytes(vec![0; SHARED].into()), Ok(()));
+    assert!(full(sender.feed(b"x")) && !sender.has_room(1));
+    sender.transmitted(1);
+    assert_eq!(sender.feed(b"x"), Ok(()));
+}
+
+#[test]
+fn s6_more_than_half_of_the_limit_is_congestion() {
+    let mut conn = sender(2 * (PIECE + 4));
+    assert!(!conn.is_congested());
+    assert_eq!(conn.feed(b"1234"), Ok(()));
+    assert!(!conn.is_congested());
+    assert_eq!(conn.feed(b"5"), Ok(()));
+    assert!(conn.is_congested());
+    conn.transmitted(1);
+    assert!(!conn.is_congested());
+    assert!(!sender(0).is_congested());
+}
+
+#[test]
+fn s6_small_pieces_are_merged() {
+    let mut sender = roomy();
+    for _ in 0..1000 {
+        assert_eq!(sender.feed(&[b'x'; 50]), Ok(()));
+        assert_eq!(sender.feed_line(&[b'x'; 28]), Ok(()));
+        assert_eq!(sender.feed_bytes(Bytes::from_static(&[b'x'; 20])), Ok(()));
+    }
+    let slices = slices(&sender);
+    assert_eq!(slices.iter().sum::<usize>(), 100_000);
+    assert_eq!(slices.len(), 2, "64 KiB are one slice");
+}
+
+#[test]
+fn s6_a_shared_piece_is_copied_below_1_kib_and_not_from_there_on() {
+    let mut sender = roomy();
+    let [small, large] = [SHARED - 1, SHARED].map(|len| Bytes::from(vec![b'x'; len]));
+    for piece in [&small, &large, &small, &small, &large, &large] {
+        assert_eq!(sender.feed_bytes(piece.clone()), Ok(()));
+    }
+    let (s, l) = (small.len(), large.len());
+    assert_eq!(slices(&sender), [s, l, 2 * s, l, l]);
+    let is = |slice: &[u8], piece: &Bytes| slice.as_ptr() == piece.as_ptr();
+    let shared: Vec<_> = sender.outgoing().map(|slice| is(slice, &large)).collect();
+    assert_eq!(shared, [false, true, false, true, true]);
+    assert!(!sender.outgoing().any(|slice| is(slice, &small)));
+    sender.transmitted(s + 1);
+    let first = sender.outgoing().next().expect("the rest of the first");
+    assert_eq!(first.as_ptr(), large[1..].as_ptr());
+}
+
+#[test]
+fn any_partial_steps_transmit_exactly_the_bytes_in_order() {
+    let byte = |i: usize| (i % 251) as u8;
+    for step in [1, 2, 63, 1023, 1024, 1025, usize::MAX] {
+        let (mut sender, mut accepted, mut sent) = (roomy(), Vec::new(), Vec::new());
+        for (i, len) in [1, 1500, 0, 70_000, 3, 1024, 1023, 900]
+            .into_iter()
+            .enumerate()
+        {
+            let message: Vec<u8> = (accepted.len()..).map(byte).take(len).collect();
+            let fed = match i % 2 {
+                0 => sender.feed(&message),
+                _ => sender.feed_bytes(message.clone().into()),
+            };
+            assert_eq!(fed, Ok(()));
+            accepted.extend(message);
+            if let Some(first) = sender.outgoing().next() {
+                let n = first.len().min(step);
+                sent.extend_from_slice(&first[..n]);
+                sender.transmitted(n);
+            }
+            assert_eq!(sender.accepted_total(), accepted.len() as u64);
+            assert_eq!(sender.transmitted_total(), sent.len() as u64);
+            assert_eq!(sender.unsent(), accepted.len() - sent.len());
+            assert!(wire(&sender) == accepted[sent.len()..], "step {step}");
+        }
+        sent.extend(transmit(&mut sender, step));
+        assert!(sent == accepted, "step {step}");
+    }
+}
+
+#[test]
+fn one_step_may_cross_pieces() {
+    let mut sender = roomy();
+    let large = Bytes::from(vec![b'x'; SHARED]);
+    for _ in 0..3 {
+        assert_eq!(sender.feed_bytes(large.clone()), Ok(()));
+    }
+    sender.transmitted(2 * SHARED + 5);
+    assert_eq!(slices(&sender), [SHARED - 5]);
+    sender.transmitted(0);
+    assert_eq!(slices(&sender), [SHARED - 5]);
+}
+
+#[test]
+fn what_a_loss_drops_does_not_count_as_transmitted() {
+    let mut sender = roomy();
+    assert_eq!(sender.feed(b"12345"), Ok(()));
+    sender.transmitted(2);
+    sender.handle_lost(Loss::Reset);
+    assert_eq!((sender.transmitted_total(), sender.unsent()), (2, 0));
+    assert_eq!((sender.queued(), sender.loss()), (0, Some(Loss::Reset)));
+    let reset = sender.end().map(|end| (end.cause, end.partial));
+    assert_eq!(reset, Some((Cause::Reset(Loss::Reset), 0)));
+    assert_eq!(sender.check(), Err(SendError::Disconnected(Loss::Reset)));
+    sender.close();
+    assert_eq!(sender.check(), Err(SendError::Closed));
+}
+
+#[test]
+fn what_was_queued_before_a_close_still_leaves() {
+    let mut conn = Connection::new(Config::default());
+    assert_eq!(conn.feed(b"bye"), Ok(()));
+    conn.close();
+    assert_eq!(conn.feed(b"!"), Err(SendError::Closed));
+    assert_eq!(conn.outgoing().next(), Some(&b"bye"[..]));
+    conn.transmitted(2);
+    assert_eq!(
+        (conn.unsent(), conn.outgoing().next()),
+        (1, Some(&b"e"[..]))
+    );
+}

@@ -1,0 +1,169 @@
+//! A connection in two halves: one task receives, any number send.
+//!
+//! The [`RecvHalf`] owns what was received; a line that is already here costs no lock. The stream and
+//! what is queued are shared, behind a lock that is never held across an await. Every task polls the
+//! stream with the same fan-out waker, and leaves its own there *before* it polls.
+
+mod recv_half;
+mod send_half;
+
+use std::collections::VecDeque;
+use std::ops::{Deref, DerefMut};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use asyncnet_core::Receiver;
+
+use crate::fan_out::{FanOut, Place, Waiter};
+use crate::link::Link;
+use crate::{SendError, Transport};
+
+pub use recv_half::RecvHalf;
+pub use send_half::SendHalf;
+
+pub(crate) fn split<S: Transport>(receiver: Receiver, link: Link<S>) -> (RecvHalf<S>, SendHalf<S>) {
+    let flags = receiver.config().ends.into();
+    let fan_out = FanOut::new();
+    let waker = fan_out.waker();
+    let state = Mutex::new(State {
+        link,
+        turns: VecDeque::new(),
+    });
+    let shared = Arc::new(Shared {
+        state,
+        fan_out,
+        waker,
+    });
+    (
+        RecvHalf::new(receiver, Arc::clone(&shared)),
+        SendHalf::new(shared, flags),
+    )
+}
+
+/// What both halves share.
+struct Shared<S: Transport> {
+    state: Mutex<State<S>>,
+    fan_out: Arc<FanOut>,
+    /// The waker of `fan_out`.
+    waker: Waker,
+}
+
+struct State<S: Transport> {
+    link: Link<S>,
+    /// The sends that wait for room, first come first.
+    turns: VecDeque<Place>,
+}
+
+impl<S: Transport> State<S> {
+    /// What other tasks may wait for: how much is transmitted, whose turn it is, whether all is over.
+    fn progress(&self) -> (u64, Option<Place>, bool) {
+        let sender = &self.link.sender;
+        let over = sender.check().is_err() || self.link.closing.has_begun();
+        (
+            sender.transmitted_total(),
+            self.turns.front().copied(),
+            over,
+        )
+    }
+
+    /// Refuses those that do not wait while others do.
+    fn check_turns(&self) -> Result<(), SendError> {
+        let sender = &self.link.sender;
+        sender.check()?;
+        if self.turns.is_empty() {
+            return Ok(());
+        }
+        Err(SendError::Full {
+            queued: sender.queued(),
+            max: sender.max_outbox(),
+        })
+    }
+}
+
+impl<S: Transport> Shared<S> {
+    /// Locks the state for the task at `me`.
+    fn lock(&self, me: Option<Place>) -> Locked<'_, S> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        self.fan_out.hold();
+        let before = state.progress();
+        Locked {
+            shared: self,
+            state: Some(state),
+            before,
+            me,
+            queued: false,
+        }
+    }
+}
+
+/// The locked state. Wakes are put off to its end, when the lock is free.
+struct Locked<'a, S: Transport> {
+    shared: &'a Shared<S>,
+    /// Always there until the drop.
+    state: Option<MutexGuard<'a, State<S>>>,
+    before: (u64, Option<Place>, bool),
+    me: Option<Place>,
+    /// Bytes were queued and not written: somebody has to.
+    queued: bool,
+}
+
+impl<S: Transport> Deref for Locked<'_, S> {
+    type Target = State<S>;
+
+    fn deref(&self) -> &State<S> {
+        self.state
+            .as_ref()
+            .expect("the guard is there until the drop")
+    }
+}
+
+impl<S: Transport> DerefMut for Locked<'_, S> {
+    fn deref_mut(&mut self) -> &mut State<S> {
+        self.state
+            .as_mut()
+            .expect("the guard is there until the drop")
+    }
+}
+
+impl<S: Transport> Drop for Locked<'_, S> {
+    fn drop(&mut self) {
+        let (before, after) = (self.before, self.progress());
+        let fan_out = &self.shared.fan_out;
+        let woken = fan_out.release();
+        self.state = None;
+        if woken {
+            // The stream itself called, perhaps for us.
+            fan_out.wake_if(|_| true);
+        } else if self.queued || before.2 != after.2 {
+            fan_out.wake_if(|place| Some(place) != self.me);
+        } else if before != after {
+            // Room, or a turn: nothing to a receiver.
+            fan_out.wake_if(|place| place != Place::RECEIVER && Some(place) != self.me);
+        }
+    }
+}
+
+/// A task that waits for something of the shared state.
+struct Task<'a, S: Transport> {
+    shared: &'a Shared<S>,
+    waiter: Waiter<'a>,
+}
+
+impl<'a, S: Transport> Task<'a, S> {
+    fn new(shared: &'a Shared<S>) -> Self {
+        Self {
+            shared,
+            waiter: shared.fan_out.waiter(),
+        }
+    }
+
+    fn poll<T>(
+        &self,
+        cx: &mut Context<'_>,
+        poll: impl FnOnce(&mut State<S>, &mut Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        self.waiter.wait(cx.waker());
+        let mut state = self.shared.lock(Some(self.waiter.place));
+        poll(&mut state, &mut Context::from_waker(&self.shared.waker))
+    }
+}
