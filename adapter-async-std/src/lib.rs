@@ -2,7 +2,7 @@
 //!
 //! [`AsyncStd`] is the runtime, [`Stream`] its TCP or Unix socket.
 //!
-//! [`AsyncSocket`], [`Listener`], [`Connection`] and its halves are here without their type parameter,
+//! [`AsyncSocket`], [`Listener`], [`Connection`], its halves and [`Room`] are here without their type parameter,
 //! and all else that the driver (`asyncnet`) has is here too: a program needs no other crate of ours. A
 //! connection over a socket of async-std's own begins with [`Stream`].
 //!
@@ -41,6 +41,49 @@
 //! }
 //! ```
 //!
+//! The chat server of Nim's `asyncnet` in its shortest correct form. A line goes to everyone; who leaves
+//! is removed, and who does not read is disconnected and never waited for:
+//!
+//! ```
+//! use std::io;
+//!
+//! use asyncnet_async_std::{AsyncSocket, Connection, Listener, Room, RoomLimits, Runtime, AsyncStd};
+//!
+//! async fn client(client: Connection, room: Room) -> io::Result<()> {
+//!     let (mut lines, sender) = client.split();
+//!     let _member = room.join(sender);
+//!     while let Some(line) = lines.next_line().await? {
+//!         room.send_line(line).await?;
+//!     }
+//!     Ok(())
+//! }
+//!
+//! async fn serve(listener: Listener) -> io::Result<()> {
+//!     let room = Room::new(RoomLimits::default(), AsyncStd::timer());
+//!     async_std::task::spawn(room.clone().run());
+//!     loop {
+//!         async_std::task::spawn(client(listener.accept().await?, room.clone()));
+//!     }
+//! }
+//!
+//! fn main() -> io::Result<()> {
+//!     async_std::task::block_on(run())
+//! }
+//!
+//! async fn run() -> io::Result<()> {
+//!     let mut socket = AsyncSocket::default();
+//!     socket.bind_addr("127.0.0.1", 0).await?;
+//!     let listener = socket.listen(128)?;
+//!     let port = listener.local_addr()?.port();
+//!     async_std::task::spawn(serve(listener));
+//!
+//!     let mut ann = AsyncSocket::default().connect("127.0.0.1", port).await?;
+//!     ann.send(b"Is anybody there?\r\n").await?;
+//!     assert_eq!(ann.recv_line().await?, "Is anybody there?");
+//!     Ok(())
+//! }
+//! ```
+//!
 //! async-std is discontinued (RUSTSEC-2025-0052). This crate serves programs that run on it still; a new
 //! one is better off with smol, whose reactor (`async-io`) is the one under async-std: nothing but the
 //! names of the types changes.
@@ -75,3 +118,5 @@ pub type Connection = asyncnet::Connection<Stream>;
 pub type RecvHalf = asyncnet::RecvHalf<Stream>;
 /// The sending half of a connection that was split; cloneable.
 pub type SendHalf = asyncnet::SendHalf<Stream>;
+/// A room of connections.
+pub type Room = asyncnet::Room<Stream>;

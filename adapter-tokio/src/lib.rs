@@ -2,7 +2,7 @@
 //!
 //! [`Tokio`] is the runtime, [`Stream`] its TCP or Unix socket.
 //!
-//! [`AsyncSocket`], [`Listener`], [`Connection`] and its halves are here without their type parameter,
+//! [`AsyncSocket`], [`Listener`], [`Connection`], its halves and [`Room`] are here without their type parameter,
 //! and all else that the driver (`asyncnet`) has is here too: a program needs no other crate of ours. A
 //! connection over a socket of tokio's own begins with [`Stream`].
 //!
@@ -33,6 +33,46 @@
 //!     let mut server = AsyncSocket::default().connect("127.0.0.1", port).await?;
 //!     server.send(b"Ada\r\n").await?;
 //!     assert_eq!(server.recv_line().await?, "Hello, Ada!");
+//!     Ok(())
+//! }
+//! ```
+//!
+//! The chat server of Nim's `asyncnet` in its shortest correct form. A line goes to everyone; who leaves
+//! is removed, and who does not read is disconnected and never waited for:
+//!
+//! ```
+//! use std::io;
+//!
+//! use asyncnet_tokio::{AsyncSocket, Connection, Listener, Room, RoomLimits, Runtime, Tokio};
+//!
+//! async fn client(client: Connection, room: Room) -> io::Result<()> {
+//!     let (mut lines, sender) = client.split();
+//!     let _member = room.join(sender);
+//!     while let Some(line) = lines.next_line().await? {
+//!         room.send_line(line).await?;
+//!     }
+//!     Ok(())
+//! }
+//!
+//! async fn serve(listener: Listener) -> io::Result<()> {
+//!     let room = Room::new(RoomLimits::default(), Tokio::timer());
+//!     tokio::spawn(room.clone().run());
+//!     loop {
+//!         tokio::spawn(client(listener.accept().await?, room.clone()));
+//!     }
+//! }
+//!
+//! #[tokio::main]
+//! async fn main() -> io::Result<()> {
+//!     let mut socket = AsyncSocket::default();
+//!     socket.bind_addr("127.0.0.1", 0).await?;
+//!     let listener = socket.listen(128)?;
+//!     let port = listener.local_addr()?.port();
+//!     tokio::spawn(serve(listener));
+//!
+//!     let mut ann = AsyncSocket::default().connect("127.0.0.1", port).await?;
+//!     ann.send(b"Is anybody there?\r\n").await?;
+//!     assert_eq!(ann.recv_line().await?, "Is anybody there?");
 //!     Ok(())
 //! }
 //! ```
@@ -72,3 +112,5 @@ pub type Connection = asyncnet::Connection<Stream>;
 pub type RecvHalf = asyncnet::RecvHalf<Stream>;
 /// The sending half of a connection that was split; cloneable.
 pub type SendHalf = asyncnet::SendHalf<Stream>;
+/// A room of connections.
+pub type Room = asyncnet::Room<Stream>;
