@@ -212,6 +212,7 @@ impl Connection {
     /// # Errors
     ///
     /// As [`poll_line`](Self::poll_line).
+    #[inline]
     pub fn next_line(&mut self) -> Result<Step<Option<&[u8]>>, RecvError> {
         let step = self.receiver.poll_line()?;
         Ok(step.map(|span| span.map(|span| self.receiver.bytes(span))))

@@ -22,8 +22,8 @@ pub(crate) struct Inbox {
     tail: usize,
     /// How many unread bytes were searched for a line end.
     searched: usize,
-    /// Where `head` stands in the whole stream.
-    position: u64,
+    /// Where the front of `block` stands in the whole stream.
+    base: u64,
     /// How much the next read asks for; 0 before the first.
     read_size: usize,
     /// How much the last `space` offered.
@@ -43,8 +43,9 @@ impl Inbox {
         self.searched
     }
 
+    /// Where the front of the unread stands in the whole stream.
     pub(crate) const fn position(&self) -> u64 {
-        self.position
+        self.base + self.head as u64
     }
 
     pub(crate) const fn set_searched(&mut self, searched: usize) {
@@ -56,8 +57,14 @@ impl Inbox {
     pub(crate) fn consume(&mut self, n: usize) {
         debug_assert!(n <= self.len(), "consumed more than there is");
         self.head += n;
-        self.position += n as u64;
         self.searched = self.searched.saturating_sub(n);
+    }
+
+    /// Says that the unread starts at the front of the block from here on.
+    const fn rebase(&mut self) {
+        self.base = self.position();
+        self.tail -= self.head;
+        self.head = 0;
     }
 
     /// The bytes from `back` before the front of the unread on, `len` of them; none if they are gone.
@@ -70,13 +77,12 @@ impl Inbox {
     }
 
     /// The parts that a batch of lines borrows side by side: all bytes up to the end of the unread, and
-    /// the three marks that move as lines are taken.
+    /// the two marks that move as lines are taken.
     pub(crate) fn parts(&mut self) -> (&[u8], Marks<'_>) {
         let received = &self.block[..self.tail];
         let marks = Marks {
             head: &mut self.head,
             searched: &mut self.searched,
-            position: &mut self.position,
         };
         (received, marks)
     }
@@ -96,8 +102,7 @@ impl Inbox {
         if self.len() <= self.head {
             // Moves no more bytes than were consumed: the cost per byte stays constant.
             self.block.copy_within(self.head..self.tail, 0);
-            self.tail -= self.head;
-            self.head = 0;
+            self.rebase();
         }
         // A read into the last few bytes of a block would cost a system call for little.
         let enough = wanted.min(FIRST_READ / 4);
@@ -137,8 +142,7 @@ impl Inbox {
         let size = block.capacity().max(self.len());
         block.resize(size, 0);
         block[..self.len()].copy_from_slice(self.unread());
-        self.tail = self.len();
-        self.head = 0;
+        self.rebase();
         self.offered = 0;
         self.block = block;
     }
@@ -149,8 +153,7 @@ impl Inbox {
             return None;
         }
         let rest = self.unread().to_vec();
-        self.tail = rest.len();
-        self.head = 0;
+        self.rebase();
         self.read_size = 0;
         self.offered = 0;
         Some(mem::replace(&mut self.block, rest))
@@ -172,7 +175,6 @@ impl Inbox {
 pub(crate) struct Marks<'a> {
     pub(crate) head: &'a mut usize,
     pub(crate) searched: &'a mut usize,
-    pub(crate) position: &'a mut u64,
 }
 
 impl Marks<'_> {
@@ -180,7 +182,6 @@ impl Marks<'_> {
     #[inline]
     pub(crate) fn consume(&mut self, n: usize) {
         *self.head += n;
-        *self.position += n as u64;
         *self.searched = self.searched.saturating_sub(n);
     }
 }

@@ -322,10 +322,19 @@ impl Receiver {
     ///
     /// [`RecvError::Line`] for a bad line, [`RecvError::Disconnected`] for an end that is not clean,
     /// [`RecvError::Closed`] after our own close.
+    #[inline]
     pub fn poll_line(&mut self) -> Result<Step<Option<Span>>, RecvError> {
+        match self.take_line() {
+            Some(span) => Ok(Step::Ready(Some(span))),
+            None => self.poll_no_line(),
+        }
+    }
+
+    /// The answer where no good line is here.
+    #[cold]
+    fn poll_no_line(&mut self) -> Result<Step<Option<Span>>, RecvError> {
         match self.look(Want::Line) {
-            Look::Data => Ok(Step::Ready(self.take_line())),
-            Look::NeedInput => Ok(Step::NeedInput),
+            Look::Data | Look::NeedInput => Ok(Step::NeedInput),
             Look::Final => {
                 if let (State::Open, Found::Bad { error, resume, .. }) = (self.state, self.find()) {
                     self.discard(resume);
