@@ -82,7 +82,7 @@ fn pin(child: Option<&Child>, core: usize) -> io::Result<()> {
     }
     let mut cores = CpuSet::new();
     cores.set(core);
-    let pid = child.and_then(|child| rustix::process::Pid::from_raw(child.id().cast_signed()));
+    let pid = child.and_then(|child| rustix::process::Pid::from_raw(child.id() as i32));
     Ok(sched_setaffinity(pid, &cores)?)
 }
 

@@ -1,12 +1,14 @@
 //! The receiving half of a connection: what the peer sent, as lines and blocks, and how it ended.
 
+mod typed;
+
 use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::framing::{self, Found};
+use crate::framing;
 use crate::inbox::{BLOCK, Inbox};
-use crate::{BlockTooLarge, Cause, Config, End, LineError, Lines, Loss, RecvError, Step};
+use crate::{Cause, Config, End, LineError, Loss, RecvError};
 
 /// Where consumed bytes lie; [`Receiver::bytes`] turns it into a slice.
 ///
@@ -227,252 +229,7 @@ impl Receiver {
         vec![0; BLOCK]
     }
 
-    // ---- commands: what the application wants ----------------------------------------------------
-
-    /// What a receive that wants `want` would answer now. Takes nothing.
-    pub fn look(&mut self, want: Want) -> Look {
-        match (self.state, want) {
-            (State::Closed(_), _) => return Look::Final,
-            // Nothing is wanted, so nothing has to be waited for.
-            (_, Want::Block(0) | Want::Bytes(0)) => return Look::Data,
-            (State::Ended(_), _) => return Look::Final,
-            (State::Discarding { .. }, _) => return self.need_input(1, 0),
-            (State::Open, _) => {}
-        }
-        let have = self.inbox.len();
-        match want {
-            Want::Line => match self.find() {
-                Found::Line { .. } => Look::Data,
-                Found::Bad { .. } => Look::Final,
-                Found::More { .. } => self.need_input(1, self.config.max_line.saturating_add(2)),
-            },
-            Want::Block(n) if n > self.config.max_block => Look::Final,
-            Want::Block(n) if have < n => self.need_input(n - have, n),
-            Want::Bytes(n) if have == 0 => self.need_input(n, n),
-            Want::Block(_) | Want::Bytes(_) => Look::Data,
-        }
-    }
-
-    fn need_input(&mut self, missing: usize, need: usize) -> Look {
-        if self.input_end.is_some() {
-            return Look::Final;
-        }
-        self.missing = missing;
-        self.need = need;
-        Look::NeedInput
-    }
-
-    #[inline]
-    fn find(&mut self) -> Found {
-        let Config {
-            framing, max_line, ..
-        } = self.config;
-        let found = framing::find(
-            framing,
-            max_line,
-            self.inbox.unread(),
-            self.inbox.searched(),
-        );
-        match found {
-            // The terminator is found again at once if this was only a look.
-            Found::Line { len, .. } => self.inbox.set_searched(len),
-            Found::Bad { searched, .. } | Found::More { searched } => {
-                self.inbox.set_searched(searched);
-            }
-        }
-        found
-    }
-
-    #[inline]
-    fn consume(&mut self, len: usize, next: usize) -> Span {
-        self.inbox.consume(next);
-        Span {
-            end: self.inbox.position(),
-            back: next,
-            len,
-        }
-    }
-
-    /// The next line if a good one is here. `None` says nothing about why not.
-    #[inline]
-    pub fn take_line(&mut self) -> Option<Span> {
-        if !matches!(self.state, State::Open) {
-            return None;
-        }
-        let Config {
-            framing, max_line, ..
-        } = self.config;
-        match framing::find(
-            framing,
-            max_line,
-            self.inbox.unread(),
-            self.inbox.searched(),
-        ) {
-            Found::Line { len, next } => Some(self.consume(len, next)),
-            Found::Bad { searched, .. } | Found::More { searched } => {
-                self.inbox.set_searched(searched);
-                None
-            }
-        }
-    }
-
-    /// Finds and consumes the next line. `None`: the input ended in good order.
-    ///
-    /// # Errors
-    ///
-    /// [`RecvError::Line`] for a bad line, [`RecvError::Disconnected`] for an end that is not clean,
-    /// [`RecvError::Closed`] after our own close.
-    #[inline]
-    pub fn poll_line(&mut self) -> Result<Step<Option<Span>>, RecvError> {
-        match self.take_line() {
-            Some(span) => Ok(Step::Ready(Some(span))),
-            None => self.poll_no_line(),
-        }
-    }
-
-    /// The answer where no good line is here.
-    #[cold]
-    fn poll_no_line(&mut self) -> Result<Step<Option<Span>>, RecvError> {
-        match self.look(Want::Line) {
-            Look::Data | Look::NeedInput => Ok(Step::NeedInput),
-            Look::Final => {
-                if let (State::Open, Found::Bad { error, resume, .. }) = (self.state, self.find()) {
-                    self.discard(resume);
-                    return Err(error.into());
-                }
-                self.meet_end().map(|()| Step::Ready(None))
-            }
-        }
-    }
-
-    /// Finds and consumes a block of exactly `n` bytes.
-    ///
-    /// # Errors
-    ///
-    /// [`RecvError::BlockTooLarge`] above `max_block`; [`RecvError::Disconnected`] if the input ended
-    /// before the block was whole (the bytes that came are then in [`partial`](Self::partial));
-    /// [`RecvError::Closed`] after our own close.
-    pub fn poll_block(&mut self, n: usize) -> Result<Step<Span>, RecvError> {
-        self.check_block(n)?;
-        match self.look(Want::Block(n)) {
-            Look::Data => Ok(Step::Ready(self.consume(n, n))),
-            Look::NeedInput => Ok(Step::NeedInput),
-            Look::Final => {
-                let met = self.meet_end();
-                Err(met
-                    .err()
-                    .unwrap_or(RecvError::Disconnected(End::new(Cause::Eof, 0))))
-            }
-        }
-    }
-
-    /// Consumes bytes as the seed's `recv` does: buffered, `n` bytes and fewer only at the end;
-    /// unbuffered, what there is, at most `n`. `None`: the input ended in good order.
-    ///
-    /// # Errors
-    ///
-    /// As [`poll_block`](Self::poll_block), but an end that still has bytes gives those first.
-    pub fn poll_recv(&mut self, n: usize) -> Result<Step<Option<Span>>, RecvError> {
-        self.check_block(n)?;
-        let want = if self.config.buffered {
-            Want::Block(n)
-        } else {
-            Want::Bytes(n)
-        };
-        self.poll_want(want, n)
-    }
-
-    /// Consumes what there is, at least one byte and at most `n`. `None`: the input ended in good order.
-    ///
-    /// # Errors
-    ///
-    /// [`RecvError::Disconnected`] for an end that is not clean, [`RecvError::Closed`] after our own
-    /// close.
-    pub fn poll_bytes(&mut self, n: usize) -> Result<Step<Option<Span>>, RecvError> {
-        self.poll_want(Want::Bytes(n), n)
-    }
-
-    fn poll_want(&mut self, want: Want, n: usize) -> Result<Step<Option<Span>>, RecvError> {
-        match self.look(want) {
-            Look::NeedInput => return Ok(Step::NeedInput),
-            Look::Final if self.peek().is_empty() => {
-                return self.meet_end().map(|()| Step::Ready(None));
-            }
-            Look::Data | Look::Final => {}
-        }
-        let n = n.min(self.inbox.len());
-        Ok(Step::Ready(Some(self.consume(n, n))))
-    }
-
-    fn check_block(&self, asked: usize) -> Result<(), BlockTooLarge> {
-        let max = self.config.max_block;
-        if asked > max && !self.is_closed() {
-            Err(BlockTooLarge { asked, max })
-        } else {
-            Ok(())
-        }
-    }
-
-    /// Every complete line there is, in one batch. `None`: the input ended in good order.
-    ///
-    /// # Errors
-    ///
-    /// As [`poll_line`](Self::poll_line). An error behind good lines ends the batch in front of it and
-    /// is the next call's answer.
-    pub fn next_lines(&mut self) -> Result<Step<Option<Lines<'_>>>, RecvError> {
-        if self.look(Want::Line) == Look::Data {
-            return Ok(Step::Ready(Some(self.lines())));
-        }
-        // Not a line, so this takes none.
-        Ok(self.poll_line()?.map(|_| None))
-    }
-
-    /// Every complete line that is here now, possibly none.
-    pub fn lines(&mut self) -> Lines<'_> {
-        let Config {
-            framing, max_line, ..
-        } = self.config;
-        let open = matches!(self.state, State::Open);
-        if !open {
-            self.inbox.set_searched(0);
-        }
-        let (received, marks) = self.inbox.parts();
-        Lines::new(if open { received } else { &[] }, marks, framing, max_line)
-    }
-
-    /// The next line, left in place. `None`: the input ended in good order.
-    ///
-    /// # Errors
-    ///
-    /// As [`poll_line`](Self::poll_line), but a bad line is reported and kept: the next call meets it
-    /// again.
-    pub fn peek_line(&mut self) -> Result<Step<Option<&[u8]>>, RecvError> {
-        match self.look(Want::Line) {
-            Look::NeedInput => Ok(Step::NeedInput),
-            Look::Data | Look::Final => match (self.state, self.find()) {
-                (State::Open, Found::Line { len, .. }) => {
-                    Ok(Step::Ready(Some(&self.inbox.unread()[..len])))
-                }
-                (State::Open, Found::Bad { error, .. }) => Err(error.into()),
-                _ => answer(self.coming_end()).map(|()| Step::Ready(None)),
-            },
-        }
-    }
-
-    /// What there is, at least one byte and at most `n`, left in place. Empty: the input ended in good
-    /// order, or `n` is 0.
-    ///
-    /// # Errors
-    ///
-    /// [`RecvError::Disconnected`] for an end that is not clean, [`RecvError::Closed`] after our own
-    /// close.
-    pub fn peek_bytes(&mut self, n: usize) -> Result<Step<&[u8]>, RecvError> {
-        match self.look(Want::Bytes(n)) {
-            Look::NeedInput => Ok(Step::NeedInput),
-            Look::Data => Ok(Step::Ready(&self.inbox.unread()[..n.min(self.inbox.len())])),
-            Look::Final => answer(self.coming_end()).map(|()| Step::Ready(&[][..])),
-        }
-    }
+    // ---- closing, discarding and ending ----------------------------------------------------------
 
     /// Closes the receiving side at once: every later receive answers [`RecvError::Closed`].
     pub fn close(&mut self) {
@@ -496,8 +253,6 @@ impl Receiver {
                 })
         )
     }
-
-    // ---- discarding and ending -------------------------------------------------------------------
 
     /// Starts to discard the line at the front, of which `n` bytes hold no terminator.
     fn discard(&mut self, n: usize) {
