@@ -75,9 +75,7 @@ async fn connect(address: &SockAddr) -> io::Result<Stream> {
 }
 
 async fn accept(listener: &<Subject as Runtime>::Listener) -> (Stream, SockAddr) {
-    poll_fn(|cx| Subject::poll_accept(listener, cx))
-        .await
-        .unwrap()
+    poll_fn(|cx| Subject::poll_accept(listener, cx)).await.unwrap()
 }
 
 async fn pair(address: &SockAddr) -> (Stream, Stream) {
@@ -88,9 +86,7 @@ async fn pair(address: &SockAddr) -> (Stream, Stream) {
 }
 
 async fn read(stream: &mut Stream, buf: &mut [u8]) -> usize {
-    poll_fn(|cx| Pin::new(&mut *stream).poll_read(cx, buf))
-        .await
-        .unwrap()
+    poll_fn(|cx| Pin::new(&mut *stream).poll_read(cx, buf)).await.unwrap()
 }
 
 async fn read_to_end(stream: &mut Stream) -> Vec<u8> {
@@ -104,9 +100,7 @@ async fn read_to_end(stream: &mut Stream) -> Vec<u8> {
 }
 
 async fn write(stream: &mut Stream, buf: &[u8]) -> usize {
-    poll_fn(|cx| Pin::new(&mut *stream).poll_write(cx, buf))
-        .await
-        .unwrap()
+    poll_fn(|cx| Pin::new(&mut *stream).poll_write(cx, buf)).await.unwrap()
 }
 
 #[test]
@@ -143,23 +137,15 @@ async fn echo_over(address: &SockAddr) {
     assert!(is_non_blocking_and_close_on_exec(&server));
 
     let mut buf = [0; 16];
-    assert!(
-        within(Duration::from_millis(5), read(&mut server, &mut buf))
-            .await
-            .is_none()
-    );
+    assert!(within(Duration::from_millis(5), read(&mut server, &mut buf)).await.is_none());
     let parts = ["half", "", " close"].map(|part| IoSlice::new(part.as_bytes()));
     let sent = poll_fn(|cx| Pin::new(&mut client).poll_write_vectored(cx, &parts)).await;
     assert_eq!(sent.unwrap(), 10);
-    poll_fn(|cx| Pin::new(&mut client).poll_shutdown_write(cx))
-        .await
-        .unwrap();
+    poll_fn(|cx| Pin::new(&mut client).poll_shutdown_write(cx)).await.unwrap();
     let question = read_to_end(&mut server).await;
     assert_eq!(question, b"half close");
     assert_eq!(write(&mut server, &question).await, 10);
-    poll_fn(|cx| Pin::new(&mut server).poll_close(cx))
-        .await
-        .unwrap();
+    poll_fn(|cx| Pin::new(&mut server).poll_close(cx)).await.unwrap();
     assert_eq!(read_to_end(&mut client).await, question);
     client.shutdown_both().unwrap();
 }
@@ -271,11 +257,7 @@ fn a_unix_connect_waits_for_room_in_the_backlog() {
         let (listener, address) = listen(&path.address(), 1);
         let crowd = crowd(&address).await;
         let mut connect = pin!(connect(&address));
-        assert!(
-            within(Duration::from_millis(20), connect.as_mut())
-                .await
-                .is_none()
-        );
+        assert!(within(Duration::from_millis(20), connect.as_mut()).await.is_none());
         let _accepted = accept(&listener).await;
         connect.await.unwrap();
         drop(crowd);
@@ -293,9 +275,7 @@ fn dropping_a_connect_closes_its_socket() {
         let local = socket.local_addr().unwrap();
         let connect = Subject::connect(socket, address);
         assert!(within(Duration::from_millis(20), connect).await.is_none());
-        socket_for(&local)
-            .bind(&local)
-            .expect("the port is free again");
+        socket_for(&local).bind(&local).expect("the port is free again");
     });
 }
 
@@ -303,11 +283,7 @@ fn dropping_a_connect_closes_its_socket() {
 fn names_resolve() {
     let addresses = run(Subject::resolve("localhost".to_owned(), 7)).unwrap();
     assert!(!addresses.is_empty());
-    assert!(
-        addresses
-            .iter()
-            .all(|a| a.ip().is_loopback() && a.port() == 7)
-    );
+    assert!(addresses.iter().all(|a| a.ip().is_loopback() && a.port() == 7));
     let numeric = run(Subject::resolve("::1".to_owned(), 8)).unwrap();
     assert_eq!(numeric, [SocketAddr::from((Ipv6Addr::LOCALHOST, 8))]);
 }

@@ -61,9 +61,7 @@ impl Runtime for Tokio {
         socket.set_nonblocking(true)?;
         #[cfg(unix)]
         if socket.local_addr()?.is_unix() {
-            return Ok(Acceptor(Inner::Unix(UnixListener::from_std(
-                socket.into(),
-            )?)));
+            return Ok(Acceptor(Inner::Unix(UnixListener::from_std(socket.into())?)));
         }
         Ok(Acceptor(Inner::Tcp(TcpListener::from_std(socket.into())?)))
     }

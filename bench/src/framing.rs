@@ -24,11 +24,7 @@ const WAYS: [Way; 4] = [
 pub(crate) fn run(quick: bool) {
     let time = Duration::from_millis(if quick { 20 } else { 100 });
     println!("## framing in memory, {CHUNK} byte chunks\n");
-    println!(
-        "| line | {} |",
-        WAYS.map(|(name, _)| format!("{name} ns | x memchr"))
-            .join(" | ")
-    );
+    println!("| line | {} |", WAYS.map(|(name, _)| format!("{name} ns | x memchr")).join(" | "));
     println!("|---|{}", "---|---|".repeat(WAYS.len()));
     for len in [16, 64, 1024] {
         let mut line = vec![b'x'; len - 2];

@@ -20,9 +20,7 @@ pub(crate) fn ingest(port: u16, len: usize, time: Duration) -> io::Result<f64> {
     stream.read_to_string(&mut answer)?;
     let rate = sent as f64 / start.elapsed().as_secs_f64();
     if answer.trim().parse() != Ok(sent) {
-        return Err(io::Error::other(format!(
-            "the server counted {answer:?} of {sent} lines"
-        )));
+        return Err(io::Error::other(format!("the server counted {answer:?} of {sent} lines")));
     }
     Ok(rate)
 }

@@ -34,11 +34,7 @@ enum Command {
     /// One connection with 256 lines in flight, each echoed
     Echo(Run),
     /// Serve on 127.0.0.1:PORT for at most 60 seconds, for any load generator
-    Serve {
-        runtime: Runtime,
-        mode: Mode,
-        port: u16,
-    },
+    Serve { runtime: Runtime, mode: Mode, port: u16 },
     /// Serve as one of the peers
     #[command(hide = true)]
     Peer { peer: Peer, port: u16 },
@@ -70,11 +66,7 @@ fn main() -> ExitCode {
         }
         Command::Ingest(run) => rounds::ingest(run),
         Command::Echo(run) => rounds::echo(run),
-        Command::Serve {
-            runtime,
-            mode,
-            port,
-        } => limited(|| ours::serve(runtime, mode, port)),
+        Command::Serve { runtime, mode, port } => limited(|| ours::serve(runtime, mode, port)),
         Command::Peer { peer, port } => limited(|| peers::serve(peer, port)),
     };
     match done {

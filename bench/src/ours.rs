@@ -36,9 +36,7 @@ pub(crate) fn serve(runtime: Runtime, mode: Mode, port: u16) -> io::Result<()> {
     match runtime {
         Runtime::Tokio => {
             let tasks = tokio::task::LocalSet::new();
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()?;
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             let spawn = |job: Job| drop(tokio::task::spawn_local(job));
             runtime.block_on(tasks.run_until(accept::<Tokio>(mode, port, spawn)))
         }

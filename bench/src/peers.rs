@@ -64,10 +64,7 @@ async fn tokio_lines(stream: TcpStream) -> io::Result<()> {
     while stream.next_line().await?.is_some() {
         lines += 1;
     }
-    stream
-        .get_mut()
-        .write_all(format!("{lines}\r\n").as_bytes())
-        .await
+    stream.get_mut().write_all(format!("{lines}\r\n").as_bytes()).await
 }
 
 async fn tokio_codec(stream: TcpStream) -> io::Result<()> {
@@ -76,10 +73,7 @@ async fn tokio_codec(stream: TcpStream) -> io::Result<()> {
         line.map_err(io::Error::other)?;
         lines += 1;
     }
-    stream
-        .get_mut()
-        .write_all(format!("{lines}\r\n").as_bytes())
-        .await
+    stream.get_mut().write_all(format!("{lines}\r\n").as_bytes()).await
 }
 
 /// One write for each line.
@@ -95,10 +89,7 @@ async fn tokio_echo(stream: TcpStream) -> io::Result<()> {
 /// A flush, by hand, whenever the reader has nothing left.
 async fn tokio_echo_coalesced(stream: TcpStream) -> io::Result<()> {
     let (read, write) = stream.into_split();
-    let (mut read, mut write) = (
-        BufReader::new(read),
-        BufWriter::with_capacity(64 << 10, write),
-    );
+    let (mut read, mut write) = (BufReader::new(read), BufWriter::with_capacity(64 << 10, write));
     let mut line = Vec::new();
     while read.read_until(b'\n', &mut line).await? > 0 {
         write.write_all(&line).await?;
@@ -137,8 +128,5 @@ where
         lines += 1;
         line.clear();
     }
-    stream
-        .get_mut()
-        .write_all(format!("{lines}\r\n").as_bytes())
-        .await
+    stream.get_mut().write_all(format!("{lines}\r\n").as_bytes()).await
 }

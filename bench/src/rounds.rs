@@ -18,18 +18,12 @@ impl Server {
     fn ours(runtime: Runtime, mode: &str) -> Self {
         let runtime = name_of(runtime);
         let arguments = ["serve", runtime, mode, "0"].map(String::from).to_vec();
-        Self {
-            name: format!("asyncnet {runtime} {mode}"),
-            arguments,
-        }
+        Self { name: format!("asyncnet {runtime} {mode}"), arguments }
     }
 
     fn peer(peer: &str) -> Self {
         let arguments = ["peer", peer, "0"].map(String::from).to_vec();
-        Self {
-            name: peer.into(),
-            arguments,
-        }
+        Self { name: peer.into(), arguments }
     }
 
     fn start(&self) -> io::Result<Running> {
@@ -43,11 +37,7 @@ impl Server {
         if let Some(stdout) = &mut child.stdout {
             BufReader::new(stdout).read_line(&mut line)?;
         }
-        let port = line
-            .trim()
-            .rsplit(':')
-            .next()
-            .and_then(|port| port.parse().ok());
+        let port = line.trim().rsplit(':').next().and_then(|port| port.parse().ok());
         let port = port.ok_or_else(|| io::Error::other(format!("{} did not start", self.name)))?;
         Ok(Running { child, port })
     }
@@ -100,25 +90,18 @@ pub(crate) fn ingest(run: Run) -> io::Result<()> {
     }
     servers.push(Server::peer("tokio-lines"));
     servers.push(Server::peer("tokio-codec"));
-    rounds("ingest, lines of 64 bytes", run, &servers, |port, time| {
-        load::ingest(port, 64, time)
-    })
+    rounds("ingest, lines of 64 bytes", run, &servers, |port, time| load::ingest(port, 64, time))
 }
 
 /// One connection keeps 256 lines of 32 bytes in flight.
 pub(crate) fn echo(run: Run) -> io::Result<()> {
-    let mut servers: Vec<_> = runtimes(run)
-        .into_iter()
-        .map(|runtime| Server::ours(runtime, "echo"))
-        .collect();
+    let mut servers: Vec<_> =
+        runtimes(run).into_iter().map(|runtime| Server::ours(runtime, "echo")).collect();
     servers.push(Server::peer("tokio-echo"));
     servers.push(Server::peer("tokio-echo-coalesced"));
-    rounds(
-        "echo, 256 lines of 32 bytes in flight",
-        run,
-        &servers,
-        |port, time| load::echo(port, 32, 256, time),
-    )
+    rounds("echo, 256 lines of 32 bytes in flight", run, &servers, |port, time| {
+        load::echo(port, 32, 256, time)
+    })
 }
 
 fn runtimes(run: Run) -> Vec<Runtime> {
@@ -149,12 +132,9 @@ fn rounds(
     eprintln!();
     println!("## {title}\n");
     print!("| server | lines/s | spread |");
-    let peers: Vec<usize> = (0..servers.len())
-        .filter(|&at| servers[at].arguments[0] == "peer")
-        .collect();
-    peers
-        .iter()
-        .for_each(|&at| print!(" x {} |", servers[at].name));
+    let peers: Vec<usize> =
+        (0..servers.len()).filter(|&at| servers[at].arguments[0] == "peer").collect();
+    peers.iter().for_each(|&at| print!(" x {} |", servers[at].name));
     println!("\n|---|---|---|{}", "---|".repeat(peers.len()));
     for (server, own) in servers.iter().zip(&rates) {
         let spread = (max(own) - min(own)) / median(own.clone());
@@ -165,11 +145,7 @@ fn rounds(
             spread * 100.0
         );
         for &at in &peers {
-            let ratios = own
-                .iter()
-                .zip(&rates[at])
-                .map(|(own, peer)| own / peer)
-                .collect();
+            let ratios = own.iter().zip(&rates[at]).map(|(own, peer)| own / peer).collect();
             print!(" {:.2} |", median(ratios));
         }
         println!();

@@ -79,10 +79,7 @@ impl Connection {
     /// A connection that nothing has happened to.
     #[must_use]
     pub fn new(config: Config) -> Self {
-        Self {
-            receiver: Receiver::new(config),
-            sender: Sender::new(&config),
-        }
+        Self { receiver: Receiver::new(config), sender: Sender::new(&config) }
     }
 
     /// The halves, for a driver whose receiving and sending belong to different tasks. It then has to
@@ -109,12 +106,7 @@ impl Connection {
     /// The end, once a receive met it, or a write met a reset.
     #[must_use]
     pub fn end(&self) -> Option<End> {
-        let lost = || {
-            self.sender
-                .loss()
-                .map(|loss| End::new(Cause::Reset(loss), 0))
-        };
-        self.receiver.end().or_else(lost)
+        self.receiver.end_after(self.sender.loss())
     }
 
     /// The bytes of the unfinished line or block that came before the end.

@@ -101,10 +101,7 @@ impl fmt::Display for LineError {
 impl fmt::Display for BlockTooLarge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { asked, max } = self;
-        write!(
-            f,
-            "a block of {asked} bytes was asked for, at most {max} are allowed"
-        )
+        write!(f, "a block of {asked} bytes was asked for, at most {max} are allowed")
     }
 }
 

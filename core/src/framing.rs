@@ -17,11 +17,7 @@ pub(crate) enum Found {
     Line { len: usize, next: usize },
     /// A line that breaks the rules. Its terminator is not before `resume`; a look that starts at
     /// `searched` finds the same again.
-    Bad {
-        error: LineError,
-        searched: usize,
-        resume: usize,
-    },
+    Bad { error: LineError, searched: usize, resume: usize },
     /// No line yet. Nothing before `searched` has to be looked at again.
     More { searched: usize },
 }
@@ -39,11 +35,7 @@ pub(crate) fn find(framing: Framing, max_line: usize, bytes: &[u8], searched: us
 fn find_lenient(max: usize, bytes: &[u8], searched: usize) -> Found {
     if let Some(at) = memchr(LF, &bytes[searched..]) {
         let lf = searched + at;
-        let len = if lf > 0 && bytes[lf - 1] == CR {
-            lf - 1
-        } else {
-            lf
-        };
+        let len = if lf > 0 && bytes[lf - 1] == CR { lf - 1 } else { lf };
         if len > max {
             return too_long(max, lf);
         }
@@ -54,17 +46,11 @@ fn find_lenient(max: usize, bytes: &[u8], searched: usize) -> Found {
     if bytes.len() > max && !undecided {
         return too_long(max, bytes.len());
     }
-    Found::More {
-        searched: bytes.len(),
-    }
+    Found::More { searched: bytes.len() }
 }
 
 const fn too_long(max: usize, at: usize) -> Found {
-    Found::Bad {
-        error: LineError::TooLong { max },
-        searched: at,
-        resume: at,
-    }
+    Found::Bad { error: LineError::TooLong { max }, searched: at, resume: at }
 }
 
 fn find_strict(max: usize, bytes: &[u8], searched: usize) -> Found {
@@ -72,30 +58,17 @@ fn find_strict(max: usize, bytes: &[u8], searched: usize) -> Found {
         if bytes.len() > max {
             return too_long(max, bytes.len());
         }
-        return Found::More {
-            searched: bytes.len(),
-        };
+        return Found::More { searched: bytes.len() };
     };
     let at = searched + at;
     if at > max {
         return too_long(max, at);
     }
     match (bytes[at], bytes.get(at + 1)) {
-        (CR, Some(&LF)) => Found::Line {
-            len: at,
-            next: at + 2,
-        },
-        (CR, Some(_)) => Found::Bad {
-            error: LineError::BareCr,
-            searched: at,
-            resume: at + 1,
-        },
+        (CR, Some(&LF)) => Found::Line { len: at, next: at + 2 },
+        (CR, Some(_)) => Found::Bad { error: LineError::BareCr, searched: at, resume: at + 1 },
         (CR, None) => Found::More { searched: at },
-        _ => Found::Bad {
-            error: LineError::BareLf,
-            searched: at,
-            resume: at + 1,
-        },
+        _ => Found::Bad { error: LineError::BareLf, searched: at, resume: at + 1 },
     }
 }
 

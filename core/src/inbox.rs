@@ -71,19 +71,14 @@ impl Inbox {
     #[inline]
     pub(crate) fn consumed(&self, back: usize, len: usize) -> &[u8] {
         let start = self.head.checked_sub(back);
-        start
-            .and_then(|start| self.block.get(start..start + len))
-            .unwrap_or_default()
+        start.and_then(|start| self.block.get(start..start + len)).unwrap_or_default()
     }
 
     /// The parts that a batch of lines borrows side by side: all bytes up to the end of the unread, and
     /// the two marks that move as lines are taken.
     pub(crate) fn parts(&mut self) -> (&[u8], Marks<'_>) {
         let received = &self.block[..self.tail];
-        let marks = Marks {
-            head: &mut self.head,
-            searched: &mut self.searched,
-        };
+        let marks = Marks { head: &mut self.head, searched: &mut self.searched };
         (received, marks)
     }
 
@@ -121,10 +116,7 @@ impl Inbox {
     ///
     /// If `n` is more than `space` had offered.
     pub(crate) fn filled(&mut self, n: usize) {
-        assert!(
-            n <= self.offered,
-            "a read gave more bytes than the space it was given"
-        );
+        assert!(n <= self.offered, "a read gave more bytes than the space it was given");
         self.tail += n;
         if n == self.offered && n >= self.read_size / 2 {
             self.read_size = (self.read_size * 2).min(BLOCK);
@@ -147,9 +139,11 @@ impl Inbox {
         self.block = block;
     }
 
-    /// Gives the storage back if nothing, or little, lies in it.
+    /// Gives the storage back if nothing, or little, lies in it. The little moves, and is at most an
+    /// eighth of a storage that grew for a long line.
     pub(crate) fn reclaim(&mut self) -> Option<Vec<u8>> {
-        if self.len() > SMALL_REST || self.wants_block() {
+        let small = self.len() <= SMALL_REST.max(self.block.len() / 8);
+        if !small || self.wants_block() {
             return None;
         }
         let rest = self.unread().to_vec();

@@ -25,12 +25,7 @@ impl<'a> Lines<'a> {
         framing: Framing,
         max_line: usize,
     ) -> Self {
-        Self {
-            received,
-            marks,
-            framing,
-            max_line,
-        }
+        Self { received, marks, framing, max_line }
     }
 }
 

@@ -77,8 +77,7 @@ impl Outbox {
             return;
         }
         if self.tail(more).is_none() {
-            self.pieces
-                .push_back(Piece::Owned(Vec::with_capacity(more)));
+            self.pieces.push_back(Piece::Owned(Vec::with_capacity(more)));
         }
         if let Some(Piece::Owned(tail)) = self.pieces.back_mut() {
             tail.extend_from_slice(parts[0]);
@@ -99,18 +98,12 @@ impl Outbox {
     }
 
     pub(crate) fn outgoing(&self) -> Outgoing<'_> {
-        Outgoing {
-            pieces: self.pieces.iter(),
-            head: self.head,
-        }
+        Outgoing { pieces: self.pieces.iter(), head: self.head }
     }
 
     /// Forgets the first `n` bytes: they are transmitted.
     pub(crate) fn transmitted(&mut self, n: usize) {
-        assert!(
-            n <= self.len,
-            "more bytes were transmitted than were outgoing"
-        );
+        assert!(n <= self.len, "more bytes were transmitted than were outgoing");
         self.len -= n;
         self.head += n;
         while let Some(first) = self.pieces.front() {
@@ -160,8 +153,6 @@ impl FusedIterator for Outgoing<'_> {}
 
 impl fmt::Debug for Outgoing<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Outgoing")
-            .field("pieces", &self.pieces.len())
-            .finish_non_exhaustive()
+        f.debug_struct("Outgoing").field("pieces", &self.pieces.len()).finish_non_exhaustive()
     }
 }

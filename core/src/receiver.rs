@@ -107,13 +107,21 @@ impl Receiver {
         }
     }
 
-    /// The end, once a receive met it.
+    /// The end, once a receive met it. A peek leaves it to be met.
     #[must_use]
     pub const fn end(&self) -> Option<End> {
         match self.state {
             State::Ended(end) | State::Closed(end) => Some(end),
             State::Open | State::Discarding { .. } => None,
         }
+    }
+
+    /// The end of a connection whose sending half has met `loss`: the one that a receive met, or the
+    /// one that a receive will meet.
+    #[must_use]
+    pub fn end_after(&self, loss: Option<Loss>) -> Option<End> {
+        let coming = |loss| End::new(self.input_end.unwrap_or(Cause::Reset(loss)), 0);
+        self.end().or_else(|| loss.map(coming))
     }
 
     /// The bytes of the unfinished line or block that came before the end.
@@ -152,11 +160,7 @@ impl Receiver {
 
     /// Room for a read from the transport; never empty.
     pub fn space(&mut self) -> &mut [u8] {
-        let limit = if self.config.buffered {
-            usize::MAX
-        } else {
-            self.missing
-        };
+        let limit = if self.config.buffered { usize::MAX } else { self.missing };
         self.inbox.space(limit, self.need)
     }
 
@@ -180,11 +184,7 @@ impl Receiver {
         if !self.wants_read() {
             return 0;
         }
-        let limit = if self.config.buffered {
-            BLOCK
-        } else {
-            self.missing
-        };
+        let limit = if self.config.buffered { BLOCK } else { self.missing };
         let wire = &wire[..wire.len().min(limit)];
         self.inbox.extend(wire, self.need);
         self.finish_discarding();
@@ -244,14 +244,7 @@ impl Receiver {
     /// Whether this end is our own doing.
     #[must_use]
     pub const fn is_closed(&self) -> bool {
-        matches!(
-            self.state,
-            State::Closed(_)
-                | State::Ended(End {
-                    cause: Cause::Closed,
-                    ..
-                })
-        )
+        matches!(self.state, State::Closed(_) | State::Ended(End { cause: Cause::Closed, .. }))
     }
 
     /// Starts to discard the line at the front, of which `n` bytes hold no terminator.
@@ -268,12 +261,7 @@ impl Receiver {
         };
         let (n, state) = match framing::skip(self.config.framing, self.inbox.unread()) {
             Ok(next) => (next, State::Open),
-            Err(n) => (
-                n,
-                State::Discarding {
-                    dropped: dropped.saturating_add(n),
-                },
-            ),
+            Err(n) => (n, State::Discarding { dropped: dropped.saturating_add(n) }),
         };
         self.inbox.consume(n);
         self.state = state;
@@ -291,6 +279,14 @@ impl Receiver {
         }
     }
 
+    /// What the typed view answers to the end as it would be met now. A clean one is no error.
+    fn coming_answer(&self) -> Result<(), RecvError> {
+        match self.state {
+            State::Closed(_) => Err(RecvError::Closed),
+            _ => answer(self.coming_end()),
+        }
+    }
+
     /// Meets the end: from here on it is final.
     fn meet_end(&mut self) -> Result<(), RecvError> {
         if matches!(self.state, State::Closed(_)) {
@@ -299,6 +295,9 @@ impl Receiver {
         let end = self.coming_end();
         if self.is_discarding() {
             self.inbox = Inbox::default();
+        } else {
+            // No more will come: the block is of no use any more.
+            self.inbox.reclaim();
         }
         self.state = State::Ended(end);
         answer(end)

@@ -123,11 +123,7 @@ fn replace(into: &mut Vec<u8>, line: Option<&[u8]>) {
 }
 
 fn seed_text(line: &[u8]) -> Result<String, RecvError> {
-    Ok(if line.is_empty() {
-        EMPTY_LINE.into()
-    } else {
-        text(line)?.into()
-    })
+    Ok(if line.is_empty() { EMPTY_LINE.into() } else { text(line)?.into() })
 }
 
 /// Turns the ends that the seed view does not tell into "no bytes".

@@ -19,6 +19,8 @@ pub struct Sender {
     interrupted: bool,
     large: Large,
     loss: Option<Loss>,
+    /// Accepted bytes were dropped.
+    dropped: bool,
 }
 
 /// Whether a message larger than the outbox is under way; nothing may come between its parts.
@@ -42,6 +44,7 @@ impl Sender {
             interrupted: false,
             large: Large::No,
             loss: None,
+            dropped: false,
         }
     }
 
@@ -112,6 +115,12 @@ impl Sender {
     #[must_use]
     pub fn end(&self) -> Option<End> {
         self.loss.map(|loss| End::new(Cause::Reset(loss), 0))
+    }
+
+    /// Whether bytes that were accepted never left.
+    #[must_use]
+    pub const fn has_dropped(&self) -> bool {
+        self.dropped
     }
 
     /// Whether we ended the sending side.
@@ -194,18 +203,11 @@ impl Sender {
     #[inline]
     fn admit(&self, n: usize, shared: bool) -> Result<(), SendError> {
         self.check()?;
-        if self.fits(n, shared) {
-            Ok(())
-        } else {
-            Err(self.full())
-        }
+        if self.fits(n, shared) { Ok(()) } else { Err(self.full()) }
     }
 
     fn full(&self) -> SendError {
-        SendError::Full {
-            queued: self.outbox.charge(),
-            max: self.max_outbox,
-        }
+        SendError::Full { queued: self.outbox.charge(), max: self.max_outbox }
     }
 
     /// Begins a message larger than `max_outbox`: until [`end_large`](Self::end_large) only
@@ -231,15 +233,9 @@ impl Sender {
     /// The final errors of [`check`](Self::check).
     pub fn feed_part(&mut self, rest: &[u8]) -> Result<usize, SendError> {
         self.check()?;
-        let room = if self.outbox.len() == 0 {
-            self.max_outbox
-        } else {
-            0
-        };
+        let room = if self.outbox.len() == 0 { self.max_outbox } else { 0 };
         // A limit of 0 must not stop a message for ever.
-        let n = room
-            .max(usize::from(self.outbox.len() == 0))
-            .min(rest.len());
+        let n = room.max(usize::from(self.outbox.len() == 0)).min(rest.len());
         self.outbox.push([&rest[..n], &[]]);
         if n > 0 {
             self.large = Large::Torn;
@@ -257,7 +253,7 @@ impl Sender {
     pub fn give_up_large(&mut self) {
         if self.large == Large::Torn && self.loss.is_none() {
             self.interrupted = true;
-            self.outbox.clear();
+            self.drop_queued();
         }
         self.large = Large::No;
     }
@@ -294,6 +290,12 @@ impl Sender {
     /// The transport broke: what is queued will never leave. The first loss stays.
     pub fn handle_lost(&mut self, loss: Loss) {
         self.loss.get_or_insert(loss);
+        self.drop_queued();
+    }
+
+    /// Drops what is queued: it will never leave.
+    pub fn drop_queued(&mut self) {
+        self.dropped |= self.outbox.len() > 0;
         self.outbox.clear();
     }
 }

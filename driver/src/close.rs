@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
+use crate::error::write_loss;
 use crate::link::Link;
 use crate::{BoxSleep, SendError, Transport, pool};
 
@@ -25,20 +26,23 @@ pub(crate) enum Closing {
     /// Transmitting what is queued, then ending our side.
     Flushing {
         deadline: Option<BoxSleep>,
-        /// Whether there was anything to lose.
-        queued: bool,
     },
     /// Reading what the peer still sends.
     Draining {
         deadline: Option<BoxSleep>,
         left: usize,
     },
-    Done,
+    /// The stream is gone. The outcome is every later close's answer.
+    Done(Result<(), SendError>),
 }
 
 impl Closing {
     pub(crate) const fn has_begun(&self) -> bool {
         !matches!(self, Self::Not)
+    }
+
+    pub(crate) const fn is_done(&self) -> bool {
+        matches!(self, Self::Done(_))
     }
 }
 
@@ -48,7 +52,7 @@ impl fmt::Debug for Closing {
             Self::Not => "Not",
             Self::Flushing { .. } => "Flushing",
             Self::Draining { .. } => "Draining",
-            Self::Done => "Done",
+            Self::Done(_) => "Done",
         })
     }
 }
@@ -57,54 +61,41 @@ impl<S: Transport> Link<S> {
     /// Closes the connection in good order. Once ready the stream is gone.
     pub(crate) fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
         loop {
-            match &mut self.closing {
-                Closing::Not => self.begin_close()?,
-                Closing::Flushing { queued, .. } => {
-                    let queued = *queued;
-                    let flushed = ready!(self.poll_end_sending(cx));
-                    if flushed.is_err() {
-                        self.abort();
-                        return Poll::Ready(if queued { flushed } else { Ok(()) });
+            match self.closing {
+                Closing::Not => self.begin_close(),
+                Closing::Flushing { .. } => match ready!(self.poll_end_sending(cx)) {
+                    Ok(()) => {
+                        let deadline = self.timer.map(|timer| timer(DRAIN));
+                        self.closing = Closing::Draining { deadline, left: DRAIN_BYTES };
                     }
-                    let deadline = self.timer.map(|timer| timer(DRAIN));
-                    self.closing = Closing::Draining {
-                        deadline,
-                        left: DRAIN_BYTES,
-                    };
-                }
+                    Err(error) => self.abort_for(error),
+                },
                 Closing::Draining { .. } => {
                     ready!(self.poll_drain(cx));
-                    self.finish_close();
+                    self.finish_close(Ok(()));
                 }
-                Closing::Done => return Poll::Ready(Ok(())),
+                Closing::Done(outcome) => return Poll::Ready(outcome),
             }
         }
     }
 
-    fn begin_close(&mut self) -> Result<(), SendError> {
+    fn begin_close(&mut self) {
         self.sender.close();
         if self.sender.is_interrupted() {
             // A torn message never looks complete.
-            self.abort();
-            return Err(SendError::Interrupted);
+            return self.abort_for(SendError::Interrupted);
         }
-        let deadline = self.timer.map(|timer| timer(FLUSH));
-        self.closing = Closing::Flushing {
-            deadline,
-            queued: self.sender.unsent() > 0,
-        };
-        Ok(())
+        self.closing = Closing::Flushing { deadline: self.timer.map(|timer| timer(FLUSH)) };
     }
 
     fn poll_end_sending(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
         let shut = self.poll_shutdown_write(cx);
-        let Closing::Flushing { deadline, .. } = &mut self.closing else {
-            return shut;
-        };
-        if shut.is_pending() && poll_deadline(deadline, cx).is_ready() {
-            return Poll::Ready(Err(SendError::TimedOut));
+        match &mut self.closing {
+            Closing::Flushing { deadline } if shut.is_pending() => {
+                poll_deadline(deadline, cx).map(|()| Err(SendError::TimedOut))
+            }
+            _ => shut,
         }
-        shut
     }
 
     /// Transmits what is queued, then ends the sending side.
@@ -112,6 +103,9 @@ impl<S: Transport> Link<S> {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), SendError>> {
+        if let Closing::Done(outcome) = self.closing {
+            return Poll::Ready(outcome);
+        }
         self.sender.close();
         if self.sender.is_interrupted() {
             return Poll::Ready(Err(SendError::Interrupted));
@@ -122,7 +116,7 @@ impl<S: Transport> Link<S> {
         }
         if let Some(stream) = &mut self.stream {
             if let Err(error) = ready!(Pin::new(stream).poll_shutdown_write(cx)) {
-                let loss = crate::error::write_loss(&error);
+                let loss = write_loss(&error);
                 self.sender.handle_lost(loss);
                 return Poll::Ready(Err(SendError::Disconnected(loss)));
             }
@@ -155,19 +149,28 @@ impl<S: Transport> Link<S> {
         drained
     }
 
-    fn finish_close(&mut self) {
-        self.closing = Closing::Done;
+    fn finish_close(&mut self, outcome: Result<(), SendError>) {
+        self.closing = Closing::Done(outcome);
         self.stream = None;
     }
 
     /// Closes at once; the peer sees a reset. What is queued is lost.
     pub(crate) fn abort(&mut self) {
+        if !self.closing.is_done() {
+            self.abort_for(SendError::Closed);
+        }
+    }
+
+    /// Closes at once, and says why to whoever waits for the close, if bytes are lost by it.
+    fn abort_for(&mut self, reason: SendError) {
         self.sender.close();
+        self.sender.drop_queued();
         if let Some(socket) = self.stream.as_ref().and_then(Transport::os_socket) {
             // Where this fails the peer sees an early end instead of a reset; there is no third way.
             let _ = SockRef::from(&socket).set_linger(Some(Duration::ZERO));
         }
-        self.finish_close();
+        let lost = self.sender.has_dropped() || self.sender.is_interrupted();
+        self.finish_close(if lost { Err(reason) } else { Ok(()) });
     }
 }
 

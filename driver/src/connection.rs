@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use asyncnet_core::{Bytes, Config, End, Lines, Look, Receiver, Sender, Span, Step, Want};
@@ -11,6 +12,7 @@ use futures_core::Stream;
 use futures_io::{AsyncBufRead, AsyncRead, AsyncWrite};
 
 use crate::address;
+use crate::fan_out::{FanOut, Place};
 use crate::link::{Link, Queued, poll_input};
 use crate::message::Progress;
 use crate::receive::{LineStream, receive_calls, receive_traits};
@@ -51,6 +53,8 @@ use crate::{Address, Flags, RecvError, RecvHalf, SendError, SendHalf, Timer, Tra
 pub struct Connection<S: Transport> {
     receiver: Receiver,
     link: Link<S>,
+    /// The tasks that use the `futures` traits, once there are any.
+    tasks: Option<Arc<FanOut>>,
 }
 
 impl<S: Transport> Connection<S> {
@@ -76,10 +80,8 @@ impl<S: Transport> Connection<S> {
 
     fn build(stream: S, config: Config, timer: Option<Timer>) -> Self {
         let sender = Sender::new(&config);
-        Self {
-            receiver: Receiver::new(config),
-            link: Link::new(stream, sender, timer),
-        }
+        let link = Link::new(stream, sender, timer);
+        Self { receiver: Receiver::new(config), link, tasks: None }
     }
 
     // ---- receiving -------------------------------------------------------------------------------
@@ -90,11 +92,33 @@ impl<S: Transport> Connection<S> {
 
     #[inline]
     fn quick_line(&mut self) -> Option<Span> {
-        if self.link.sender.is_congested() {
-            None
-        } else {
-            self.receiver.take_line()
+        if self.link.sender.is_congested() { None } else { self.receiver.take_line() }
+    }
+
+    /// Polls for one of the `futures` traits. Those can be called by two tasks, one that reads and one that
+    /// writes (`futures::io::split`), and each direction of the stream keeps but one waker.
+    fn poll_at<T>(
+        &mut self,
+        place: Place,
+        cx: &mut Context<'_>,
+        poll: impl FnOnce(&mut Self, &mut Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        let tasks = Arc::clone(self.tasks.get_or_insert_with(FanOut::new));
+        tasks.wait(place, cx.waker());
+        let before = self.link.sender.transmitted_total();
+        let polled = poll(self, &mut Context::from_waker(&tasks.waker()));
+        if self.link.sender.transmitted_total() != before {
+            tasks.wake_if(|other| other != place);
         }
+        polled
+    }
+
+    fn poll_as_reader<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        poll: impl FnOnce(&mut Self, &mut Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        self.poll_at(Place::RECEIVER, cx, poll)
     }
 
     receive_calls!();
@@ -128,23 +152,17 @@ impl<S: Transport> Connection<S> {
             // No line, so this takes none: it is an end or an error.
             return Ok(self.receiver.poll_line()?.ready().and(None));
         }
-        let outbox = Outbox {
-            sender: &mut self.link.sender,
-        };
-        Ok(Some(Batch {
-            lines: self.receiver.lines(),
-            outbox,
-        }))
+        let outbox = Outbox { sender: &mut self.link.sender };
+        Ok(Some(Batch { lines: self.receiver.lines(), outbox }))
     }
 
     // ---- sending, typed view ---------------------------------------------------------------------
 
     /// Queues `message` and waits until every byte that is queued was handed to the system.
     async fn send_all(&mut self, message: &[u8]) -> Result<(), SendError> {
-        let mut sending = Sending {
-            link: &mut self.link,
-            progress: Progress::Waiting,
-        };
+        // A send whose future was leaked, and so never dropped, is given up now.
+        self.link.sender.give_up_large();
+        let mut sending = Sending { link: &mut self.link, progress: Progress::Waiting };
         poll_fn(|cx| sending.poll(message, cx)).await
     }
 
@@ -217,7 +235,7 @@ impl<S: Transport> Connection<S> {
     ///
     /// Cancel safe: what is queued stays queued.
     pub async fn flush(&mut self) -> Result<(), SendError> {
-        let ticket = self.link.sender.accepted_total();
+        let ticket = self.link.ticket()?;
         poll_fn(|cx| self.link.poll_sent(ticket, cx)).await
     }
 
@@ -306,13 +324,11 @@ impl<S: Transport> Connection<S> {
     /// # Errors
     ///
     /// The connection itself, if something would be lost: while a bad line is being discarded, while
-    /// bytes are queued, and after a close.
-    #[expect(
-        clippy::result_large_err,
-        reason = "the error is the connection, given back"
-    )]
+    /// bytes are queued, after a torn message, and after a close.
+    #[expect(clippy::result_large_err, reason = "the error is the connection, given back")]
     pub fn into_parts(mut self) -> Result<(S, Vec<u8>), Self> {
-        if self.receiver.is_discarding() || self.link.sender.unsent() > 0 {
+        let torn = self.link.sender.is_interrupted();
+        if self.receiver.is_discarding() || self.link.sender.unsent() > 0 || torn {
             return Err(self);
         }
         match self.link.stream.take() {
@@ -323,10 +339,10 @@ impl<S: Transport> Connection<S> {
 
     // ---- getters ---------------------------------------------------------------------------------
 
-    /// The end, once a receive met it or a write met a reset. Final.
+    /// The end, once a receive met it (a peek leaves it to be met) or a write met a reset. Final.
     #[must_use]
     pub fn end(&self) -> Option<End> {
-        self.receiver.end().or_else(|| self.link.sender.end())
+        self.receiver.end_after(self.link.sender.loss())
     }
 
     /// Whether there is an [`end`](Self::end).
@@ -384,28 +400,30 @@ impl<S: Transport> AsyncWrite for Connection<S> {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let link = &mut self.get_mut().link;
-        link.sender.check().map_err(SendError::from)?;
-        let part = &buf[..buf.len().min(link.sender.max_outbox().max(1))];
-        if !link.sender.has_room(part.len()) {
-            ready!(link.poll_transmit(cx));
-        }
-        link.sender.feed(part).map_err(SendError::from)?;
-        Poll::Ready(Ok(part.len()))
+        self.get_mut().poll_at(Place::SENDER, cx, |this, cx| {
+            let link = &mut this.link;
+            link.sender.check().map_err(SendError::from)?;
+            let part = &buf[..buf.len().min(link.sender.max_outbox().max(1))];
+            if !link.sender.has_room(part.len()) {
+                ready!(link.poll_transmit(cx));
+            }
+            link.sender.feed(part).map_err(SendError::from)?;
+            Poll::Ready(Ok(part.len()))
+        })
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let link = &mut self.get_mut().link;
-        let ticket = link.sender.accepted_total();
-        link.poll_sent(ticket, cx).map_err(io::Error::from)
+        self.get_mut().poll_at(Place::SENDER, cx, |this, cx| {
+            let ticket = this.link.ticket()?;
+            this.link.poll_sent(ticket, cx).map_err(io::Error::from)
+        })
     }
 
     /// As [`Connection::shutdown_write`].
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.get_mut()
-            .link
-            .poll_shutdown_write(cx)
-            .map_err(io::Error::from)
+        self.get_mut().poll_at(Place::SENDER, cx, |this, cx| {
+            this.link.poll_shutdown_write(cx).map_err(io::Error::from)
+        })
     }
 }
 

@@ -15,6 +15,8 @@ pub(crate) struct Place(u64);
 impl Place {
     /// The place of the one task that receives.
     pub(crate) const RECEIVER: Self = Self(0);
+    /// The place of the one task that sends, where there is only one.
+    pub(crate) const SENDER: Self = Self(u64::MAX);
 }
 
 /// Who waits. A lock of this list is a leaf: while it is held no other lock is taken, and no waker is
@@ -55,10 +57,7 @@ impl FanOut {
     pub(crate) fn waiter(&self) -> Waiter<'_> {
         let mut waiting = self.waiting();
         waiting.last += 1;
-        Waiter {
-            fan_out: self,
-            place: Place(waiting.last),
-        }
+        Waiter { fan_out: self, place: Place(waiting.last) }
     }
 
     /// Leaves `waker` at `place`. To be done before the stream is polled.
@@ -89,9 +88,8 @@ impl FanOut {
     /// Wakes those whose place is `chosen`.
     pub(crate) fn wake_if(&self, chosen: impl Fn(Place) -> bool) {
         let mut waiting = self.waiting();
-        let (woken, kept) = mem::take(&mut waiting.wakers)
-            .into_iter()
-            .partition(|(place, _)| chosen(*place));
+        let (woken, kept) =
+            mem::take(&mut waiting.wakers).into_iter().partition(|(place, _)| chosen(*place));
         waiting.wakers = kept;
         drop(waiting);
         let woken: Vec<_> = woken;
@@ -139,8 +137,7 @@ impl Wake for FanOut {
 
     fn wake_by_ref(self: &Arc<Self>) {
         let put_off =
-            self.lock
-                .compare_exchange(HELD, HELD_AND_WOKEN, Ordering::SeqCst, Ordering::SeqCst);
+            self.lock.compare_exchange(HELD, HELD_AND_WOKEN, Ordering::SeqCst, Ordering::SeqCst);
         if put_off == Err(FREE) {
             self.wake_if(|_| true);
         }

@@ -19,11 +19,7 @@ bitflags::bitflags! {
 
 impl Flags {
     pub(crate) const fn ends(self) -> Ends {
-        if self.contains(Self::SAFE_DISCONN) {
-            Ends::Hide
-        } else {
-            Ends::Tell
-        }
+        if self.contains(Self::SAFE_DISCONN) { Ends::Hide } else { Ends::Tell }
     }
 }
 

@@ -46,6 +46,10 @@ pub(crate) fn poll_input<S: Transport>(
     queued: Queued,
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<Look>> {
+    // After our own close there is nothing to wait for, whatever is still queued.
+    if receiver.is_closed() {
+        return Poll::Ready(Ok(Look::Final));
+    }
     loop {
         // A peer that does not read is not read from.
         if queued == Queued::First && link.sender.is_congested() {
@@ -69,14 +73,7 @@ pub(crate) fn poll_input<S: Transport>(
 impl<S: Transport> Link<S> {
     pub(crate) fn new(stream: S, sender: Sender, timer: Option<Timer>) -> Self {
         let stream = Some(stream);
-        Self {
-            stream,
-            sender,
-            closing: Closing::Not,
-            timer,
-            dirty: false,
-            reads: 0,
-        }
+        Self { stream, sender, closing: Closing::Not, timer, dirty: false, reads: 0 }
     }
 
     /// Transmits what is queued. Ready when nothing is left or the write side has failed, which
@@ -144,14 +141,24 @@ impl<S: Transport> Link<S> {
             }
         }
         ready!(self.poll_flush_stream(cx));
-        Poll::Ready(Ok(()))
+        // A loss may have been met by a flush, or by somebody else's write of these bytes.
+        Poll::Ready(self.still_sends())
+    }
+
+    /// Bytes that are queued now are sent when this many are; an error once there is no stream.
+    pub(crate) fn ticket(&self) -> Result<u64, SendError> {
+        match self.stream {
+            Some(_) => Ok(self.sender.accepted_total()),
+            None => Err(SendError::Closed),
+        }
     }
 
     /// Whether queued bytes can still leave: unlike `sender.check`, a close that flushes is no obstacle.
     fn still_sends(&self) -> Result<(), SendError> {
         match (self.sender.loss(), &self.stream) {
             (Some(loss), _) => Err(SendError::Disconnected(loss)),
-            (None, None) => Err(SendError::Closed),
+            (None, None) if self.sender.has_dropped() => Err(SendError::Closed),
+            (None, None) => Ok(()),
             (None, Some(_)) if self.sender.is_interrupted() => Err(SendError::Interrupted),
             (None, Some(_)) => Ok(()),
         }

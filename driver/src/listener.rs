@@ -37,14 +37,7 @@ impl<R: Runtime> Listener<R> {
         let inner = R::listener(socket)?;
         let fan_out = FanOut::new();
         let waker = fan_out.waker();
-        Ok(Self {
-            inner,
-            config,
-            fan_out,
-            waker,
-            nodelay,
-            poll_lock: Mutex::new(()),
-        })
+        Ok(Self { inner, config, fan_out, waker, nodelay, poll_lock: Mutex::new(()) })
     }
 
     /// The next connection.
@@ -95,10 +88,7 @@ impl<R: Runtime> Listener<R> {
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<(R::Stream, SockAddr)>> {
         waiter.wait(cx.waker());
-        let _lock = self
-            .poll_lock
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let _lock = self.poll_lock.lock().unwrap_or_else(PoisonError::into_inner);
         R::poll_accept(&self.inner, &mut Context::from_waker(&self.waker))
     }
 
@@ -127,9 +117,7 @@ impl<R: Runtime> Listener<R> {
 impl<R: Runtime> fmt::Debug for Listener<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let address = self.local_addr().ok();
-        f.debug_struct("Listener")
-            .field("local_addr", &address)
-            .finish_non_exhaustive()
+        f.debug_struct("Listener").field("local_addr", &address).finish_non_exhaustive()
     }
 }
 
@@ -160,19 +148,11 @@ fn is_protocol_error(_: &io::Error) -> bool {
 /// Whether the machine is short of what a connection needs.
 fn is_shortage(error: &io::Error) -> bool {
     error.kind() == ErrorKind::OutOfMemory
-        || error
-            .raw_os_error()
-            .is_some_and(|code| SHORTAGES.contains(&code))
+        || error.raw_os_error().is_some_and(|code| SHORTAGES.contains(&code))
 }
 
 #[cfg(unix)]
-const SHORTAGES: [i32; 5] = [
-    libc::EMFILE,
-    libc::ENFILE,
-    libc::ENOBUFS,
-    libc::ENOMEM,
-    libc::ENOSPC,
-];
+const SHORTAGES: [i32; 5] = [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM, libc::ENOSPC];
 /// WSAEMFILE and WSAENOBUFS.
 #[cfg(windows)]
 const SHORTAGES: [i32; 2] = [10024, 10055];

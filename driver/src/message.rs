@@ -49,9 +49,7 @@ impl Progress {
                     *offset += link.sender.feed_part(&message[*offset..])?;
                     if *offset == message.len() {
                         link.sender.end_large();
-                        *self = Self::Queued {
-                            ticket: link.sender.accepted_total(),
-                        };
+                        *self = Self::Queued { ticket: link.sender.accepted_total() };
                     } else {
                         ready!(link.poll_transmit(cx));
                     }
@@ -70,9 +68,7 @@ impl Progress {
         sender.check()?;
         if sender.has_room(message.len()) {
             sender.feed(message)?;
-            *self = Self::Queued {
-                ticket: sender.accepted_total(),
-            };
+            *self = Self::Queued { ticket: sender.accepted_total() };
         } else if message.len() > sender.max_outbox() && sender.unsent() == 0 {
             sender.begin_large()?;
             *self = Self::Large { offset: 0 };

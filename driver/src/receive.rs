@@ -39,15 +39,6 @@ macro_rules! receive_calls {
             }
         }
 
-        /// What the seed's `recv` waits for.
-        const fn want_block(&self, n: usize) -> Want {
-            if self.receiver.config().buffered {
-                Want::Block(n)
-            } else {
-                Want::Bytes(n)
-            }
-        }
-
         fn flags(&self) -> Flags {
             self.receiver.config().ends.into()
         }
@@ -86,9 +77,7 @@ macro_rules! receive_calls {
         /// Cancel safe: the bytes stay in the inbox until the block is whole.
         #[doc(alias = "read_exact")]
         pub async fn next_block(&mut self, n: usize) -> Result<&[u8], RecvError> {
-            let span = self
-                .step(Want::Block(n), |receiver| receiver.poll_block(n))
-                .await?;
+            let span = self.step(Want::Block(n), |receiver| receiver.poll_block(n)).await?;
             Ok(self.receiver.bytes(span))
         }
 
@@ -168,11 +157,9 @@ macro_rules! receive_calls {
         pub async fn recv_with(&mut self, n: usize, flags: Flags) -> Result<Vec<u8>, RecvError> {
             let ends = flags.ends();
             if flags.contains(Flags::PEEK) {
-                self.step(Want::Bytes(n), |receiver| receiver.recv_peek(n, ends))
-                    .await
+                self.step(Want::Bytes(n), |receiver| receiver.recv_peek(n, ends)).await
             } else {
-                self.step(self.want_block(n), |receiver| receiver.recv(n, ends))
-                    .await
+                self.step(self.receiver.want_recv(n), |receiver| receiver.recv(n, ends)).await
             }
         }
 
@@ -211,8 +198,7 @@ macro_rules! receive_calls {
                 buf[..bytes.len()].copy_from_slice(&bytes);
                 return Ok(bytes.len());
             }
-            self.step(self.want_block(n), |receiver| receiver.recv_into(buf, ends))
-                .await
+            self.step(self.receiver.want_recv(n), |receiver| receiver.recv_into(buf, ends)).await
         }
 
         /// The seed's `recvLine`: the next line without its terminator, `"\r\n"` if it is empty, `""`
@@ -246,11 +232,9 @@ macro_rules! receive_calls {
         pub async fn recv_line_with(&mut self, flags: Flags) -> Result<String, RecvError> {
             let ends = flags.ends();
             if flags.contains(Flags::PEEK) {
-                self.step(Want::Line, |receiver| receiver.recv_line_peek(ends))
-                    .await
+                self.step(Want::Line, |receiver| receiver.recv_line_peek(ends)).await
             } else {
-                self.step(Want::Line, |receiver| receiver.recv_line(ends))
-                    .await
+                self.step(Want::Line, |receiver| receiver.recv_line(ends)).await
             }
         }
 
@@ -286,13 +270,9 @@ macro_rules! receive_calls {
         ) -> Result<(), RecvError> {
             let ends = flags.ends();
             if flags.contains(Flags::PEEK) {
-                self.step(Want::Line, |receiver| {
-                    receiver.recv_line_into_peek(line, ends)
-                })
-                .await
+                self.step(Want::Line, |receiver| receiver.recv_line_into_peek(line, ends)).await
             } else {
-                self.step(Want::Line, |receiver| receiver.recv_line_into(line, ends))
-                    .await
+                self.step(Want::Line, |receiver| receiver.recv_line_into(line, ends)).await
             }
         }
     };
@@ -310,7 +290,9 @@ macro_rules! receive_traits {
             ) -> Poll<io::Result<usize>> {
                 let this = self.get_mut();
                 let want = Want::Bytes(buf.len());
-                let span = ready!(this.poll_step(cx, want, |r| r.poll_bytes(buf.len())))?;
+                let span = ready!(this.poll_as_reader(cx, |this, cx| {
+                    this.poll_step(cx, want, |receiver| receiver.poll_bytes(buf.len()))
+                }))?;
                 let bytes = span.map_or(&[][..], |span| this.receiver.bytes(span));
                 buf[..bytes.len()].copy_from_slice(bytes);
                 Poll::Ready(Ok(bytes.len()))
@@ -323,8 +305,10 @@ macro_rules! receive_traits {
                 cx: &mut Context<'_>,
             ) -> Poll<io::Result<&[u8]>> {
                 let this = self.get_mut();
-                let n = ready!(this.poll_step(cx, Want::Bytes(usize::MAX), |receiver| {
-                    Ok(receiver.peek_bytes(usize::MAX)?.map(<[u8]>::len))
+                let n = ready!(this.poll_as_reader(cx, |this, cx| {
+                    this.poll_step(cx, Want::Bytes(usize::MAX), |receiver| {
+                        Ok(receiver.peek_bytes(usize::MAX)?.map(<[u8]>::len))
+                    })
                 }))?;
                 Poll::Ready(Ok(&this.receiver.peek()[..n]))
             }
@@ -372,9 +356,6 @@ pub struct LineStream<'a, T> {
 
 impl<'a, T> LineStream<'a, T> {
     pub(crate) const fn new(source: &'a mut T) -> Self {
-        Self {
-            source,
-            done: false,
-        }
+        Self { source, done: false }
     }
 }

@@ -29,7 +29,7 @@ const MERGED: usize = 64 << 10;
 #[non_exhaustive]
 pub struct RoomLimits {
     /// A member is disconnected when more than this is queued for it, in bytes as `max_outbox` counts
-    /// them. Default 32 MiB.
+    /// them; it has to be larger than the longest message. Default 32 MiB.
     pub hard: usize,
     /// A member is disconnected when more than this is queued for it for [`soft_for`](Self::soft_for)
     /// without a break. Default 8 MiB.
@@ -40,11 +40,7 @@ pub struct RoomLimits {
 
 impl Default for RoomLimits {
     fn default() -> Self {
-        Self {
-            hard: 32 << 20,
-            soft: 8 << 20,
-            soft_for: Duration::from_secs(10),
-        }
+        Self { hard: 32 << 20, soft: 8 << 20, soft_for: Duration::from_secs(10) }
     }
 }
 
@@ -161,14 +157,7 @@ impl<S: Transport> Room<S> {
             evicted: 0,
         };
         let (state, waiting) = (Mutex::new(state), FanOut::new());
-        Self {
-            shared: Arc::new(Shared {
-                state,
-                waiting,
-                limits,
-                timer,
-            }),
-        }
+        Self { shared: Arc::new(Shared { state, waiting, limits, timer }) }
     }
 
     /// Adds a member. It gets what is said from here on, until the membership is dropped or it is too
@@ -181,19 +170,11 @@ impl<S: Transport> Room<S> {
             state.last += 1;
             let id = state.last;
             if !state.closed {
-                state.events.push_back(Event::Join(Member {
-                    id,
-                    sender,
-                    slow_since: None,
-                }));
+                state.events.push_back(Event::Join(Member { id, sender, slow_since: None }));
             }
             id
         });
-        Membership {
-            room: self.clone(),
-            id,
-            left: false,
-        }
+        Membership { room: self.clone(), id, left: false }
     }
 
     /// Sends `text` and CR LF to every member. Waits only while the room's own task is far behind, never
@@ -247,7 +228,9 @@ impl<S: Transport> Room<S> {
             if state.backlog >= BACKLOG {
                 return Poll::Pending;
             }
-            let message = state.message(text.len() + end.len());
+            // A message may be larger than a merged one; a member takes it if it is below the limit.
+            let merged = MERGED.min(self.shared.limits.hard / 4);
+            let message = state.message(text.len() + end.len(), merged);
             message.extend_from_slice(text);
             message.extend_from_slice(end);
             Poll::Ready(Ok(()))
@@ -278,11 +261,7 @@ impl<S: Transport> Room<S> {
     /// Dropping it closes the room; what was said and not delivered is lost.
     pub async fn run(self) {
         let _closer = Closer { room: &self };
-        let mut floor = Floor {
-            members: Vec::new(),
-            evicted: 0,
-            limits: self.shared.limits,
-        };
+        let mut floor = Floor { members: Vec::new(), evicted: 0, limits: self.shared.limits };
         loop {
             let alarm = floor
                 .next_alarm()
@@ -328,11 +307,7 @@ impl<S: Transport> Room<S> {
         let waker = cx.waker().clone();
         let mut state = self.shared.state();
         let has = state.closed || !state.events.is_empty();
-        let old = if has {
-            Some(waker)
-        } else {
-            state.runner.replace(waker)
-        };
+        let old = if has { Some(waker) } else { state.runner.replace(waker) };
         drop(state);
         drop(old);
         has
@@ -343,25 +318,20 @@ impl<S: Transport> Room<S> {
         let events = mem::take(&mut state.events);
         state.backlog = 0;
         state.taken += 1;
-        if state.closed && events.is_empty() {
-            None
-        } else {
-            Some(events)
-        }
+        if state.closed && events.is_empty() { None } else { Some(events) }
     }
 }
 
 impl<S: Transport> State<S> {
-    /// The message to append `more` bytes to.
-    fn message(&mut self, more: usize) -> &mut Vec<u8> {
+    /// The message to append `more` bytes to, one of at most `merged` bytes or a new one.
+    fn message(&mut self, more: usize, merged: usize) -> &mut Vec<u8> {
         self.backlog += more;
         let merge = matches!(
             self.events.back(),
-            Some(Event::Message(last)) if last.len() + more <= MERGED
+            Some(Event::Message(last)) if last.len() + more <= merged
         );
         if !merge {
-            self.events
-                .push_back(Event::Message(Vec::with_capacity(more)));
+            self.events.push_back(Event::Message(Vec::with_capacity(more)));
         }
         match self.events.back_mut() {
             Some(Event::Message(message)) => message,
@@ -407,29 +377,24 @@ impl<S: Transport> Floor<S> {
 
     fn deliver(&mut self, message: &Bytes) {
         let (limits, evicted) = (self.limits, &mut self.evicted);
-        self.members
-            .retain_mut(|member| match member.sender.offer(message.clone()) {
-                Ok(queued) => {
-                    member.note_queued(queued, limits.soft);
-                    true
-                }
-                Err(SendError::Full { .. }) => {
-                    member.sender.abort();
-                    *evicted += 1;
-                    false
-                }
-                // It is gone; its own task knows by now, or will.
-                Err(_) => false,
-            });
+        self.members.retain_mut(|member| match member.sender.offer(message.clone()) {
+            Ok(queued) => {
+                member.note_queued(queued, limits.soft);
+                true
+            }
+            Err(SendError::Full { .. }) => {
+                member.sender.abort();
+                *evicted += 1;
+                false
+            }
+            // It is gone; its own task knows by now, or will.
+            Err(_) => false,
+        });
     }
 
     /// When the next member may have been slow for too long.
     fn next_alarm(&self) -> Option<Instant> {
-        let since = self
-            .members
-            .iter()
-            .filter_map(|member| member.slow_since)
-            .min()?;
+        let since = self.members.iter().filter_map(|member| member.slow_since).min()?;
         Some(since + self.limits.soft_for)
     }
 
@@ -483,11 +448,7 @@ impl<S: Transport> Membership<S> {
         poll_fn(|cx| {
             waiter.wait(cx.waker());
             let state = shared.state();
-            if state.applied >= batch || state.closed {
-                Poll::Ready(())
-            } else {
-                Poll::Pending
-            }
+            if state.applied >= batch || state.closed { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
     }
@@ -514,24 +475,18 @@ impl<S: Transport> Drop for Membership<S> {
 
 impl<S: Transport> Clone for Room<S> {
     fn clone(&self) -> Self {
-        Self {
-            shared: Arc::clone(&self.shared),
-        }
+        Self { shared: Arc::clone(&self.shared) }
     }
 }
 
 impl<S: Transport> fmt::Debug for Room<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Room")
-            .field("members", &self.members())
-            .finish_non_exhaustive()
+        f.debug_struct("Room").field("members", &self.members()).finish_non_exhaustive()
     }
 }
 
 impl<S: Transport> fmt::Debug for Membership<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Membership")
-            .field("id", &self.id)
-            .finish_non_exhaustive()
+        f.debug_struct("Membership").field("id", &self.id).finish_non_exhaustive()
     }
 }

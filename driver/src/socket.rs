@@ -146,17 +146,8 @@ impl<R: Runtime> AsyncSocket<R> {
     /// The same, but for a descriptor, which is made by the first call that needs it.
     fn unmade(domain: Domain) -> Self {
         // The default is an option like any other: what the user sets comes behind it.
-        let settings = Settings {
-            domain,
-            options: vec![(SockOpt::NoDelay, true)],
-            local: None,
-        };
-        Self {
-            settings,
-            socket: None,
-            config: Config::default(),
-            runtime: PhantomData,
-        }
+        let settings = Settings { domain, options: vec![(SockOpt::NoDelay, true)], local: None };
+        Self { settings, socket: None, config: Config::default(), runtime: PhantomData }
     }
 
     fn socket(&mut self) -> io::Result<&Socket> {
@@ -300,9 +291,7 @@ impl<R: Runtime> Default for AsyncSocket<R> {
 
 impl<R: Runtime> fmt::Debug for AsyncSocket<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AsyncSocket")
-            .field("settings", &self.settings)
-            .finish_non_exhaustive()
+        f.debug_struct("AsyncSocket").field("settings", &self.settings).finish_non_exhaustive()
     }
 }
 

@@ -46,8 +46,7 @@ pub trait Transport: AsyncRead + AsyncWrite + Unpin {
     ///
     /// As the socket says. A peer that is gone is no error.
     fn shutdown_both(&self) -> io::Result<()> {
-        self.os_socket()
-            .map_or(Ok(()), |socket| shutdown(socket, Shutdown::Both))
+        self.os_socket().map_or(Ok(()), |socket| shutdown(socket, Shutdown::Both))
     }
 }
 

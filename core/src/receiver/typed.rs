@@ -1,6 +1,6 @@
 //! The typed view of receiving: calls that always say what happened.
 
-use super::{Look, Receiver, Span, State, Want, answer};
+use super::{Look, Receiver, Span, State, Want};
 use crate::framing::{self, Found};
 use crate::{BlockTooLarge, Cause, Config, End, Lines, RecvError, Step};
 
@@ -9,6 +9,7 @@ impl Receiver {
     pub fn look(&mut self, want: Want) -> Look {
         match (self.state, want) {
             (State::Closed(_), _) => return Look::Final,
+            (_, Want::Block(n)) if n > self.config().max_block => return Look::Final,
             // Nothing is wanted, so nothing has to be waited for.
             (_, Want::Block(0) | Want::Bytes(0)) => return Look::Data,
             (State::Ended(_), _) => return Look::Final,
@@ -22,7 +23,6 @@ impl Receiver {
                 Found::Bad { .. } => Look::Final,
                 Found::More { .. } => self.need_input(1, self.config.max_line.saturating_add(2)),
             },
-            Want::Block(n) if n > self.config.max_block => Look::Final,
             Want::Block(n) if have < n => self.need_input(n - have, n),
             Want::Bytes(n) if have == 0 => self.need_input(n, n),
             Want::Block(_) | Want::Bytes(_) => Look::Data,
@@ -40,15 +40,8 @@ impl Receiver {
 
     #[inline]
     fn find(&mut self) -> Found {
-        let Config {
-            framing, max_line, ..
-        } = self.config;
-        let found = framing::find(
-            framing,
-            max_line,
-            self.inbox.unread(),
-            self.inbox.searched(),
-        );
+        let Config { framing, max_line, .. } = self.config;
+        let found = framing::find(framing, max_line, self.inbox.unread(), self.inbox.searched());
         match found {
             // The terminator is found again at once if this was only a look.
             Found::Line { len, .. } => self.inbox.set_searched(len),
@@ -62,11 +55,7 @@ impl Receiver {
     #[inline]
     fn consume(&mut self, len: usize, next: usize) -> Span {
         self.inbox.consume(next);
-        Span {
-            end: self.inbox.position(),
-            back: next,
-            len,
-        }
+        Span { end: self.inbox.position(), back: next, len }
     }
 
     /// The next line if a good one is here. `None` says nothing about why not.
@@ -75,15 +64,8 @@ impl Receiver {
         if !matches!(self.state, State::Open) {
             return None;
         }
-        let Config {
-            framing, max_line, ..
-        } = self.config;
-        match framing::find(
-            framing,
-            max_line,
-            self.inbox.unread(),
-            self.inbox.searched(),
-        ) {
+        let Config { framing, max_line, .. } = self.config;
+        match framing::find(framing, max_line, self.inbox.unread(), self.inbox.searched()) {
             Found::Line { len, next } => Some(self.consume(len, next)),
             Found::Bad { searched, .. } | Found::More { searched } => {
                 self.inbox.set_searched(searched);
@@ -135,9 +117,7 @@ impl Receiver {
             Look::NeedInput => Ok(Step::NeedInput),
             Look::Final => {
                 let met = self.meet_end();
-                Err(met
-                    .err()
-                    .unwrap_or(RecvError::Disconnected(End::new(Cause::Eof, 0))))
+                Err(met.err().unwrap_or(RecvError::Disconnected(End::new(Cause::Eof, 0))))
             }
         }
     }
@@ -150,12 +130,18 @@ impl Receiver {
     /// As [`poll_block`](Self::poll_block), but an end that still has bytes gives those first.
     pub fn poll_recv(&mut self, n: usize) -> Result<Step<Option<Span>>, RecvError> {
         self.check_block(n)?;
-        let want = if self.config.buffered {
+        self.poll_want(self.want_recv(n), n)
+    }
+
+    /// What [`poll_recv`](Self::poll_recv) waits for.
+    #[must_use]
+    pub const fn want_recv(&self, n: usize) -> Want {
+        // Too large a block is an error at once, and must not wait for its first byte.
+        if self.config.buffered || n > self.config.max_block {
             Want::Block(n)
         } else {
             Want::Bytes(n)
-        };
-        self.poll_want(want, n)
+        }
     }
 
     /// Consumes what there is, at least one byte and at most `n`. `None`: the input ended in good order.
@@ -182,11 +168,7 @@ impl Receiver {
 
     fn check_block(&self, asked: usize) -> Result<(), BlockTooLarge> {
         let max = self.config.max_block;
-        if asked > max && !self.is_closed() {
-            Err(BlockTooLarge { asked, max })
-        } else {
-            Ok(())
-        }
+        if asked > max && !self.is_closed() { Err(BlockTooLarge { asked, max }) } else { Ok(()) }
     }
 
     /// Every complete line there is, in one batch. `None`: the input ended in good order.
@@ -205,9 +187,7 @@ impl Receiver {
 
     /// Every complete line that is here now, possibly none.
     pub fn lines(&mut self) -> Lines<'_> {
-        let Config {
-            framing, max_line, ..
-        } = self.config;
+        let Config { framing, max_line, .. } = self.config;
         let open = matches!(self.state, State::Open);
         if !open {
             self.inbox.set_searched(0);
@@ -230,7 +210,7 @@ impl Receiver {
                     Ok(Step::Ready(Some(&self.inbox.unread()[..len])))
                 }
                 (State::Open, Found::Bad { error, .. }) => Err(error.into()),
-                _ => answer(self.coming_end()).map(|()| Step::Ready(None)),
+                _ => self.coming_answer().map(|()| Step::Ready(None)),
             },
         }
     }
@@ -246,7 +226,7 @@ impl Receiver {
         match self.look(Want::Bytes(n)) {
             Look::NeedInput => Ok(Step::NeedInput),
             Look::Data => Ok(Step::Ready(&self.inbox.unread()[..n.min(self.inbox.len())])),
-            Look::Final => answer(self.coming_end()).map(|()| Step::Ready(&[][..])),
+            Look::Final => self.coming_answer().map(|()| Step::Ready(&[][..])),
         }
     }
 }

@@ -82,14 +82,7 @@ fn b1_recv_into_keeps_the_bytes_in_the_inbox_until_it_completes() {
 
 /// Whether this is the error of asking for 4 where 3 are allowed.
 fn too_large<T>(result: Result<T, RecvError>) -> bool {
-    matches!(
-        result,
-        Err(RecvError::BlockTooLarge(BlockTooLarge {
-            asked: 4,
-            max: 3,
-            ..
-        }))
-    )
+    matches!(result, Err(RecvError::BlockTooLarge(BlockTooLarge { asked: 4, max: 3, .. })))
 }
 
 #[test]
@@ -175,20 +168,11 @@ fn b4_a_peek_of_bytes_waits_for_one_and_a_peek_of_a_line_for_the_line() {
     assert_eq!(conn.recv_peek(4, Ends::Hide), Ok(Step::NeedInput));
     assert_eq!(conn.recv_peek(0, Ends::Hide), Ok(Step::Ready(Vec::new())));
     assert_eq!(conn.handle_input(b"a"), 1);
-    assert_eq!(
-        conn.recv_peek(4, Ends::Hide),
-        Ok(Step::Ready(b"a".to_vec()))
-    );
+    assert_eq!(conn.recv_peek(4, Ends::Hide), Ok(Step::Ready(b"a".to_vec())));
     assert_eq!(conn.recv_line_peek(Ends::Hide), Ok(Step::NeedInput));
     assert_eq!(conn.handle_input(b"bcde\n"), 5);
-    assert_eq!(
-        conn.recv_peek(4, Ends::Hide),
-        Ok(Step::Ready(b"abcd".to_vec()))
-    );
-    assert_eq!(
-        conn.recv_line_peek(Ends::Hide),
-        Ok(Step::Ready("abcde".into()))
-    );
+    assert_eq!(conn.recv_peek(4, Ends::Hide), Ok(Step::Ready(b"abcd".to_vec())));
+    assert_eq!(conn.recv_line_peek(Ends::Hide), Ok(Step::Ready("abcde".into())));
 }
 
 #[test]
@@ -196,15 +180,9 @@ fn b4_a_peek_is_empty_only_at_the_end() {
     let mut conn = Receiver::new(buffered());
     assert_eq!(conn.handle_input(b"a"), 1);
     conn.handle_eof();
-    assert_eq!(
-        conn.recv_line_peek(Ends::Hide),
-        Ok(Step::Ready(String::new()))
-    );
+    assert_eq!(conn.recv_line_peek(Ends::Hide), Ok(Step::Ready(String::new())));
     assert_eq!(conn.end(), None, "a peek meets no end");
-    assert_eq!(
-        conn.recv_peek(4, Ends::Hide),
-        Ok(Step::Ready(b"a".to_vec()))
-    );
+    assert_eq!(conn.recv_peek(4, Ends::Hide), Ok(Step::Ready(b"a".to_vec())));
     assert_eq!(conn.recv(4, Ends::Hide), Ok(Step::Ready(b"a".to_vec())));
     assert_eq!(conn.recv_peek(4, Ends::Hide), Ok(Step::Ready(Vec::new())));
     assert_eq!(conn.peek_line(), Ok(Step::Ready(None)));
@@ -214,19 +192,10 @@ fn b4_a_peek_is_empty_only_at_the_end() {
 fn b4_an_end_that_is_told_is_told_to_a_peek_too() {
     let mut conn = Receiver::new(buffered());
     conn.handle_lost(Loss::Reset);
-    assert!(matches!(
-        conn.recv_peek(4, Ends::Tell),
-        Err(RecvError::Disconnected(_))
-    ));
-    assert!(matches!(
-        conn.recv_line_peek(Ends::Tell),
-        Err(RecvError::Disconnected(_))
-    ));
+    assert!(matches!(conn.recv_peek(4, Ends::Tell), Err(RecvError::Disconnected(_))));
+    assert!(matches!(conn.recv_line_peek(Ends::Tell), Err(RecvError::Disconnected(_))));
     assert_eq!(conn.recv_peek(4, Ends::Hide), Ok(Step::Ready(Vec::new())));
-    assert_eq!(
-        conn.recv_line_peek(Ends::Hide),
-        Ok(Step::Ready(String::new()))
-    );
+    assert_eq!(conn.recv_line_peek(Ends::Hide), Ok(Step::Ready(String::new())));
 }
 
 /// What a read may ask for while `want` waits.
@@ -275,10 +244,7 @@ fn b5_peeked_bytes_count_as_asked_for_and_come_first() {
     let mut conn = Receiver::new(unbuffered());
     assert_eq!(conn.recv_peek(3, Ends::Hide), Ok(Step::NeedInput));
     assert_eq!(conn.handle_input(b"123456"), 3);
-    assert_eq!(
-        conn.recv_peek(5, Ends::Hide),
-        Ok(Step::Ready(b"123".to_vec()))
-    );
+    assert_eq!(conn.recv_peek(5, Ends::Hide), Ok(Step::Ready(b"123".to_vec())));
     assert_eq!(conn.recv(2, Ends::Hide), Ok(Step::Ready(b"12".to_vec())));
     assert_eq!(asks_for(&mut conn, Want::Block(4)), 3);
     assert_eq!(conn.recv(4, Ends::Hide), Ok(Step::Ready(b"3".to_vec())));

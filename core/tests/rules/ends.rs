@@ -106,10 +106,7 @@ fn check_disorderly(cause: Cause) {
     assert_eq!(conn.recv(1, Ends::Hide), Ok(Step::Ready(Vec::new())));
     assert_eq!(conn.recv_into(&mut [0], Ends::Hide), Ok(Step::Ready(0)));
     let mut line = b"old".to_vec();
-    assert_eq!(
-        conn.recv_line_into(&mut line, Ends::Hide),
-        Ok(Step::Ready(()))
-    );
+    assert_eq!(conn.recv_line_into(&mut line, Ends::Hide), Ok(Step::Ready(())));
     assert_eq!(line, b"");
     assert_eq!(cause_and_partial(conn.end()), end);
 
@@ -122,10 +119,7 @@ fn check_disorderly(cause: Cause) {
     assert_eq!(told(lost(Ends::Hide, b"").poll_bytes(1)), end);
     assert_eq!(told(lost(Ends::Hide, b"").next_lines()), end);
     assert_eq!(told(lost(Ends::Hide, b"ab").poll_line()), Some((cause, 2)));
-    assert_eq!(
-        told(lost(Ends::Hide, b"ab").poll_block(3)),
-        Some((cause, 2))
-    );
+    assert_eq!(told(lost(Ends::Hide, b"ab").poll_block(3)), Some((cause, 2)));
 
     let mut conn = lost(Ends::Tell, b"ab");
     assert_eq!(conn.recv(3, Ends::Tell), Ok(Step::Ready(b"ab".to_vec())));
@@ -184,10 +178,9 @@ fn table_closed_by_us() {
 
 #[test]
 fn e1_an_end_is_final_and_repeats_whatever_comes_after_it() {
-    for (end, cause) in [
-        (Ending::Eof, Cause::Eof),
-        (Ending::Lost(Loss::Reset), Cause::Reset(Loss::Reset)),
-    ] {
+    for (end, cause) in
+        [(Ending::Eof, Cause::Eof), (Ending::Lost(Loss::Reset), Cause::Reset(Loss::Reset))]
+    {
         in_any_chunking(hide(), b"abc", end, |play| {
             for _ in 0..3 {
                 assert_eq!(told(play.line()), Some((cause, 3)));
@@ -215,10 +208,7 @@ fn e1_the_first_end_that_the_transport_tells_stays() {
     let mut conn: Connection = after(tell(), b"");
     conn.handle_lost(Loss::Aborted);
     conn.handle_eof();
-    assert_eq!(
-        told(conn.next_line()),
-        Some((Cause::Reset(Loss::Aborted), 0))
-    );
+    assert_eq!(told(conn.next_line()), Some((Cause::Reset(Loss::Aborted), 0)));
 }
 
 #[test]
@@ -276,10 +266,7 @@ fn e2_the_lines_that_are_here_after_the_end_are_none() {
 fn e2_bytes_of_a_reported_line_are_counted_and_not_kept() {
     in_any_chunking(hide().max_line(2), b"a\n12345\r", Ending::Eof, |play| {
         assert_eq!(play.line(), Ok(Some(b"a".to_vec())));
-        assert!(matches!(
-            play.line(),
-            Err(RecvError::Line(LineError::TooLong { max: 2 }))
-        ));
+        assert!(matches!(play.line(), Err(RecvError::Line(LineError::TooLong { max: 2 }))));
         assert_eq!(told(play.line()), Some((Cause::Eof, 6)));
         assert_eq!(play.conn.partial(), b"");
     });
@@ -330,10 +317,7 @@ fn e4_an_orderly_end_leaves_sending_and_a_reset_does_not() {
     assert_eq!(conn.send(b"still there"), Ok(()));
     assert_eq!(conn.unsent(), 11);
     conn.handle_lost(Loss::Reset);
-    assert_eq!(
-        conn.send(b"gone"),
-        Err(SendError::Disconnected(Loss::Reset))
-    );
+    assert_eq!(conn.send(b"gone"), Err(SendError::Disconnected(Loss::Reset)));
     assert_eq!(conn.unsent(), 0);
 }
 

@@ -68,11 +68,7 @@ fn l2_a_bare_cr_or_lf_is_reported_once_and_its_line_discarded() {
         (b"a\rb\nc\rd\n\r\nok\r\n", &cr),
         (b"a\nb\rc\n\r\r\nok\r\n", &lf),
     ] {
-        let next = if input.ends_with(b"ok\r\n") {
-            Line(b"ok")
-        } else {
-            lf.clone()
-        };
+        let next = if input.ends_with(b"ok\r\n") { Line(b"ok") } else { lf.clone() };
         expect_lines(strict(), input, Ending::Open, &[error.clone(), next]);
     }
 }
@@ -86,20 +82,15 @@ fn l3_nul_and_invalid_utf8_pass() {
 
 #[test]
 fn l3_only_the_string_call_checks_utf8_and_its_error_holds_the_consumed_line() {
-    in_any_chunking(
-        lenient(),
-        b"\xc3\xa4\n\xc3(\r\nok\n\xc3\n",
-        Ending::Eof,
-        |play| {
-            assert_eq!(play.recv_line().as_deref(), Ok("\u{e4}"));
-            let bad = RecvError::Line(LineError::Utf8(b"\xc3(".to_vec()));
-            assert_eq!(play.recv_line(), Err(bad));
-            assert_eq!(play.recv_line().as_deref(), Ok("ok"));
-            let mut line = Vec::new();
-            assert_eq!(play.ask(|conn| conn.recv_line_into(&mut line)), Ok(()));
-            assert_eq!(line, b"\xc3");
-        },
-    );
+    in_any_chunking(lenient(), b"\xc3\xa4\n\xc3(\r\nok\n\xc3\n", Ending::Eof, |play| {
+        assert_eq!(play.recv_line().as_deref(), Ok("\u{e4}"));
+        let bad = RecvError::Line(LineError::Utf8(b"\xc3(".to_vec()));
+        assert_eq!(play.recv_line(), Err(bad));
+        assert_eq!(play.recv_line().as_deref(), Ok("ok"));
+        let mut line = Vec::new();
+        assert_eq!(play.ask(|conn| conn.recv_line_into(&mut line)), Ok(()));
+        assert_eq!(line, b"\xc3");
+    });
 }
 
 #[test]
@@ -109,10 +100,7 @@ fn l3_a_peek_at_a_line_that_is_no_text_leaves_it() {
         let peek = |conn: &mut Receiver| conn.recv_line_peek(Ends::Hide);
         assert_eq!(play.ask(peek), Err(bad.clone()));
         assert_eq!(play.ask(peek), Err(bad));
-        assert_eq!(
-            play.ask(|conn| conn.recv(2, Ends::Hide)),
-            Ok(b"\xff\n".to_vec())
-        );
+        assert_eq!(play.ask(|conn| conn.recv(2, Ends::Hide)), Ok(b"\xff\n".to_vec()));
     });
 }
 
@@ -122,12 +110,7 @@ fn l4_exactly_max_is_delivered_in_any_chunking() {
     let input = b"hello\r\nhell\r\r\nworld\n";
     expect_lines(lenient().max_line(5), input, Ending::Eof, &answers);
     let answers = [Line(b"hello"), Line(b"world"), CLEAN];
-    expect_lines(
-        strict().max_line(5),
-        b"hello\r\nworld\r\n",
-        Ending::Eof,
-        &answers,
-    );
+    expect_lines(strict().max_line(5), b"hello\r\nworld\r\n", Ending::Eof, &answers);
 }
 
 #[test]
@@ -138,12 +121,7 @@ fn l4_one_byte_more_is_reported_once_and_the_next_line_follows() {
         expect_lines(config, input, Ending::Eof, &answers);
     }
     let answers = [too_long(5), Line(b"ok")];
-    expect_lines(
-        lenient().max_line(5),
-        b"hello\r\r\nok\n",
-        Ending::Open,
-        &answers,
-    );
+    expect_lines(lenient().max_line(5), b"hello\r\r\nok\n", Ending::Open, &answers);
 }
 
 #[test]
@@ -152,12 +130,7 @@ fn l4_a_line_too_long_is_discarded_through_its_own_terminator() {
     let input = b"1234\n\r5\r\r\nok\r\n";
     expect_lines(strict().max_line(3), input, Ending::Open, &answers);
     let answers = [too_long(3), too_long(3), Line(b"ok")];
-    expect_lines(
-        lenient().max_line(3),
-        b"1234\n1234\nok\n",
-        Ending::Open,
-        &answers,
-    );
+    expect_lines(lenient().max_line(3), b"1234\n1234\nok\n", Ending::Open, &answers);
 }
 
 #[test]
@@ -185,11 +158,7 @@ fn l5_a_long_stream_gives_the_same_lines_in_any_read_size() {
             let chunks = input.as_bytes().chunks(size).collect();
             let mut play = Play::<Connection>::new(lenient(), chunks, Ending::Eof, way);
             for i in 0..400 {
-                assert_eq!(
-                    play.line(),
-                    Ok(Some(text(i).into_bytes())),
-                    "{way:?} {size}"
-                );
+                assert_eq!(play.line(), Ok(Some(text(i).into_bytes())), "{way:?} {size}");
             }
             assert_eq!(play.line(), Ok(None));
         }
@@ -199,20 +168,14 @@ fn l5_a_long_stream_gives_the_same_lines_in_any_read_size() {
 #[test]
 fn l6_lines_that_arrived_come_before_the_end_and_before_an_error() {
     let lines = [Line(b"a"), Line(b"b")];
-    for (end, cause) in [
-        (Ending::Eof, Cause::Eof),
-        (Ending::Lost(Loss::Reset), Cause::Reset(Loss::Reset)),
-    ] {
+    for (end, cause) in
+        [(Ending::Eof, Cause::Eof), (Ending::Lost(Loss::Reset), Cause::Reset(Loss::Reset))]
+    {
         let answers = [lines.as_slice(), &[End(cause, 1)]].concat();
         expect_lines(lenient(), b"a\nb\nc", end, &answers);
     }
     let answers = [lines.as_slice(), &[too_long(1), Line(b"c"), CLEAN]].concat();
-    expect_lines(
-        lenient().max_line(1),
-        b"a\nb\n12\nc\n",
-        Ending::Eof,
-        &answers,
-    );
+    expect_lines(lenient().max_line(1), b"a\nb\n12\nc\n", Ending::Eof, &answers);
 }
 
 #[test]
@@ -258,33 +221,21 @@ fn text(bytes: &[u8]) -> String {
 /// Every receive there is, each asking for two bytes or for a line.
 const RECEIVES: [(&str, Receive); 9] = [
     ("poll_line", |conn| {
-        Ok(conn
-            .poll_line()?
-            .map(|span| text(span.map_or(b"", |span| conn.bytes(span)))))
+        Ok(conn.poll_line()?.map(|span| text(span.map_or(b"", |span| conn.bytes(span)))))
     }),
     ("next_lines", |conn| {
         Ok(conn
             .next_lines()?
             .map(|lines| text(lines.and_then(|mut lines| lines.next()).unwrap_or_default())))
     }),
-    ("poll_block", |conn| {
-        Ok(conn.poll_block(2)?.map(|span| text(conn.bytes(span))))
-    }),
+    ("poll_block", |conn| Ok(conn.poll_block(2)?.map(|span| text(conn.bytes(span))))),
     ("poll_bytes", |conn| {
-        Ok(conn
-            .poll_bytes(2)?
-            .map(|span| text(span.map_or(b"", |span| conn.bytes(span)))))
+        Ok(conn.poll_bytes(2)?.map(|span| text(span.map_or(b"", |span| conn.bytes(span)))))
     }),
-    ("recv", |conn| {
-        Ok(conn.recv(2, Ends::Hide)?.map(|bytes| text(&bytes)))
-    }),
+    ("recv", |conn| Ok(conn.recv(2, Ends::Hide)?.map(|bytes| text(&bytes)))),
     ("recv_line", |conn| conn.recv_line(Ends::Hide)),
-    ("peek_line", |conn| {
-        Ok(conn.peek_line()?.map(|line| text(line.unwrap_or_default())))
-    }),
-    ("recv_peek", |conn| {
-        Ok(conn.recv_peek(2, Ends::Hide)?.map(|bytes| text(&bytes)))
-    }),
+    ("peek_line", |conn| Ok(conn.peek_line()?.map(|line| text(line.unwrap_or_default())))),
+    ("recv_peek", |conn| Ok(conn.recv_peek(2, Ends::Hide)?.map(|bytes| text(&bytes)))),
     ("recv_line_peek", |conn| conn.recv_line_peek(Ends::Hide)),
 ];
 
@@ -312,27 +263,16 @@ fn l8_every_receive_first_finishes_discarding() {
 
 #[test]
 fn l8_a_peek_reports_a_bad_line_and_leaves_it() {
-    in_any_chunking(
-        lenient().max_line(3),
-        b"12345\nok\n",
-        Ending::Open,
-        |play| {
-            let bad = RecvError::Line(LineError::TooLong { max: 3 });
-            let peek = |conn: &mut Receiver| Ok(conn.peek_line()?.map(|_| ()));
-            assert_eq!(play.ask(peek), Err(bad.clone()));
-            assert_eq!(play.ask(peek), Err(bad.clone()));
-            assert_eq!(play.ask(|conn| conn.recv(1, Ends::Hide)), Ok(b"1".to_vec()));
-            assert_eq!(play.ask(|conn| conn.recv_line(Ends::Hide)), Err(bad));
-            assert_eq!(
-                play.ask(|conn| conn.recv_line_peek(Ends::Hide)).as_deref(),
-                Ok("ok")
-            );
-            assert_eq!(
-                play.ask(|conn| conn.recv_line(Ends::Hide)).as_deref(),
-                Ok("ok")
-            );
-        },
-    );
+    in_any_chunking(lenient().max_line(3), b"12345\nok\n", Ending::Open, |play| {
+        let bad = RecvError::Line(LineError::TooLong { max: 3 });
+        let peek = |conn: &mut Receiver| Ok(conn.peek_line()?.map(|_| ()));
+        assert_eq!(play.ask(peek), Err(bad.clone()));
+        assert_eq!(play.ask(peek), Err(bad.clone()));
+        assert_eq!(play.ask(|conn| conn.recv(1, Ends::Hide)), Ok(b"1".to_vec()));
+        assert_eq!(play.ask(|conn| conn.recv_line(Ends::Hide)), Err(bad));
+        assert_eq!(play.ask(|conn| conn.recv_line_peek(Ends::Hide)).as_deref(), Ok("ok"));
+        assert_eq!(play.ask(|conn| conn.recv_line(Ends::Hide)).as_deref(), Ok("ok"));
+    });
 }
 
 #[test]
@@ -357,11 +297,7 @@ fn a_batch_consumes_line_by_line_and_leaves_the_rest() {
         assert_eq!(read(&mut conn, b"a\r\nb\n\nc\nd", way), 9);
         let batch = |conn: &mut Connection, n| -> Vec<Vec<u8>> {
             let lines = conn.next_lines().expect("lines").ready().flatten();
-            lines
-                .expect("a batch")
-                .take(n)
-                .map(<[u8]>::to_vec)
-                .collect()
+            lines.expect("a batch").take(n).map(<[u8]>::to_vec).collect()
         };
         assert_eq!(batch(&mut conn, 0), [b""; 0]);
         assert_eq!(batch(&mut conn, 1), [b"a"]);
@@ -378,10 +314,7 @@ fn a_batch_ends_in_front_of_a_bad_line_which_is_the_next_answer() {
     assert_eq!(conn.handle_input(b"a\nb\n123\nc\n"), 10);
     let lines = conn.next_lines().expect("lines").ready().flatten();
     let mut lines = lines.expect("a batch");
-    assert_eq!(
-        (lines.next(), lines.next()),
-        (Some(&b"a"[..]), Some(&b"b"[..]))
-    );
+    assert_eq!((lines.next(), lines.next()), (Some(&b"a"[..]), Some(&b"b"[..])));
     assert_eq!((lines.next(), lines.next()), (None, None));
     let bad = RecvError::Line(LineError::TooLong { max: 2 });
     assert_eq!(conn.next_lines().err(), Some(bad));
@@ -396,10 +329,7 @@ fn a_span_is_good_until_the_next_receive_and_an_old_one_is_empty() {
     let first = span(&mut conn);
     assert_eq!(conn.bytes(first), b"first");
     let second = span(&mut conn);
-    assert_eq!(
-        (conn.bytes(first), conn.bytes(second)),
-        (&b""[..], &b"second"[..])
-    );
+    assert_eq!((conn.bytes(first), conn.bytes(second)), (&b""[..], &b"second"[..]));
     let _ = conn.space();
     assert_eq!(conn.bytes(second), b"");
 }

@@ -246,10 +246,7 @@ fn a_receiver_with_much_unread_keeps_its_storage() {
     assert_eq!(read(&mut conn, &vec![b'x'; 9 * KIB], Way::Read), 9 * KIB);
     assert_eq!(conn.reclaim(), None);
     assert_eq!(conn.peek().len(), 9 * KIB);
-    assert!(
-        conn.poll_block(KIB)
-            .is_ok_and(|step| step.ready().is_some())
-    );
+    assert!(conn.poll_block(KIB).is_ok_and(|step| step.ready().is_some()));
     assert!(conn.reclaim().is_some());
     assert_eq!(conn.peek().len(), 8 * KIB);
 }

@@ -52,8 +52,7 @@ impl Call {
             }
             Self::RecvLineIntoPeek => {
                 let mut line = b"old".to_vec();
-                conn.recv_line_into_peek(&mut line, ends)?
-                    .map(|()| Some(line))
+                conn.recv_line_into_peek(&mut line, ends)?.map(|()| Some(line))
             }
             Self::PeekLine => conn.peek_line()?.map(|line| own(line?)),
             Self::PeekByte => conn.peek_bytes(1)?.map(own),
@@ -163,10 +162,7 @@ fn conserve(mut play: Play<'_, Receiver>, framing: Framing, stream: &[u8], sizes
     let end = play.conn.end().expect("the end");
     assert_eq!(end.partial, rest.len());
     let partial = play.conn.partial();
-    assert!(
-        partial == rest || partial.is_empty(),
-        "{partial:?} {rest:?}"
-    );
+    assert!(partial == rest || partial.is_empty(), "{partial:?} {rest:?}");
 }
 
 fn take_bytes(play: &mut Play<'_, Receiver>, rest: &[u8], size: usize) -> usize {
@@ -195,11 +191,7 @@ fn take_lines(play: &mut Play<'_, Receiver>, framing: Framing, rest: &[u8], most
             }
         }
         Err(RecvError::Line(_)) => {
-            let end = if framing == Framing::Crlf {
-                b"\r\n" as &[u8]
-            } else {
-                b"\n"
-            };
+            let end = if framing == Framing::Crlf { b"\r\n" as &[u8] } else { b"\n" };
             let at = rest.windows(end.len()).position(|bytes| bytes == end);
             // Without a terminator all of it is dropped, and counted at the end.
             taken = at.map_or(0, |at| at + end.len());
@@ -210,10 +202,7 @@ fn take_lines(play: &mut Play<'_, Receiver>, framing: Framing, rest: &[u8], most
 }
 
 fn cases(cases: u32) -> ProptestConfig {
-    ProptestConfig {
-        failure_persistence: None,
-        ..ProptestConfig::with_cases(cases)
-    }
+    ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases) }
 }
 
 proptest! {

@@ -95,9 +95,7 @@ pub(crate) fn chunkings(input: &[u8]) -> Vec<Vec<&[u8]>> {
     let len = input.len();
     if len <= 7 {
         let masks = 0..1 << len.saturating_sub(1);
-        return masks
-            .map(|mask: u32| cut(input, |at| mask >> (at - 1) & 1 == 1))
-            .collect();
+        return masks.map(|mask: u32| cut(input, |at| mask >> (at - 1) & 1 == 1)).collect();
     }
     let single = (1..=len).map(|k| cut(input, |at| at == k));
     single.chain([cut(input, |_| true)]).collect()
@@ -115,12 +113,7 @@ impl<'a, M: Machine> Play<'a, M> {
     pub(crate) fn new(config: Config, chunks: Vec<&'a [u8]>, end: Ending, way: Way) -> Self {
         let conn = M::new(config);
         let chunks = chunks.into_iter();
-        Self {
-            conn,
-            chunks,
-            end,
-            way,
-        }
+        Self { conn, chunks, end, way }
     }
 
     /// Repeats `call` until it answers, with the next chunk, and at last the end, whenever it waits.
@@ -184,9 +177,7 @@ impl Play<'_, Connection> {
 
     /// Asserts that `next_line` gives these answers, the last of them again and again if it is an end.
     pub(crate) fn expect_lines(&mut self, answers: &[Answer<'_>]) {
-        let repeated = answers
-            .last()
-            .filter(|last| matches!(last, Answer::End(..)));
+        let repeated = answers.last().filter(|last| matches!(last, Answer::End(..)));
         for expected in answers.iter().chain(repeated) {
             match (self.line(), expected) {
                 (Ok(Some(line)), Answer::Line(text)) => assert_eq!(line, *text),

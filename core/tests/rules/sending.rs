@@ -113,11 +113,7 @@ fn s2_s3_a_large_message_goes_in_parts_with_nothing_in_between() {
             let n = sender.feed_part(rest).expect("open");
             assert!(n > 0 && n <= max.max(1));
             rest = &rest[n..];
-            assert_eq!(
-                sender.feed_part(rest),
-                Ok(0),
-                "no room before it is transmitted"
-            );
+            assert_eq!(sender.feed_part(rest), Ok(0), "no room before it is transmitted");
             sent.extend(transmit(&mut sender, 3));
         }
         sender.end_large();
@@ -252,10 +248,7 @@ fn any_partial_steps_transmit_exactly_the_bytes_in_order() {
     let byte = |i: usize| (i % 251) as u8;
     for step in [1, 2, 63, 1023, 1024, 1025, usize::MAX] {
         let (mut sender, mut accepted, mut sent) = (roomy(), Vec::new(), Vec::new());
-        for (i, len) in [1, 1500, 0, 70_000, 3, 1024, 1023, 900]
-            .into_iter()
-            .enumerate()
-        {
+        for (i, len) in [1, 1500, 0, 70_000, 3, 1024, 1023, 900].into_iter().enumerate() {
             let message: Vec<u8> = (accepted.len()..).map(byte).take(len).collect();
             let fed = match i % 2 {
                 0 => sender.feed(&message),
@@ -314,8 +307,5 @@ fn what_was_queued_before_a_close_still_leaves() {
     assert_eq!(conn.feed(b"!"), Err(SendError::Closed));
     assert_eq!(conn.outgoing().next(), Some(&b"bye"[..]));
     conn.transmitted(2);
-    assert_eq!(
-        (conn.unsent(), conn.outgoing().next()),
-        (1, Some(&b"e"[..]))
-    );
+    assert_eq!((conn.unsent(), conn.outgoing().next()), (1, Some(&b"e"[..])));
 }

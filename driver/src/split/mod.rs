@@ -25,19 +25,9 @@ pub(crate) fn split<S: Transport>(receiver: Receiver, link: Link<S>) -> (RecvHal
     let flags = receiver.config().ends.into();
     let fan_out = FanOut::new();
     let waker = fan_out.waker();
-    let state = Mutex::new(State {
-        link,
-        turns: VecDeque::new(),
-    });
-    let shared = Arc::new(Shared {
-        state,
-        fan_out,
-        waker,
-    });
-    (
-        RecvHalf::new(receiver, Arc::clone(&shared)),
-        SendHalf::new(shared, flags),
-    )
+    let state = Mutex::new(State { link, turns: VecDeque::new() });
+    let shared = Arc::new(Shared { state, fan_out, waker });
+    (RecvHalf::new(receiver, Arc::clone(&shared)), SendHalf::new(shared, flags))
 }
 
 /// What both halves share.
@@ -54,16 +44,24 @@ struct State<S: Transport> {
     turns: VecDeque<Place>,
 }
 
+/// What other tasks may wait for: room, their turn, the end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Progress {
+    transmitted: u64,
+    turn: Option<Place>,
+    /// Why nothing can be sent, whether a close has begun, whether it is done.
+    over: (Option<asyncnet_core::SendError>, bool, bool),
+}
+
 impl<S: Transport> State<S> {
-    /// What other tasks may wait for: how much is transmitted, whose turn it is, whether all is over.
-    fn progress(&self) -> (u64, Option<Place>, bool) {
-        let sender = &self.link.sender;
-        let over = sender.check().is_err() || self.link.closing.has_begun();
-        (
-            sender.transmitted_total(),
-            self.turns.front().copied(),
-            over,
-        )
+    /// What other tasks may wait for.
+    fn progress(&self) -> Progress {
+        let Link { sender, closing, .. } = &self.link;
+        Progress {
+            transmitted: sender.transmitted_total(),
+            turn: self.turns.front().copied(),
+            over: (sender.check().err(), closing.has_begun(), closing.is_done()),
+        }
     }
 
     /// Refuses those that do not wait while others do.
@@ -73,10 +71,7 @@ impl<S: Transport> State<S> {
         if self.turns.is_empty() {
             return Ok(());
         }
-        Err(SendError::Full {
-            queued: sender.queued(),
-            max: sender.max_outbox(),
-        })
+        Err(SendError::Full { queued: sender.queued(), max: sender.max_outbox() })
     }
 }
 
@@ -86,13 +81,7 @@ impl<S: Transport> Shared<S> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         self.fan_out.hold();
         let before = state.progress();
-        Locked {
-            shared: self,
-            state: Some(state),
-            before,
-            me,
-            queued: false,
-        }
+        Locked { shared: self, state: Some(state), before, me, queued: false }
     }
 }
 
@@ -101,7 +90,7 @@ struct Locked<'a, S: Transport> {
     shared: &'a Shared<S>,
     /// Always there until the drop.
     state: Option<MutexGuard<'a, State<S>>>,
-    before: (u64, Option<Place>, bool),
+    before: Progress,
     me: Option<Place>,
     /// Bytes were queued and not written: somebody has to.
     queued: bool,
@@ -111,17 +100,13 @@ impl<S: Transport> Deref for Locked<'_, S> {
     type Target = State<S>;
 
     fn deref(&self) -> &State<S> {
-        self.state
-            .as_ref()
-            .expect("the guard is there until the drop")
+        self.state.as_ref().expect("the guard is there until the drop")
     }
 }
 
 impl<S: Transport> DerefMut for Locked<'_, S> {
     fn deref_mut(&mut self) -> &mut State<S> {
-        self.state
-            .as_mut()
-            .expect("the guard is there until the drop")
+        self.state.as_mut().expect("the guard is there until the drop")
     }
 }
 
@@ -134,7 +119,7 @@ impl<S: Transport> Drop for Locked<'_, S> {
         if woken {
             // The stream itself called, perhaps for us.
             fan_out.wake_if(|_| true);
-        } else if self.queued || before.2 != after.2 {
+        } else if self.queued || before.over != after.over {
             fan_out.wake_if(|place| Some(place) != self.me);
         } else if before != after {
             // Room, or a turn: nothing to a receiver.
@@ -151,10 +136,7 @@ struct Task<'a, S: Transport> {
 
 impl<'a, S: Transport> Task<'a, S> {
     fn new(shared: &'a Shared<S>) -> Self {
-        Self {
-            shared,
-            waiter: shared.fan_out.waiter(),
-        }
+        Self { shared, waiter: shared.fan_out.waiter() }
     }
 
     fn poll<T>(

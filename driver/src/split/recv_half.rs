@@ -38,18 +38,21 @@ impl<S: Transport> RecvHalf<S> {
         self.shared.fan_out.wait(Place::RECEIVER, cx.waker());
         let mut state = self.shared.lock(Some(Place::RECEIVER));
         let mut cx = Context::from_waker(&self.shared.waker);
-        poll_input(
-            &mut self.receiver,
-            &mut state.link,
-            want,
-            Queued::Try,
-            &mut cx,
-        )
+        poll_input(&mut self.receiver, &mut state.link, want, Queued::Try, &mut cx)
     }
 
     #[inline]
     fn quick_line(&mut self) -> Option<Span> {
         self.receiver.take_line()
+    }
+
+    /// As it is: the halves of a split connection are made for tasks of their own.
+    fn poll_as_reader<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        poll: impl FnOnce(&mut Self, &mut Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        poll(self, cx)
     }
 
     receive_calls!();
@@ -73,12 +76,10 @@ impl<S: Transport> RecvHalf<S> {
         Ok(Some(self.receiver.lines()))
     }
 
-    /// The end, once a receive met it or a write met a reset. Final.
+    /// The end, once a receive met it (a peek leaves it to be met) or a write met a reset. Final.
     #[must_use]
     pub fn end(&self) -> Option<End> {
-        self.receiver
-            .end()
-            .or_else(|| self.shared.lock(None).link.sender.end())
+        self.receiver.end_after(self.shared.lock(None).link.sender.loss())
     }
 
     /// Whether there is an [`end`](Self::end).
@@ -104,8 +105,6 @@ impl<S: Transport> Drop for RecvHalf<S> {
 
 impl<S: Transport> fmt::Debug for RecvHalf<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RecvHalf")
-            .field("receiver", &self.receiver)
-            .finish_non_exhaustive()
+        f.debug_struct("RecvHalf").field("receiver", &self.receiver).finish_non_exhaustive()
     }
 }

@@ -75,10 +75,8 @@ impl<S: Transport> SendHalf<S> {
     }
 
     async fn send_all(&self, message: &[u8]) -> Result<(), SendError> {
-        let mut sending = SharedSending {
-            task: Task::new(&self.shared),
-            progress: Progress::Waiting,
-        };
+        let mut sending =
+            SharedSending { task: Task::new(&self.shared), progress: Progress::Waiting };
         poll_fn(|cx| sending.poll(message, cx)).await
     }
 
@@ -163,7 +161,7 @@ impl<S: Transport> SendHalf<S> {
     /// Cancel safe: what is queued stays queued.
     pub async fn flush(&self) -> Result<(), SendError> {
         let task = Task::new(&self.shared);
-        let ticket = self.shared.lock(None).link.sender.accepted_total();
+        let ticket = self.shared.lock(None).link.ticket()?;
         poll_fn(|cx| task.poll(cx, |state, cx| state.link.poll_sent(ticket, cx))).await
     }
 
@@ -271,18 +269,13 @@ impl<S: Transport> SendHalf<S> {
 
 impl<S: Transport> Clone for SendHalf<S> {
     fn clone(&self) -> Self {
-        Self {
-            shared: Arc::clone(&self.shared),
-            flags: self.flags,
-        }
+        Self { shared: Arc::clone(&self.shared), flags: self.flags }
     }
 }
 
 impl<S: Transport> fmt::Debug for SendHalf<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SendHalf")
-            .field("flags", &self.flags)
-            .finish_non_exhaustive()
+        f.debug_struct("SendHalf").field("flags", &self.flags).finish_non_exhaustive()
     }
 }
 
