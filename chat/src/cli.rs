@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -8,11 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// A chat room: every line that one client sends goes to all.
 #[derive(Debug, Parser)]
-#[command(
-    name = "asyncnet-chat",
-    version,
-    args_conflicts_with_subcommands = true
-)]
+#[command(name = "asyncnet-chat", version, args_conflicts_with_subcommands = true)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -62,11 +59,21 @@ impl Serve {
         Config::default().max_line(self.max_line)
     }
 
+    /// Refuses limits under which one long line would disconnect everybody.
+    pub(crate) fn check(&self) -> io::Result<()> {
+        let Self { max_line, hard_limit, .. } = self;
+        // CR LF is queued too.
+        if hard_limit.saturating_sub(2) >= *max_line {
+            return Ok(());
+        }
+        Err(io::Error::other(format!(
+            "--hard-limit {hard_limit} has no room for a line of --max-line {max_line} bytes and its end"
+        )))
+    }
+
     pub(crate) fn limits(&self) -> RoomLimits {
         let soft_for = Duration::from_secs(self.soft_seconds);
-        RoomLimits::default()
-            .hard(self.hard_limit)
-            .soft(self.soft_limit, soft_for)
+        RoomLimits::default().hard(self.hard_limit).soft(self.soft_limit, soft_for)
     }
 }
 

@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::thread;
 
 use asyncnet::{
-    AsyncSocket, Domain, Protocol, RecvError, RecvHalf, Runtime, SendHalf, SockType, Transport,
+    AsyncSocket, Domain, Protocol, RecvError, RecvHalf, Runtime, SendError, SendHalf, SockType,
+    Transport,
 };
 use futures_lite::future;
 
@@ -15,11 +16,7 @@ pub(crate) async fn join<R: Runtime>(address: &SocketAddr) -> io::Result<()>
 where
     R::Stream: Send,
 {
-    let domain = if address.is_ipv4() {
-        Domain::Inet
-    } else {
-        Domain::Inet6
-    };
+    let domain = if address.is_ipv4() { Domain::Inet } else { Domain::Inet6 };
     let mut socket = AsyncSocket::<R>::new(domain, SockType::Stream, Protocol::Tcp)?;
     let conn = socket
         .connect(&address.ip().to_string(), address.port())
@@ -43,7 +40,10 @@ fn say<S: Transport>(sender: &SendHalf<S>) -> io::Result<()> {
     while input.read_until(b'\n', &mut line)? > 0 {
         let text = line.strip_suffix(b"\n").unwrap_or(&line);
         let text = text.strip_suffix(b"\r").unwrap_or(text);
-        future::block_on(sender.send_line(text))?;
+        match future::block_on(sender.send_line(text)) {
+            Err(SendError::LineBreak) => tracing::warn!("line dropped: it holds a CR"),
+            sent => sent?,
+        }
         line.clear();
     }
     Ok(future::block_on(sender.shutdown_write())?)

@@ -23,6 +23,8 @@ fn main() -> ExitCode {
         .with_writer(io::stderr)
         .with_ansi(colours)
         .with_target(false)
+        // Where standard error is closed, a word about that on standard error would be a panic.
+        .log_internal_errors(false)
         .init();
     let result = match cli.command() {
         Command::Serve(options) => serve(options),
@@ -39,6 +41,7 @@ fn main() -> ExitCode {
 }
 
 fn serve(options: cli::Serve) -> io::Result<()> {
+    options.check()?;
     let (stop, stopped) = async_channel::bounded(1);
     ctrlc::set_handler(move || {
         // A second signal while the first is being obeyed says nothing new.

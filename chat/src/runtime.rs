@@ -15,9 +15,7 @@ use crate::{cli, client, server};
 pub(crate) fn serve(options: cli::Serve, stopped: Receiver<()>) -> io::Result<()> {
     match options.runtime {
         cli::Runtime::Tokio => {
-            let runtime = tokio::runtime::Builder::new_multi_thread()
-                .enable_all()
-                .build()?;
+            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
             let spawn = |job: Job| drop(tokio::spawn(job));
             runtime.block_on(server::serve::<Tokio>(options, spawn, stopped))
         }

@@ -53,38 +53,29 @@ async fn listen<R: SendRuntime>(options: &cli::Serve) -> io::Result<Listener<R>>
     let failed = |error: io::Error| {
         io::Error::new(error.kind(), format!("cannot listen on {listen}: {error}"))
     };
-    let domain = if listen.is_ipv4() {
-        Domain::Inet
-    } else {
-        Domain::Inet6
-    };
+    let domain = if listen.is_ipv4() { Domain::Inet } else { Domain::Inet6 };
     let mut socket = AsyncSocket::<R>::new(domain, SockType::Stream, Protocol::Tcp)?
         .with_config(options.config());
     socket.set_sock_opt(SockOpt::ReuseAddr, true)?;
-    socket
-        .bind_addr(&listen.ip().to_string(), listen.port())
-        .await
-        .map_err(failed)?;
+    socket.bind_addr(&listen.ip().to_string(), listen.port()).await.map_err(failed)?;
     socket.listen(BACKLOG).map_err(failed)
 }
 
 /// Says where we listen, first of all and at once: programs wait for that line.
 fn announce(address: &Address) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    writeln!(out, "listening on {address}")?;
-    writeln!(
-        out,
-        "join with: asyncnet-chat join {address}   (or: nc {} {})",
+    let text = format!(
+        "listening on {address}\njoin with: asyncnet-chat join {address}   (or: nc {} {})\n",
         ip(address),
         address.port()
-    )?;
+    );
+    // One write: a program may read the first line alone and go away.
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
     out.flush()
 }
 
 fn ip(address: &Address) -> String {
-    address
-        .inet()
-        .map_or_else(String::new, |address| address.ip().to_string())
+    address.inet().map_or_else(String::new, |address| address.ip().to_string())
 }
 
 /// One client, from its arrival to its leaving.

@@ -1,0 +1,79 @@
+//! `asyncnet-chat join`: a person in the room.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use crate::harness::{CHAT, Program, Server};
+
+on_every_runtime! {
+    what_a_person_types_goes_to_the_room_and_back
+    a_person_at_the_end_of_input_gets_the_last_line_and_leaves
+    a_person_leaves_when_the_room_closes
+    a_line_that_cannot_be_said_costs_only_itself
+    a_room_that_is_not_there_is_one_clear_line_and_status_1
+}
+
+fn join(server: &Server) -> Program {
+    let mut command = Command::new(CHAT);
+    command.args(["join", &server.address.to_string()]);
+    Program::spawn(command.stderr(Stdio::piped()))
+}
+
+fn type_in(person: &mut Program, text: &[u8]) {
+    person.stdin.as_mut().unwrap().write_all(text).unwrap();
+}
+
+fn what_a_person_types_goes_to_the_room_and_back(runtime: &str) {
+    let server = Server::start(runtime, &[]);
+    let mut other = server.client();
+    let mut person = join(&server);
+    type_in(&mut person, b"I am here\n\n");
+    other.expect(b"I am here");
+    other.expect(b"");
+    other.say(b"so am I");
+    assert_eq!(person.line(), "I am here");
+    assert_eq!(person.line(), "");
+    assert_eq!(person.line(), "so am I");
+}
+
+fn a_person_at_the_end_of_input_gets_the_last_line_and_leaves(runtime: &str) {
+    let server = Server::start(runtime, &[]);
+    let mut person = join(&server);
+    type_in(&mut person, b"my last\nand no newline");
+    person.stdin = None;
+    let (output, status) = person.end();
+    assert_eq!(output, "my last\nand no newline\n");
+    assert_eq!(status.code(), Some(0));
+}
+
+fn a_person_leaves_when_the_room_closes(runtime: &str) {
+    let server = Server::start(runtime, &[]);
+    let mut person = join(&server);
+    type_in(&mut person, b"here\n");
+    assert_eq!(person.line(), "here");
+    server.program.signal("TERM");
+    let (output, status) = person.end();
+    assert_eq!((output.as_str(), status.code()), ("", Some(0)));
+}
+
+fn a_line_that_cannot_be_said_costs_only_itself(runtime: &str) {
+    let server = Server::start(runtime, &[]);
+    let mut person = join(&server);
+    type_in(&mut person, b"one\ntwo\rhalves\nthree\n");
+    person.stdin = None;
+    let (output, status) = person.end();
+    assert_eq!((output.as_str(), status.code()), ("one\nthree\n", Some(0)));
+    assert_eq!(person.log.iter().count(), 1);
+}
+
+fn a_room_that_is_not_there_is_one_clear_line_and_status_1(runtime: &str) {
+    let mut server = Server::start(runtime, &[]);
+    server.program.signal("TERM");
+    server.program.end();
+    let mut person = join(&server);
+    let (output, status) = person.end();
+    assert_eq!((output.as_str(), status.code()), ("", Some(1)));
+    let errors: Vec<_> = person.log.iter().collect();
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    assert!(errors[0].contains(&server.address.to_string()));
+}

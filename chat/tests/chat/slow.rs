@@ -1,0 +1,100 @@
+//! A client that does not read never slows the others, and is not waited for without end.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use crate::harness::{Client, Server};
+
+on_every_runtime! {
+    who_is_past_the_hard_limit_is_disconnected
+    who_is_over_the_soft_limit_for_too_long_is_disconnected
+    who_lags_under_the_limits_loses_nothing
+    who_joins_during_a_broadcast_gets_every_line_from_there_on
+}
+
+const LINE: usize = 60_000;
+
+/// A long line with a number.
+fn text(number: usize) -> Vec<u8> {
+    format!("{number:0LINE$}").into_bytes()
+}
+
+/// The speaker says the line of that number; it and `other` get it.
+fn exchange(number: usize, speaker: &mut Client, other: &mut Client) {
+    let text = text(number);
+    speaker.say(&text);
+    speaker.expect(&text);
+    other.expect(&text);
+}
+
+/// Talks until the client that does not read is disconnected. The others miss nothing.
+fn disconnects_the_stalled(server: &Server, pause: Duration) {
+    let (mut speaker, mut other) = (server.client(), server.client());
+    let mut stalled = server.client();
+    let mut number = 0;
+    while !server.program.has_told(&stalled.name, "disconnected") {
+        exchange(number, &mut speaker, &mut other);
+        number += 1;
+        thread::sleep(pause);
+    }
+    stalled.wait_for_any_end();
+    exchange(number, &mut speaker, &mut other);
+}
+
+fn who_is_past_the_hard_limit_is_disconnected(runtime: &str) {
+    let limits = ["--max-line", "65536", "--hard-limit", "262144"];
+    disconnects_the_stalled(&Server::start(runtime, &limits), Duration::ZERO);
+}
+
+fn who_is_over_the_soft_limit_for_too_long_is_disconnected(runtime: &str) {
+    let hard = (1_u64 << 40).to_string();
+    let limits = [["--hard-limit", &hard], ["--soft-limit", "262144"], ["--soft-seconds", "1"]];
+    let server = Server::start(runtime, limits.as_flattened());
+    // The pause keeps what is queued for a second small.
+    disconnects_the_stalled(&server, Duration::from_millis(5));
+}
+
+fn who_lags_under_the_limits_loses_nothing(runtime: &str) {
+    const LINES: usize = 400;
+    let server = Server::start(runtime, &["--soft-seconds", "3600"]);
+    let (mut speaker, mut other) = (server.client(), server.client());
+    let mut lagging = server.client();
+    for number in 0..LINES {
+        exchange(number, &mut speaker, &mut other);
+    }
+    for number in 0..LINES {
+        lagging.expect(&text(number));
+    }
+}
+
+fn who_joins_during_a_broadcast_gets_every_line_from_there_on(runtime: &str) {
+    let server = Server::start(runtime, &[]);
+    let mut speaker = server.client();
+    let joined = AtomicBool::new(false);
+    let (mut late, said) = thread::scope(|scope| {
+        let broadcast = scope.spawn(|| {
+            let mut number = 0_usize;
+            while !joined.load(Ordering::Relaxed) {
+                let text = number.to_string().into_bytes();
+                speaker.say(&text);
+                speaker.expect(&text);
+                number += 1;
+            }
+            number
+        });
+        let late: Vec<_> = (0..50).map(|_| server.client()).collect();
+        joined.store(true, Ordering::Relaxed);
+        (late, broadcast.join().unwrap())
+    });
+    speaker.say(b"end");
+    for client in &mut late {
+        let mut next = None;
+        while let Some(line) = client.line().filter(|line| line != b"end") {
+            let number: usize = String::from_utf8(line).unwrap().parse().unwrap();
+            assert_eq!(next.unwrap_or(number), number);
+            next = Some(number + 1);
+        }
+        assert_eq!(next.unwrap_or(said), said);
+    }
+}

@@ -1,0 +1,78 @@
+//! A runtime whose accepts fail as told.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::io;
+use std::marker::PhantomData;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use asyncnet::{OsSocket, Runtime, Timer};
+use socket2::{SockAddr, Socket};
+
+thread_local! {
+    static ERRORS: RefCell<VecDeque<io::Error>> = const { RefCell::new(VecDeque::new()) };
+    static POLLS: Cell<usize> = const { Cell::new(0) };
+}
+
+/// The runtime `R`, but on this thread each of the errors given comes before the next connection.
+pub(crate) struct Faulty<R>(PhantomData<R>);
+
+impl<R> Faulty<R> {
+    /// What the next accepts meet.
+    pub(crate) fn inject(errors: impl IntoIterator<Item = io::Error>) {
+        ERRORS.with_borrow_mut(|waiting| waiting.extend(errors));
+    }
+
+    /// How often an accept was polled on this thread.
+    pub(crate) fn polls() -> usize {
+        POLLS.get()
+    }
+}
+
+impl<R: Runtime> Runtime for Faulty<R> {
+    type Stream = R::Stream;
+    type Listener = R::Listener;
+    type Connect = R::Connect;
+    type Resolve = R::Resolve;
+    type Sleep = R::Sleep;
+
+    fn connect(socket: Socket, address: SockAddr) -> Self::Connect {
+        R::connect(socket, address)
+    }
+
+    fn stream(socket: Socket) -> io::Result<Self::Stream> {
+        R::stream(socket)
+    }
+
+    fn listener(socket: Socket) -> io::Result<Self::Listener> {
+        R::listener(socket)
+    }
+
+    fn poll_accept(
+        listener: &Self::Listener,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<(Self::Stream, SockAddr)>> {
+        POLLS.set(POLLS.get() + 1);
+        match ERRORS.with_borrow_mut(VecDeque::pop_front) {
+            Some(error) => Poll::Ready(Err(error)),
+            None => R::poll_accept(listener, cx),
+        }
+    }
+
+    fn listener_socket(listener: &Self::Listener) -> OsSocket<'_> {
+        R::listener_socket(listener)
+    }
+
+    fn resolve(host: String, port: u16) -> Self::Resolve {
+        R::resolve(host, port)
+    }
+
+    fn sleep(duration: Duration) -> Self::Sleep {
+        R::sleep(duration)
+    }
+
+    fn timer() -> Timer {
+        R::timer()
+    }
+}

@@ -1,0 +1,306 @@
+//! The rules: one test function each, or a few.
+
+#![expect(
+    clippy::missing_panics_doc,
+    reason = "a test that does not panic when its rule is broken is none"
+)]
+
+pub mod blocks;
+pub mod closing;
+pub mod ends;
+pub mod lines;
+pub mod listening;
+pub mod sending;
+pub mod sharing;
+
+macro_rules! rules {
+    ($($(#[$doc:meta])* $rule:ident),* $(,)?) => {
+        /// A rule of the contract, as far as plain transports are concerned.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub enum Rule {
+            $($(#[$doc])* $rule,)*
+        }
+
+        impl Rule {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$rule,)*];
+        }
+    };
+}
+
+rules! {
+    /// Lenient framing.
+    L1,
+    /// Strict framing.
+    L2,
+    /// Bytes are bytes.
+    L3,
+    /// `max_line`.
+    L4,
+    /// Any chunking, any mix of reads.
+    L5,
+    /// Lines come before an end or an error.
+    L6,
+    /// Empty lines.
+    L7,
+    /// Bad lines are discarded first.
+    L8,
+    /// `recv`, buffered and not.
+    B1,
+    /// `max_block`.
+    B2,
+    /// One inbox.
+    B3,
+    /// Peeking.
+    B4,
+    /// Unbuffered reads take no more than is needed.
+    B5,
+    /// Ends, first row: the end of file between lines.
+    EofBetweenLines,
+    /// Second row: inside a line or a block.
+    EofInside,
+    /// Third row: a reset and its kin.
+    Reset,
+    /// Last row: closed by us.
+    ClosedByUs,
+    /// An end is final.
+    E1,
+    /// The partial stays.
+    E2,
+    /// Sends to a peer that is gone.
+    E3,
+    /// What each error leaves usable.
+    E4,
+    /// Write first and read first.
+    E5,
+    /// `send` completes when all is handed over.
+    S1,
+    /// All or nothing.
+    S2,
+    /// Messages never mix.
+    S3,
+    /// No line break inside a line.
+    S4,
+    /// `feed`.
+    S5,
+    /// Bounded memory.
+    S6,
+    /// Flushing, and errors of writes.
+    S7,
+    /// Every future may be dropped.
+    C1,
+    /// Halves in different tasks.
+    C2,
+    /// `close`.
+    C3,
+    /// `shutdown_write`.
+    C4,
+    /// Dropping.
+    C5,
+    /// Lingering close.
+    C6,
+    /// Accepting with no descriptor left.
+    A1,
+    /// Peers that leave before they are accepted.
+    A2,
+    /// Several accepts at once.
+    A3,
+    /// Accepted sockets inherit the settings.
+    A7,
+}
+
+/// The table: where each test runs, in which module it is, and the rule that it holds. All else is made
+/// from it.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __table {
+    ([$($then:tt)+] $args:tt) => {
+        $($then)+! {
+            $args
+            beds {
+                lines {
+                    L1 l1_lf_ends_a_line_and_takes_one_cr_with_it
+                    L2 l2_a_bare_cr_or_lf_is_reported_once_and_its_line_is_gone
+                    L3 l3_bytes_are_bytes_and_only_text_has_to_be_utf8
+                    L4 l4_exactly_max_is_delivered_in_any_chunking
+                    L4 l4_a_longer_line_is_an_error_once_and_at_once
+                    L5 l5_any_chunking_and_any_mix_of_reads_give_the_same_answers
+                    L6 l6_lines_are_delivered_before_an_error
+                    L6 l6_lines_are_delivered_before_an_end
+                    L7 l7_an_empty_line_is_no_end
+                    L8 l8_every_receive_first_finishes_discarding
+                    L8 l8_into_parts_refuses_while_discarding
+                    L8 l8_a_peek_reports_a_bad_line_and_leaves_it
+                    L8 l8_a_cr_behind_max_line_waits_for_one_more_byte
+                }
+                blocks {
+                    B1 b1_recv_waits_for_n_bytes_and_gives_fewer_only_at_the_end
+                    B1 b1_recv_of_no_bytes_answers_at_once
+                    B1 b1_unbuffered_recv_answers_with_what_there_is
+                    B2 b2_a_block_above_max_block_is_an_error_before_anything_is_read
+                    B3 b3_lines_and_blocks_share_one_inbox
+                    B4 b4_a_peek_answers_without_consuming
+                    B4 b4_a_filled_buffer_is_not_consumed
+                    B5 b5_unbuffered_reads_no_more_than_the_call_needs
+                    B5 b5_peeked_bytes_stay_and_come_first
+                }
+                ends {
+                    EofBetweenLines end_eof_between_lines_is_no_bytes_in_every_view
+                    EofInside end_eof_inside_a_line_is_told_by_the_typed_view
+                    EofInside end_eof_inside_a_block_gives_the_bytes_that_came
+                    Reset end_reset_is_no_bytes_in_the_seed_view
+                    Reset end_reset_is_an_error_without_safe_disconn
+                    Reset end_reset_is_an_error_in_the_typed_view
+                    ClosedByUs end_closed_by_us_is_an_error_in_every_view
+                    E1 e1_the_first_end_stays
+                    E2 e2_the_partial_stays_and_never_becomes_a_line
+                    E3 e3_a_send_to_a_gone_peer_is_no_error_under_safe_disconn
+                    E3 e3_a_send_to_a_gone_peer_is_an_error_otherwise
+                    E3 e3_a_flush_after_the_loss_is_an_error
+                    E4 e4_a_line_error_leaves_everything
+                    E4 e4_an_end_leaves_sending_and_a_reset_does_not
+                    E5 e5_write_first_and_read_first_give_the_same_answers
+                }
+                sending {
+                    S1 s1_send_completes_when_every_byte_was_handed_over
+                    S2 s2_a_dropped_message_leaves_whole_or_not_at_all
+                    S2 s2_a_message_dropped_while_it_waits_for_room_is_not_sent
+                    S2 s2_a_torn_message_is_followed_by_nothing
+                    S2 s2_a_large_message_dropped_before_it_began_is_no_harm
+                    S4 s4_a_line_with_a_line_break_inside_is_refused
+                    S5 s5_fed_bytes_leave_while_a_receive_waits
+                    S5 s5_a_batch_is_answered_without_a_flush
+                    S5 s5_fed_bytes_leave_before_an_end_or_an_error_is_reported
+                    S5 s5_a_failing_write_side_holds_up_no_end
+                    S5 s5_a_receiving_half_tries_once_before_an_end
+                    S5 s5_drive_moves_what_was_fed
+                    S6 s6_above_max_outbox_feed_and_try_send_answer_full
+                    S6 s6_small_pieces_are_merged
+                    S6 s6_waiting_sends_are_first_come_first_served
+                    S6 s6_a_receive_hands_out_nothing_while_much_is_queued
+                    S7 s7_a_flush_that_was_dropped_is_taken_up_by_the_next_call
+                }
+                sharing {
+                    C1 c1_next_line_loses_nothing
+                    C1 c1_next_lines_loses_nothing
+                    C1 c1_recv_line_loses_nothing
+                    C1 c1_blocks_lose_nothing
+                    C1 c1_recv_into_writes_when_it_completes
+                    C1 c1_small_sends_are_whole_or_absent
+                    C1 c1_flush_is_taken_up_again
+                    C1 c1_close_is_taken_up_again
+                    C1 c1_a_dropped_receive_loses_no_fed_byte
+                    S3 s3_messages_of_different_tasks_never_mix
+                    C2 c2_a_waiting_receive_and_a_waiting_send_both_go_on
+                    C2 c2_waiting_tasks_are_all_woken
+                    C2 c2_a_dropped_send_leaves_its_wake_up_to_others
+                    C2 c2_a_dropped_receive_leaves_its_wake_up_to_others
+                    C2 c2_the_turn_is_passed_on
+                    C2 c2_a_reset_wakes_all
+                }
+                closing {
+                    C3 c3_close_sends_what_is_queued_and_ends_in_good_order
+                    C3 c3_close_after_the_end_is_fine
+                    C3 c3_close_tells_what_was_lost
+                    C3 c3_a_receiving_half_gives_its_lines_then_closed
+                    C3 c3_close_wakes_a_waiting_receive
+                    C3 c3_abort_wakes_a_waiting_receive
+                    C3 c3_abort_is_a_reset
+                    C3 c3_waiting_sends_are_flushed_if_they_are_queued
+                    C3 c3_close_after_a_torn_message_resets
+                    C3 c3_dropping_all_sending_halves_closes_nothing
+                    C4 c4_shutdown_write_ends_our_side_alone
+                    C5 c5_drop_frees_the_stream_and_tries_once_to_send
+                    C5 c5_drop_never_blocks
+                    C6 c6_the_last_reply_survives_unread_input
+                }
+            }
+            pipes {
+                ends {
+                    Reset end_reset_keeps_its_kind
+                }
+                sending {
+                    S7 s7_a_write_of_no_bytes_is_an_error
+                    S7 s7_an_error_of_the_flush_surfaces
+                    S7 s7_an_error_that_is_no_end_surfaces_and_leaves_everything
+                }
+                closing {
+                    C3 c3_a_close_that_cannot_flush_gives_up
+                    C3 c3_a_close_that_gives_up_ends_all_that_wait
+                    C3 c3_a_close_waits_for_the_peer_only_so_long
+                }
+            }
+            listeners {
+                listening {
+                    A1 a1_a_shortage_is_waited_out_without_spinning
+                    A2 a2_an_error_about_one_peer_is_passed_over
+                    A2 a2_any_other_error_is_told
+                    A2 a2_a_peer_that_left_early_costs_nothing_but_itself
+                    A3 a3_several_accepts_wait_at_once
+                    C1 c1_a_dropped_accept_loses_no_connection
+                    A7 a7_accepted_sockets_inherit_the_settings
+                    A7 a7_accepted_sockets_are_close_on_exec
+                }
+            }
+        }
+    };
+}
+
+/// Makes what is told from the table: the list of all tests, and its page.
+macro_rules! list {
+    (() $($bed:ident { $($file:ident { $($rule:ident $test:ident)* })* })*) => {
+        /// Every test: its rule, its module and name, and where it runs.
+        ///
+        /// | rule | test | runs on |
+        /// |---|---|---|
+        $($($(
+            #[doc = concat!(
+                "| [`", stringify!($rule), "`](Rule::", stringify!($rule), ") | [`",
+                stringify!($test), "`](", stringify!($file), "::", stringify!($test), ") | ",
+                stringify!($bed), " |",
+            )]
+        )*)*)*
+        pub const TABLE: &[Test] = &[$($($(
+            Test {
+                rule: Rule::$rule,
+                file: stringify!($file),
+                name: stringify!($test),
+                runs_on: stringify!($bed),
+            },
+        )*)*)*];
+    };
+}
+
+/// A line of the [`TABLE`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Test {
+    /// The rule that it holds.
+    pub rule: Rule,
+    /// Its module.
+    pub file: &'static str,
+    /// Its name.
+    pub name: &'static str,
+    /// `beds`: everywhere. `pipes`: in memory, where everything can go wrong on demand. `listeners`:
+    /// on every platform, over TCP.
+    pub runs_on: &'static str,
+}
+
+crate::__table!([list]());
+
+/// A rule without a test does not build.
+const _: () = {
+    let mut rules = Rule::ALL;
+    while let [rule, others @ ..] = rules {
+        let mut tests = TABLE;
+        while let [test, others @ ..] = tests {
+            if test.rule as usize == *rule as usize {
+                break;
+            }
+            tests = others;
+        }
+        assert!(!tests.is_empty(), "a rule has no test");
+        rules = others;
+    }
+};

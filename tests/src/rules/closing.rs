@@ -1,0 +1,336 @@
+//! C3 to C6: how a connection ends on our side.
+
+use std::cell::RefCell;
+use std::pin::pin;
+use std::task::{Poll, Waker};
+use std::time::Duration;
+
+use asyncnet::{BoxSleep, Cause, Config, RecvError, SendError};
+use futures_lite::future::{pending, poll_fn, zip};
+
+use crate::bed::{Bed, Executor, Peer, Rest};
+use crate::memory::{Manner, Memory};
+use crate::tools::{assert_err, assert_line, senders, waits};
+
+/// What the peer receives; then it leaves, so that nobody waits for it.
+async fn rest_of(peer: impl Peer) -> Rest {
+    peer.recv_all().await
+}
+
+/// `close` sends what is queued, then ends in good order; a second one has nothing to do.
+pub async fn c3_close_sends_what_is_queued_and_ends_in_good_order<B: Bed>() {
+    senders!(B, Config::default().max_outbox(2 * B::HOLDS), |conn, peer| {
+        let mut message = vec![b'm'; B::HOLDS];
+        conn.feed(&message).expect("there is room");
+        conn.feed(b"last").expect("there is room");
+        message.extend(b"last");
+        let (rest, closed) = zip(rest_of(peer), conn.close()).await;
+        closed.expect("the peer reads");
+        assert!(rest == Rest::clean(message), "{} bytes", rest.bytes.len());
+        assert!(conn.is_closed());
+        conn.close().await.expect("twice is fine");
+        assert_err!(conn.send(b"x").await, SendError::Closed);
+        assert_err!(conn.feed(b"x"), SendError::Closed);
+    });
+}
+
+/// A peer that is gone is no trouble for a close that has nothing to send.
+pub async fn c3_close_after_the_end_is_fine<B: Bed>() {
+    senders!(B, Config::default(), |conn, peer| {
+        drop(peer);
+        conn.close().await.expect("nothing was queued");
+    });
+    senders!(B, Config::default(), |conn, peer| {
+        peer.reset();
+        conn.close().await.expect("nothing was queued");
+        assert!(conn.is_closed());
+    });
+}
+
+/// What was queued and did not leave is told.
+pub async fn c3_close_tells_what_was_lost<B: Bed>() {
+    senders!(B, Config::default().max_outbox(2 * B::HOLDS), |conn, peer| {
+        conn.feed(&vec![b'm'; B::HOLDS]).expect("there is room");
+        peer.reset();
+        for _ in 0..2 {
+            assert_err!(conn.close().await, SendError::Disconnected(_));
+        }
+        assert!(conn.is_closed());
+    });
+}
+
+/// A receiving half still hands out the lines that it has, then `Closed`.
+pub async fn c3_a_receiving_half_gives_its_lines_then_closed<B: Bed>() {
+    let (conn, peer) = B::pair(Config::default());
+    let (mut receiver, sender) = conn.split();
+    peer.send(b"a\nb\npart").await;
+    receiver.peek().await.expect("bytes");
+    // The ninth byte never comes; the others are in the inbox now.
+    assert!(waits(pin!(receiver.next_block(9))).await);
+    let (rest, closed) = zip(rest_of(peer), sender.close()).await;
+    closed.expect("nothing was queued");
+    assert_eq!(rest, Rest::clean(""));
+    assert_line!(receiver, "a");
+    assert_line!(receiver, "b");
+    for _ in 0..2 {
+        assert_err!(receiver.next_line().await, RecvError::Closed);
+        assert_err!(receiver.recv_line().await, RecvError::Closed);
+    }
+    assert_eq!(receiver.end().map(|end| end.cause), Some(Cause::Closed));
+}
+
+/// Our close wakes the receive that waits, whatever was called before.
+pub async fn c3_close_wakes_a_waiting_receive<B: Bed>() {
+    for half_closed in [false, true] {
+        let (conn, peer) = B::pair(Config::default());
+        let (mut receiver, sender) = conn.split();
+        let mut receiving = pin!(receiver.next_line());
+        if half_closed {
+            sender.shutdown_write().await.expect("the peer is there");
+        }
+        assert!(waits(receiving.as_mut()).await);
+        let (line, (rest, closed)) = zip(receiving, zip(rest_of(peer), sender.close())).await;
+        closed.expect("nothing was queued");
+        assert_eq!(rest, Rest::clean(""));
+        assert_err!(line, RecvError::Closed);
+    }
+}
+
+/// So does an abort.
+pub async fn c3_abort_wakes_a_waiting_receive<B: Bed>() {
+    for half_closed in [false, true] {
+        let (conn, peer) = B::pair(Config::default());
+        let (mut receiver, sender) = conn.split();
+        let mut receiving = pin!(receiver.next_line());
+        if half_closed {
+            sender.shutdown_write().await.expect("the peer is there");
+        }
+        assert!(waits(receiving.as_mut()).await);
+        let aborting = async { sender.abort() };
+        let (line, ()) = zip(receiving, aborting).await;
+        assert_err!(line, RecvError::Closed);
+        drop(peer);
+    }
+}
+
+/// An abort loses what is queued and, where that can be seen, looks like no orderly end.
+pub async fn c3_abort_is_a_reset<B: Bed>() {
+    let (mut conn, peer) = B::stuffed(Config::default().max_outbox(B::HOLDS));
+    conn.abort();
+    assert!(conn.is_closed());
+    let rest = peer.recv_all().await;
+    assert!(rest.bytes.len() < B::HOLDS);
+    assert_eq!(rest.reset, B::RESETS);
+    assert_err!(conn.next_line().await, RecvError::Closed);
+    assert_err!(conn.send(b"x").await, SendError::Closed);
+}
+
+/// A close lets those out whose message is queued, and nobody else.
+pub async fn c3_waiting_sends_are_flushed_if_they_are_queued<B: Bed>() {
+    let (conn, peer) = B::stuffed(Config::default().max_outbox(2 * B::HOLDS));
+    let (_receiver, sender) = conn.split();
+    let message = vec![b'q'; B::HOLDS / 2];
+    let large = vec![b'w'; 3 * B::HOLDS / 2];
+    let mut queued = pin!(sender.send(&message));
+    let mut waiting = pin!(sender.send(&large));
+    assert!(waits(queued.as_mut()).await && waits(waiting.as_mut()).await);
+    let mut closing = pin!(sender.close());
+    assert!(waits(closing.as_mut()).await);
+    assert_err!(waiting.await, SendError::Closed);
+    let (rest, (sent, closed)) = zip(rest_of(peer), zip(queued, closing)).await;
+    sent.expect("it was queued");
+    closed.expect("the peer reads");
+    assert!(!rest.reset && rest.bytes[B::HOLDS..] == message);
+}
+
+/// A torn message never looks complete.
+pub async fn c3_close_after_a_torn_message_resets<B: Bed>() {
+    senders!(B, Config::default().max_outbox(1000), |conn, peer| {
+        let message = vec![b't'; B::HOLDS];
+        assert!(waits(pin!(conn.send(&message))).await);
+        assert_err!(conn.close().await, SendError::Interrupted);
+        let rest = peer.recv_all().await;
+        assert!(rest.bytes.len() < message.len());
+        assert_eq!(rest.reset, B::RESETS);
+    });
+}
+
+/// Who stops sending has not left; the descriptor goes with the last half.
+pub async fn c3_dropping_all_sending_halves_closes_nothing<B: Bed>() {
+    let (conn, peer) = B::pair(Config::default());
+    let (mut receiver, sender) = conn.split();
+    let clone = sender.clone();
+    drop(sender);
+    drop(clone);
+    let mut ending = pin!(peer.recv_all());
+    assert!(waits(ending.as_mut()).await, "nothing was closed");
+    peer.send(b"line\n").await;
+    assert_line!(receiver, "line");
+    drop(receiver);
+    assert_eq!(ending.await, Rest::clean(""));
+}
+
+/// A close that the peer does not take gives up in time, and says so.
+pub async fn c3_a_close_that_cannot_flush_gives_up<M: Manner>() {
+    let config = Config::default().max_outbox(Memory::<M>::HOLDS);
+    let (mut conn, peer) = Memory::<M>::timed_pair(config, clock);
+    conn.feed(&vec![b'm'; Memory::<M>::HOLDS]).expect("there is room");
+    {
+        let mut closing = pin!(conn.close());
+        assert!(waits(closing.as_mut()).await);
+        time_is_up();
+        assert_err!(closing.await, SendError::TimedOut);
+    }
+    assert!(conn.is_closed());
+    assert!(peer.on_the_wire() > 0);
+    assert_err!(conn.close().await, SendError::TimedOut);
+}
+
+/// And all that wait beside it are told, in whatever order they come to run.
+pub async fn c3_a_close_that_gives_up_ends_all_that_wait<M: Manner>() {
+    for closes_last in [true, false] {
+        let config = Config::default().max_outbox(2 * Memory::<M>::HOLDS);
+        let (conn, peer) = Memory::<M>::timed_pair(config, clock);
+        let (mut receiver, sender) = conn.split();
+        let receiving = async move { receiver.next_line().await.map(drop) };
+        let receiving = Memory::<M>::spawn(receiving);
+        let message = vec![b'm'; Memory::<M>::HOLDS];
+        let sending = sender.clone();
+        let sending = Memory::<M>::spawn(async move { sending.send(&message).await });
+        let mut closing = pin!(sender.close());
+        // The message is queued and does not leave.
+        assert!(waits(pin!(pending::<()>())).await);
+        assert!(waits(closing.as_mut()).await);
+        time_is_up();
+        if closes_last {
+            assert!(waits(pin!(pending::<()>())).await);
+        }
+        assert_err!(closing.await, SendError::TimedOut);
+        assert_err!(receiving.await, RecvError::Closed);
+        assert!(sending.await.is_err());
+        drop(peer);
+    }
+}
+
+/// A peer that never leaves does not hold up a close for ever.
+pub async fn c3_a_close_waits_for_the_peer_only_so_long<M: Manner>() {
+    let (mut conn, peer) = Memory::<M>::timed_pair(Config::default(), clock);
+    conn.feed(b"bye").expect("there is room");
+    let mut closing = pin!(conn.close());
+    assert!(waits(closing.as_mut()).await, "the peer may still send");
+    time_is_up();
+    closing.await.expect("all was sent");
+    assert_eq!(peer.recv_all().await, Rest::clean("bye"));
+}
+
+/// A half-closed connection still receives.
+pub async fn c4_shutdown_write_ends_our_side_alone<B: Bed>() {
+    let config = Config::default().max_outbox(2 * B::HOLDS);
+
+    let (mut conn, peer) = B::pair(config);
+    let backlog = vec![b'm'; B::HOLDS];
+    conn.feed(&backlog).expect("there is room");
+    let (rest, ended) = zip(peer.recv_all(), conn.shutdown_write()).await;
+    ended.expect("the peer reads");
+    assert!(rest == Rest::clean(backlog.clone()));
+    assert_err!(conn.send(b"x").await, SendError::Closed);
+    conn.shutdown_write().await.expect("twice is fine");
+    peer.send(b"line\n").await;
+    assert_line!(conn, "line");
+    peer.shutdown();
+    assert_eq!(conn.next_line().await.expect("the end"), None);
+    assert!(!conn.is_closed());
+
+    let (conn, peer) = B::pair(config);
+    let (mut receiver, sender) = conn.split();
+    sender.feed(&backlog).expect("there is room");
+    let (rest, ended) = zip(peer.recv_all(), sender.shutdown_write()).await;
+    ended.expect("the peer reads");
+    assert!(rest == Rest::clean(backlog));
+    assert_err!(sender.send(b"x").await, SendError::Closed);
+    peer.send(b"line\n").await;
+    assert_line!(receiver, "line");
+}
+
+/// A dropped connection is gone, and tried to send what was queued.
+pub async fn c5_drop_frees_the_stream_and_tries_once_to_send<B: Bed>() {
+    let (mut conn, peer) = B::pair(Config::default());
+    conn.feed(b"last words").expect("there is room");
+    drop(conn);
+    let rest = peer.recv_all().await;
+    if B::TAKES_AT_ONCE {
+        assert_eq!(rest, Rest::clean("last words"));
+    }
+
+    let (conn, peer) = B::pair(Config::default());
+    let (receiver, sender) = conn.split();
+    sender.feed(b"last words").expect("there is room");
+    let mut ending = pin!(peer.recv_all());
+    drop(receiver);
+    assert!(waits(ending.as_mut()).await, "one half is still there");
+    drop(sender);
+    let rest = ending.await;
+    if B::TAKES_AT_ONCE {
+        assert_eq!(rest, Rest::clean("last words"));
+    }
+}
+
+/// A drop does not wait for a peer that does not read.
+pub async fn c5_drop_never_blocks<B: Bed>() {
+    let config = Config::default().max_outbox(B::HOLDS);
+    let (conn, peer) = B::stuffed(config);
+    drop(conn);
+    assert!(peer.recv_all().await.bytes.len() < B::HOLDS);
+
+    let (conn, peer) = B::stuffed(config);
+    let (receiver, sender) = conn.split();
+    {
+        let mut receiver = receiver;
+        assert!(waits(pin!(receiver.next_line())).await);
+    }
+    assert!(waits(pin!(sender.send(&vec![b'm'; B::HOLDS]))).await);
+    drop(sender);
+    assert!(peer.recv_all().await.bytes.len() < B::HOLDS);
+}
+
+/// Input that nobody read does not cost the peer our last words.
+pub async fn c6_the_last_reply_survives_unread_input<B: Bed>() {
+    const UNREAD: usize = 200_000;
+    senders!(B, Config::default(), |conn, peer| {
+        // A part of it is certainly here when the close begins.
+        peer.send(&[b'u'; 2000]).await;
+        conn.feed(b"421 too much\r\n").expect("there is room");
+        let talking = async {
+            if B::RESETS {
+                peer.send(&[b'u'; UNREAD]).await;
+            }
+            peer.shutdown();
+            rest_of(peer).await
+        };
+        let (rest, closed) = zip(talking, conn.close()).await;
+        closed.expect("the peer reads");
+        assert_eq!(rest, Rest::clean("421 too much\r\n"));
+    });
+}
+
+thread_local! {
+    /// The sleeps of the clock below that nobody has ended.
+    static SLEEPS: RefCell<Vec<Waker>> = const { RefCell::new(Vec::new()) };
+    static LATE: RefCell<bool> = const { RefCell::new(false) };
+}
+
+/// A clock by hand: its sleeps end when the test says so.
+fn clock(_: Duration) -> BoxSleep {
+    Box::pin(poll_fn(|cx| {
+        if LATE.take() {
+            return Poll::Ready(());
+        }
+        SLEEPS.with_borrow_mut(|sleeps| sleeps.push(cx.waker().clone()));
+        Poll::Pending
+    }))
+}
+
+fn time_is_up() {
+    LATE.set(true);
+    SLEEPS.take().into_iter().for_each(Waker::wake);
+}

@@ -1,0 +1,137 @@
+//! What the rules are told with.
+
+use std::io::ErrorKind;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+
+use asyncnet::{Cause, RecvError};
+use futures_lite::future::{poll_once, yield_now};
+
+/// How often a future that is to wait gets its chance.
+const CHANCES: usize = 100;
+
+/// The answer of a future that must not wait.
+pub(crate) async fn at_once<F: Future>(future: F) -> F::Output {
+    let polled = poll_once(future).await;
+    polled.expect("nothing had to be waited for")
+}
+
+/// Whether `future` waits, though everything else got its turn.
+pub(crate) async fn waits<F: Future>(mut future: Pin<&mut F>) -> bool {
+    for _ in 0..CHANCES {
+        if poll_once(future.as_mut()).await.is_some() {
+            return false;
+        }
+        yield_now().await;
+    }
+    true
+}
+
+/// Polls `future`, and drops it when it has waited `polls` times: not at once, but at the wake-up that
+/// ends the last wait. Whoever loses a wake-up or a byte then, loses it for good.
+pub(crate) async fn poll_n_times_then_drop<F: Future>(
+    future: F,
+    polls: usize,
+) -> Option<F::Output> {
+    Interrupted { future: pin!(future), polls }.await
+}
+
+struct Interrupted<'a, F> {
+    future: Pin<&'a mut F>,
+    polls: usize,
+}
+
+impl<F: Future> Future for Interrupted<'_, F> {
+    type Output = Option<F::Output>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if self.polls == 0 {
+            return Poll::Ready(None);
+        }
+        self.polls -= 1;
+        self.future.as_mut().poll(cx).map(Some)
+    }
+}
+
+/// Calls until the call is let through to its end: it is dropped at its first wait, at its second, at
+/// its third, and so on.
+macro_rules! interrupted {
+    ($call:expr) => {{
+        let mut polls = 0;
+        loop {
+            polls += 1;
+            let call = async { $call };
+            if let Some(answer) = $crate::tools::poll_n_times_then_drop(call, polls % 4).await {
+                break answer;
+            }
+        }
+    }};
+}
+
+/// Runs a scene twice: the receiver is a connection, then the receiving half of one.
+macro_rules! receivers {
+    ($bed:ty, $config:expr, |$receiver:ident, $peer:ident| $scene:block) => {{
+        {
+            let (mut $receiver, $peer) = <$bed>::pair($config);
+            $scene
+        }
+        let (connection, $peer) = <$bed>::pair($config);
+        let (mut $receiver, _sender) = connection.split();
+        $scene
+    }};
+}
+
+/// Runs a scene twice: the sender is a connection, then the sending half of one.
+macro_rules! senders {
+    ($bed:ty, $config:expr, |$sender:ident, $peer:ident| $scene:block) => {{
+        {
+            let (mut $sender, $peer) = <$bed>::pair($config);
+            $scene
+        }
+        let (connection, $peer) = <$bed>::pair($config);
+        let (_receiver, $sender) = connection.split();
+        $scene
+    }};
+}
+
+pub(crate) use {interrupted, receivers, senders};
+
+/// The next line of a connection or a receiving half, owned.
+macro_rules! line {
+    ($receiver:expr) => {
+        $receiver
+            .next_line()
+            .await
+            .map(|line| line.map(|line| String::from_utf8_lossy(line).into_owned()))
+    };
+}
+
+/// Asserts that the next line is this one.
+macro_rules! assert_line {
+    ($receiver:expr, $line:expr) => {
+        match $crate::tools::line!($receiver) {
+            Ok(Some(line)) => assert_eq!(line, $line),
+            other => panic!("expected the line {:?}, got {other:?}", $line),
+        }
+    };
+}
+
+/// Asserts that a result is an error of this kind.
+macro_rules! assert_err {
+    ($result:expr, $($pattern:tt)+) => {{
+        let result = $result;
+        assert!(matches!(result, Err($($pattern)+)), "{result:?}");
+    }};
+}
+
+pub(crate) use {assert_err, assert_line, line};
+
+/// Whether `error` is a reset.
+pub(crate) fn is_reset(error: &RecvError) -> bool {
+    matches!(error, RecvError::Disconnected(end) if matches!(end.cause, Cause::Reset(_)))
+}
+
+/// What `error` is as an `io::Error`.
+pub(crate) fn kind(error: impl Into<std::io::Error>) -> ErrorKind {
+    error.into().kind()
+}
