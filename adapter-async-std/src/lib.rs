@@ -120,3 +120,5 @@ pub type RecvHalf = asyncnet::RecvHalf<Stream>;
 pub type SendHalf = asyncnet::SendHalf<Stream>;
 /// A room of connections.
 pub type Room = asyncnet::Room<Stream>;
+/// A socket for datagrams.
+pub type Datagram = asyncnet::Datagram<AsyncStd>;

@@ -109,3 +109,5 @@ pub type RecvHalf = asyncnet::RecvHalf<Stream>;
 pub type SendHalf = asyncnet::SendHalf<Stream>;
 /// A room of connections.
 pub type Room = asyncnet::Room<Stream>;
+/// A socket for datagrams.
+pub type Datagram = asyncnet::Datagram<Smol>;

@@ -8,9 +8,9 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use async_io::{Async, Timer};
-use asyncnet::{OsSocket, Runtime};
+use asyncnet::{Direction, OsSocket, Runtime};
 use blocking::Task;
-use socket2::{SockAddr, Socket};
+use socket2::{SockAddr, SockRef, Socket};
 
 use crate::Stream;
 
@@ -23,6 +23,7 @@ pub struct Smol;
 impl Runtime for Smol {
     type Stream = Stream;
     type Listener = Async<Socket>;
+    type Datagram = Async<Socket>;
     type Connect = Pin<Box<dyn Future<Output = io::Result<Stream>> + Send>>;
     type Resolve = Task<io::Result<Vec<SocketAddr>>>;
     type Sleep = Sleep;
@@ -60,6 +61,32 @@ impl Runtime for Smol {
         return std::os::fd::AsFd::as_fd(listener);
         #[cfg(windows)]
         return std::os::windows::io::AsSocket::as_socket(listener);
+    }
+
+    fn datagram(socket: Socket) -> io::Result<Async<Socket>> {
+        Async::new(socket)
+    }
+
+    fn poll_datagram<T>(
+        socket: &Async<Socket>,
+        direction: Direction,
+        cx: &mut Context<'_>,
+        mut attempt: impl FnMut(&SockRef<'_>) -> io::Result<T>,
+    ) -> Poll<io::Result<T>> {
+        loop {
+            match attempt(&SockRef::from(socket.get_ref())) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                done => return Poll::Ready(done),
+            }
+            ready!(match direction {
+                Direction::Read => socket.poll_readable(cx),
+                Direction::Write => socket.poll_writable(cx),
+            })?;
+        }
+    }
+
+    fn datagram_socket(socket: &Async<Socket>) -> OsSocket<'_> {
+        Self::listener_socket(socket)
     }
 
     fn resolve(host: String, port: u16) -> Self::Resolve {

@@ -96,7 +96,7 @@ macro_rules! either {
 mod runtime;
 mod stream;
 
-pub use runtime::{Acceptor, Tokio};
+pub use runtime::{Acceptor, Datagrams, Tokio};
 pub use stream::Stream;
 
 #[doc(no_inline)]
@@ -114,3 +114,5 @@ pub type RecvHalf = asyncnet::RecvHalf<Stream>;
 pub type SendHalf = asyncnet::SendHalf<Stream>;
 /// A room of connections.
 pub type Room = asyncnet::Room<Stream>;
+/// A socket for datagrams.
+pub type Datagram = asyncnet::Datagram<Tokio>;

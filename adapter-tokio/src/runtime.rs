@@ -7,13 +7,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use asyncnet::{OsSocket, Runtime, Timer};
+use asyncnet::{Direction, OsSocket, Runtime, Timer};
+use socket2::{SockAddr, SockRef, Socket};
+use tokio::io::Interest;
+use tokio::net::{TcpListener, TcpSocket, TcpStream, UdpSocket};
 #[cfg(unix)]
-use socket2::SockRef;
-use socket2::{SockAddr, Socket};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
-#[cfg(unix)]
-use tokio::net::{UnixListener, UnixStream};
+use tokio::net::{UnixDatagram, UnixListener, UnixStream};
 use tokio::time::Sleep;
 
 use crate::Stream;
@@ -35,11 +34,34 @@ enum Inner {
     Unix(UnixListener),
 }
 
+/// The socket under a [`Datagram`](asyncnet::Datagram), UDP or Unix.
+#[derive(Debug)]
+pub struct Datagrams(Messages);
+
+#[derive(Debug)]
+enum Messages {
+    Udp(UdpSocket),
+    #[cfg(unix)]
+    Unix(UnixDatagram),
+}
+
+/// The same expression for either kind of socket in `Messages`.
+macro_rules! messages {
+    ($socket:expr, $name:ident => $then:expr) => {
+        match $socket {
+            Messages::Udp($name) => $then,
+            #[cfg(unix)]
+            Messages::Unix($name) => $then,
+        }
+    };
+}
+
 type Boxed<T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send>>;
 
 impl Runtime for Tokio {
     type Stream = Stream;
     type Listener = Acceptor;
+    type Datagram = Datagrams;
     type Connect = Boxed<Stream>;
     type Resolve = Boxed<Vec<SocketAddr>>;
     type Sleep = Sleep;
@@ -91,6 +113,49 @@ impl Runtime for Tokio {
         return either!(&listener.0, socket => std::os::fd::AsFd::as_fd(socket));
         #[cfg(windows)]
         return either!(&listener.0, socket => std::os::windows::io::AsSocket::as_socket(socket));
+    }
+
+    fn datagram(socket: Socket) -> io::Result<Datagrams> {
+        socket.set_nonblocking(true)?;
+        #[cfg(unix)]
+        if socket.local_addr()?.is_unix() {
+            return Ok(Datagrams(Messages::Unix(UnixDatagram::from_std(socket.into())?)));
+        }
+        Ok(Datagrams(Messages::Udp(UdpSocket::from_std(socket.into())?)))
+    }
+
+    fn poll_datagram<T>(
+        socket: &Datagrams,
+        direction: Direction,
+        cx: &mut Context<'_>,
+        mut attempt: impl FnMut(&SockRef<'_>) -> io::Result<T>,
+    ) -> Poll<io::Result<T>> {
+        loop {
+            let done = messages!(&socket.0, socket => {
+                let interest = match direction {
+                    Direction::Read => {
+                        ready!(socket.poll_recv_ready(cx))?;
+                        Interest::READABLE
+                    }
+                    Direction::Write => {
+                        ready!(socket.poll_send_ready(cx))?;
+                        Interest::WRITABLE
+                    }
+                };
+                socket.try_io(interest, || attempt(&SockRef::from(socket)))
+            });
+            match done {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                done => return Poll::Ready(done),
+            }
+        }
+    }
+
+    fn datagram_socket(socket: &Datagrams) -> OsSocket<'_> {
+        #[cfg(unix)]
+        return messages!(&socket.0, socket => std::os::fd::AsFd::as_fd(socket));
+        #[cfg(windows)]
+        return messages!(&socket.0, socket => std::os::windows::io::AsSocket::as_socket(socket));
     }
 
     fn resolve(host: String, port: u16) -> Self::Resolve {

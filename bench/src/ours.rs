@@ -100,7 +100,7 @@ async fn drain<S: Transport>(mut conn: Connection<S>) -> io::Result<()> {
 
 async fn echo<S: Transport>(mut conn: Connection<S>) -> io::Result<()> {
     while let Some(mut batch) = conn.next_lines().await? {
-        for line in batch.lines {
+        while let Some(line) = batch.next_line() {
             batch.outbox.feed_line(line)?;
         }
     }

@@ -46,7 +46,7 @@ pub struct Config {
     /// The longest block that `next_block` or `recv` may ask for. Default 16 MiB.
     pub max_block: usize,
     /// How much may wait to be transmitted: every queued piece counts its length plus 64 bytes.
-    /// Default 1 MiB.
+    /// Default 1 MiB, at least 1.
     pub max_outbox: usize,
     /// Buffered (the default): a read takes what the transport has. Unbuffered: a read takes no more
     /// than the pending call still needs, a line one byte at a time.

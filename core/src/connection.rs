@@ -6,8 +6,8 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use crate::{
-    Cause, Config, End, Ends, Lines, Loss, Outgoing, Receiver, RecvError, SendError, Sender, Span,
-    Step,
+    Cause, Config, End, Ends, Lines, Loss, Outgoing, Receiver, RecvError, RecvStats, SendError,
+    SendStats, Sender, Span, Step,
 };
 
 /// One end of a line connection, as a state machine without I/O.
@@ -113,6 +113,12 @@ impl Connection {
     #[must_use]
     pub fn partial(&self) -> &[u8] {
         self.receiver.partial()
+    }
+
+    /// What was received and sent so far, in numbers.
+    #[must_use]
+    pub const fn stats(&self) -> (RecvStats, SendStats) {
+        (self.receiver.stats(), self.sender.stats())
     }
 
     /// Whether there is an [`end`](Self::end).

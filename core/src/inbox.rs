@@ -24,6 +24,8 @@ pub(crate) struct Inbox {
     searched: usize,
     /// Where the front of `block` stands in the whole stream.
     base: u64,
+    /// How many lines were consumed.
+    lines: u64,
     /// How much the next read asks for; 0 before the first.
     read_size: usize,
     /// How much the last `space` offered.
@@ -52,6 +54,22 @@ impl Inbox {
         self.searched = searched;
     }
 
+    /// How many bytes ever came in.
+    pub(crate) const fn received(&self) -> u64 {
+        self.base + self.tail as u64
+    }
+
+    pub(crate) const fn lines(&self) -> u64 {
+        self.lines
+    }
+
+    /// Takes a line of `n` bytes, its end included, away from the front.
+    #[inline]
+    pub(crate) fn consume_line(&mut self, n: usize) {
+        self.lines += 1;
+        self.consume(n);
+    }
+
     /// Takes `n` unread bytes away from the front.
     #[inline]
     pub(crate) fn consume(&mut self, n: usize) {
@@ -75,10 +93,11 @@ impl Inbox {
     }
 
     /// The parts that a batch of lines borrows side by side: all bytes up to the end of the unread, and
-    /// the two marks that move as lines are taken.
+    /// the three marks that move as lines are taken.
     pub(crate) fn parts(&mut self) -> (&[u8], Marks<'_>) {
         let received = &self.block[..self.tail];
-        let marks = Marks { head: &mut self.head, searched: &mut self.searched };
+        let marks =
+            Marks { head: &mut self.head, searched: &mut self.searched, lines: &mut self.lines };
         (received, marks)
     }
 
@@ -153,6 +172,13 @@ impl Inbox {
         Some(mem::replace(&mut self.block, rest))
     }
 
+    /// Drops all that is unread, and the storage.
+    pub(crate) fn free(&mut self) {
+        self.consume(self.len());
+        self.rebase();
+        self.block = Vec::new();
+    }
+
     /// Appends a copy of `bytes`.
     pub(crate) fn extend(&mut self, bytes: &[u8], need: usize) {
         self.make_room(bytes.len(), need);
@@ -169,12 +195,14 @@ impl Inbox {
 pub(crate) struct Marks<'a> {
     pub(crate) head: &'a mut usize,
     pub(crate) searched: &'a mut usize,
+    lines: &'a mut u64,
 }
 
 impl Marks<'_> {
-    /// As [`Inbox::consume`].
+    /// As [`Inbox::consume_line`].
     #[inline]
-    pub(crate) fn consume(&mut self, n: usize) {
+    pub(crate) fn consume_line(&mut self, n: usize) {
+        *self.lines += 1;
         *self.head += n;
         *self.searched = self.searched.saturating_sub(n);
     }

@@ -34,6 +34,7 @@ mod outbox;
 mod receiver;
 mod seed;
 mod sender;
+mod stats;
 mod step;
 
 pub use bytes::Bytes;
@@ -47,4 +48,5 @@ pub use outbox::Outgoing;
 pub use receiver::{Look, Receiver, Span, Want};
 pub use seed::EMPTY_LINE;
 pub use sender::Sender;
+pub use stats::{RecvStats, SendStats};
 pub use step::Step;

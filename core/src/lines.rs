@@ -37,7 +37,7 @@ impl<'a> Iterator for Lines<'a> {
         let unread = self.received.get(*self.marks.head..)?;
         match framing::find(self.framing, self.max_line, unread, *self.marks.searched) {
             Found::Line { len, next } => {
-                self.marks.consume(next);
+                self.marks.consume_line(next);
                 Some(&unread[..len])
             }
             Found::Bad { searched, .. } | Found::More { searched } => {

@@ -8,7 +8,7 @@ use core::fmt;
 
 use crate::framing;
 use crate::inbox::{BLOCK, Inbox};
-use crate::{Cause, Config, End, LineError, Loss, RecvError};
+use crate::{Cause, Config, End, LineError, Loss, RecvError, RecvStats};
 
 /// Where consumed bytes lie; [`Receiver::bytes`] turns it into a slice.
 ///
@@ -71,6 +71,8 @@ pub struct Receiver {
     missing: usize,
     /// How many unread bytes the waiting call may need at most.
     need: usize,
+    /// Bad lines, by cause; the rest of the numbers is in the inbox.
+    bad: RecvStats,
 }
 
 impl Receiver {
@@ -84,6 +86,7 @@ impl Receiver {
             input_end: None,
             missing: 1,
             need: 0,
+            bad: RecvStats::default(),
         }
     }
 
@@ -107,7 +110,7 @@ impl Receiver {
         }
     }
 
-    /// The end, once a receive met it. A peek leaves it to be met.
+    /// The end, once a receive met it.
     #[must_use]
     pub const fn end(&self) -> Option<End> {
         match self.state {
@@ -130,6 +133,20 @@ impl Receiver {
         match self.state {
             State::Ended(_) | State::Closed(_) => self.inbox.unread(),
             State::Open | State::Discarding { .. } => &[],
+        }
+    }
+
+    /// What was received so far, in numbers.
+    #[must_use]
+    pub const fn stats(&self) -> RecvStats {
+        RecvStats { bytes: self.inbox.received(), lines: self.inbox.lines(), ..self.bad }
+    }
+
+    pub(crate) fn count_bad(&mut self, error: &LineError) {
+        match error {
+            LineError::TooLong { .. } => self.bad.too_long += 1,
+            LineError::BareCr | LineError::BareLf => self.bad.bare += 1,
+            LineError::Utf8(_) => self.bad.not_utf8 += 1,
         }
     }
 
@@ -234,7 +251,7 @@ impl Receiver {
     /// Closes the receiving side at once: every later receive answers [`RecvError::Closed`].
     pub fn close(&mut self) {
         if !matches!(self.state, State::Ended(_) | State::Closed(_)) {
-            self.inbox = Inbox::default();
+            self.inbox.free();
             self.state = State::Closed(End::new(Cause::Closed, 0));
         } else if let State::Ended(end) = self.state {
             self.state = State::Closed(end);
@@ -279,11 +296,11 @@ impl Receiver {
         }
     }
 
-    /// What the typed view answers to the end as it would be met now. A clean one is no error.
-    fn coming_answer(&self) -> Result<(), RecvError> {
+    /// What a peek answers to the end. It meets it only if nothing is left in front of it.
+    fn peek_end(&mut self) -> Result<(), RecvError> {
         match self.state {
-            State::Closed(_) => Err(RecvError::Closed),
-            _ => answer(self.coming_end()),
+            State::Open if self.inbox.len() > 0 => answer(self.coming_end()),
+            _ => self.meet_end(),
         }
     }
 
@@ -294,11 +311,10 @@ impl Receiver {
         }
         let end = self.coming_end();
         if self.is_discarding() {
-            self.inbox = Inbox::default();
-        } else {
-            // No more will come: the block is of no use any more.
-            self.inbox.reclaim();
+            self.inbox.free();
         }
+        // No more will come: the block is of no use any more.
+        self.inbox.reclaim();
         self.state = State::Ended(end);
         answer(end)
     }

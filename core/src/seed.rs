@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::receiver::text;
-use crate::{Cause, Ends, Receiver, RecvError, Span, Step};
+use crate::{Cause, Ends, LineError, Receiver, RecvError, Span, Step};
 
 /// What the seed view answers for an empty line, to tell it from the end.
 pub const EMPTY_LINE: &str = "\r\n";
@@ -48,7 +48,13 @@ impl Receiver {
         match hide(self.poll_line(), ends)? {
             Step::NeedInput => Ok(Step::NeedInput),
             Step::Ready(None) => Ok(Step::Ready(String::new())),
-            Step::Ready(Some(span)) => seed_text(self.bytes(span)).map(Step::Ready),
+            Step::Ready(Some(span)) => {
+                let text = seed_text(self.bytes(span));
+                if let Err(error) = &text {
+                    self.count_bad(error);
+                }
+                Ok(Step::Ready(text?))
+            }
         }
     }
 
@@ -103,7 +109,7 @@ impl Receiver {
         match hide(self.peek_line(), ends)? {
             Step::NeedInput => Ok(Step::NeedInput),
             Step::Ready(None) => Ok(Step::Ready(String::new())),
-            Step::Ready(Some(line)) => seed_text(line).map(Step::Ready),
+            Step::Ready(Some(line)) => Ok(Step::Ready(seed_text(line)?)),
         }
     }
 
@@ -122,7 +128,7 @@ fn replace(into: &mut Vec<u8>, line: Option<&[u8]>) {
     }
 }
 
-fn seed_text(line: &[u8]) -> Result<String, RecvError> {
+fn seed_text(line: &[u8]) -> Result<String, LineError> {
     Ok(if line.is_empty() { EMPTY_LINE.into() } else { text(line)?.into() })
 }
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::framing::holds_line_break;
 use crate::outbox::{Outbox, Outgoing};
-use crate::{Cause, Config, End, Loss, SendError};
+use crate::{Cause, Config, End, Loss, SendError, SendStats};
 
 const CRLF: &[u8] = b"\r\n";
 
@@ -21,6 +21,8 @@ pub struct Sender {
     loss: Option<Loss>,
     /// Accepted bytes were dropped.
     dropped: bool,
+    /// How many lines were accepted as such.
+    lines: u64,
 }
 
 /// Whether a message larger than the outbox is under way; nothing may come between its parts.
@@ -39,12 +41,13 @@ impl Sender {
     pub fn new(config: &Config) -> Self {
         Self {
             outbox: Outbox::default(),
-            max_outbox: config.max_outbox,
+            max_outbox: at_least_one(config.max_outbox),
             closed: false,
             interrupted: false,
             large: Large::No,
             loss: None,
             dropped: false,
+            lines: 0,
         }
     }
 
@@ -103,6 +106,12 @@ impl Sender {
     #[must_use]
     pub const fn max_outbox(&self) -> usize {
         self.max_outbox
+    }
+
+    /// What was sent so far, in numbers.
+    #[must_use]
+    pub const fn stats(&self) -> SendStats {
+        SendStats { bytes: self.transmitted_total(), lines: self.lines }
     }
 
     /// How the connection broke, if it did.
@@ -197,6 +206,7 @@ impl Sender {
         }
         self.admit(text.len().saturating_add(CRLF.len()), false)?;
         self.outbox.push([text, CRLF]);
+        self.lines += 1;
         Ok(())
     }
 
@@ -234,8 +244,7 @@ impl Sender {
     pub fn feed_part(&mut self, rest: &[u8]) -> Result<usize, SendError> {
         self.check()?;
         let room = if self.outbox.len() == 0 { self.max_outbox } else { 0 };
-        // A limit of 0 must not stop a message for ever.
-        let n = room.max(usize::from(self.outbox.len() == 0)).min(rest.len());
+        let n = room.min(rest.len());
         self.outbox.push([&rest[..n], &[]]);
         if n > 0 {
             self.large = Large::Torn;
@@ -260,7 +269,7 @@ impl Sender {
 
     /// Changes the limit. What is queued already stays.
     pub const fn set_max_outbox(&mut self, bytes: usize) {
-        self.max_outbox = bytes;
+        self.max_outbox = at_least_one(bytes);
     }
 
     /// Ends the sending side. What is queued is still outgoing; a large message that is under way is
@@ -293,11 +302,21 @@ impl Sender {
         self.drop_queued();
     }
 
+    /// Forgets that bytes were dropped: somebody has taken note of it.
+    pub const fn forgive_dropped(&mut self) {
+        self.dropped = false;
+    }
+
     /// Drops what is queued: it will never leave.
     pub fn drop_queued(&mut self) {
         self.dropped |= self.outbox.len() > 0;
         self.outbox.clear();
     }
+}
+
+/// A limit of 0 would stop every message for ever.
+const fn at_least_one(limit: usize) -> usize {
+    if limit == 0 { 1 } else { limit }
 }
 
 impl fmt::Debug for Sender {

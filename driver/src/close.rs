@@ -152,6 +152,7 @@ impl<S: Transport> Link<S> {
     fn finish_close(&mut self, outcome: Result<(), SendError>) {
         self.closing = Closing::Done(outcome);
         self.stream = None;
+        self.permit = None;
     }
 
     /// Closes at once; the peer sees a reset. What is queued is lost.

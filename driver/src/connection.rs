@@ -7,16 +7,22 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use asyncnet_core::{Bytes, Config, End, Lines, Look, Receiver, Sender, Span, Step, Want};
+use asyncnet_core::{
+    Bytes, Config, End, Lines, Look, Receiver, RecvStats, SendStats, Sender, Span, Step, Want,
+};
 use futures_core::Stream;
 use futures_io::{AsyncBufRead, AsyncRead, AsyncWrite};
 
-use crate::address;
 use crate::fan_out::{FanOut, Place};
 use crate::link::{Link, Queued, poll_input};
 use crate::message::Progress;
 use crate::receive::{LineStream, receive_calls, receive_traits};
-use crate::{Address, Flags, RecvError, RecvHalf, SendError, SendHalf, Timer, Transport, split};
+use crate::socket::address;
+use crate::socket::open::Permit;
+use crate::{
+    Address, Flags, OsSocket, PeerCred, RecvError, RecvHalf, SendError, SendHalf, Timer, Transport,
+    split,
+};
 
 /// A connection over the stream `S`: lines and blocks in, messages out, one answer to a peer that goes.
 ///
@@ -41,7 +47,9 @@ use crate::{Address, Flags, RecvError, RecvHalf, SendError, SendHalf, Timer, Tra
 /// [`flush`](Self::flush), and by itself whenever a receive is about to wait or to report an end or an
 /// error: a handler that answers every line needs no flush, and many answers leave in one write. While
 /// more than half of `max_outbox` is queued a receive hands out nothing and writes first, so that a peer
-/// which does not read is not read from. A handler that used `feed` ends with
+/// which does not read is not read from. (Two peers that both send more than the other is ready to take
+/// before they read would wait for each other: to send much without reading, [`split`](Self::split).) A
+/// handler that used `feed` ends with
 /// `close().await`; dropping a connection makes one attempt to write and promises nothing.
 ///
 /// # Answering a line while it is borrowed
@@ -78,6 +86,12 @@ impl<S: Transport> Connection<S> {
         Self::build(stream, config, Some(timer))
     }
 
+    pub(crate) fn accepted(stream: S, config: Config, timer: Timer, permit: Permit) -> Self {
+        let mut this = Self::with_timer(stream, config, timer);
+        this.link.permit = Some(permit);
+        this
+    }
+
     fn build(stream: S, config: Config, timer: Option<Timer>) -> Self {
         let sender = Sender::new(&config);
         let link = Link::new(stream, sender, timer);
@@ -105,9 +119,13 @@ impl<S: Transport> Connection<S> {
     ) -> Poll<T> {
         let tasks = Arc::clone(self.tasks.get_or_insert_with(FanOut::new));
         tasks.wait(place, cx.waker());
-        let before = self.link.sender.transmitted_total();
+        let state = |sender: &Sender| (sender.transmitted_total(), sender.check().err());
+        let before = state(&self.link.sender);
         let polled = poll(self, &mut Context::from_waker(&tasks.waker()));
-        if self.link.sender.transmitted_total() != before {
+        if polled.is_ready() {
+            tasks.leave(place);
+        }
+        if state(&self.link.sender) != before {
             tasks.wake_if(|other| other != place);
         }
         polled
@@ -131,7 +149,7 @@ impl<S: Transport> Connection<S> {
     /// #     mut conn: asyncnet::Connection<S>,
     /// # ) -> Result<(), Box<dyn std::error::Error>> {
     /// while let Some(mut batch) = conn.next_lines().await? {
-    ///     for line in batch.lines {
+    ///     while let Some(line) = batch.next_line() {
     ///         batch.outbox.feed_line(line)?;
     ///     }
     /// }
@@ -270,7 +288,8 @@ impl<S: Transport> Connection<S> {
     ///
     /// As [`send`](Self::send).
     pub async fn send_with(&mut self, message: &[u8], flags: Flags) -> Result<(), SendError> {
-        hide_loss(self.send_all(message).await, flags)
+        let sent = self.send_all(message).await;
+        hide_loss(sent, flags, || self.link.sender.forgive_dropped())
     }
 
     // ---- ending ----------------------------------------------------------------------------------
@@ -281,8 +300,8 @@ impl<S: Transport> Connection<S> {
     ///
     /// # Errors
     ///
-    /// The connection is closed in any case; an error says that queued bytes did not leave:
-    /// [`SendError::Disconnected`], [`SendError::TimedOut`], and [`SendError::Interrupted`] if a torn
+    /// The connection is closed in any case; an error says that accepted bytes did not leave, unless a
+    /// `send` has hidden that: [`SendError::Disconnected`], [`SendError::TimedOut`], and [`SendError::Interrupted`] if a torn
     /// message had to end in a reset.
     ///
     /// # Cancel safety
@@ -307,7 +326,8 @@ impl<S: Transport> Connection<S> {
         poll_fn(|cx| self.link.poll_shutdown_write(cx)).await
     }
 
-    /// Closes at once: what is queued is lost and the peer sees a reset.
+    /// Closes at once: what is queued is lost, and the peer sees a reset (over TCP; other streams know
+    /// only an early end).
     pub fn abort(&mut self) {
         self.receiver.close();
         self.link.abort();
@@ -339,7 +359,7 @@ impl<S: Transport> Connection<S> {
 
     // ---- getters ---------------------------------------------------------------------------------
 
-    /// The end, once a receive met it (a peek leaves it to be met) or a write met a reset. Final.
+    /// The end, once a receive met it or a write met a reset. Final.
     #[must_use]
     pub fn end(&self) -> Option<End> {
         self.receiver.end_after(self.link.sender.loss())
@@ -368,6 +388,29 @@ impl<S: Transport> Connection<S> {
     #[must_use]
     pub const fn get_ref(&self) -> Option<&S> {
         self.link.stream.as_ref()
+    }
+
+    /// The operating system's socket; `None` once the connection is closed, or if its stream is none.
+    #[doc(alias = "getFd")]
+    #[must_use]
+    pub fn os_socket(&self) -> Option<OsSocket<'_>> {
+        self.get_ref().and_then(Transport::os_socket)
+    }
+
+    /// What was received and sent so far, in numbers.
+    #[must_use]
+    pub const fn stats(&self) -> (RecvStats, SendStats) {
+        (self.receiver.stats(), self.link.sender.stats())
+    }
+
+    /// Who is at the other end of a Unix socket.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported` for other sockets and on systems where we do not know how to ask (all but Linux
+    /// and Android); otherwise as [`local_addr`](Self::local_addr).
+    pub fn peer_cred(&self) -> io::Result<PeerCred> {
+        address::peer_cred(self.get_ref())
     }
 
     /// Our address.
@@ -438,14 +481,25 @@ impl<S: Transport> fmt::Debug for Connection<S> {
 }
 
 /// What the seed view makes of a send to a peer that is gone.
-pub(crate) fn hide_loss(result: Result<(), SendError>, flags: Flags) -> Result<(), SendError> {
+pub(crate) fn hide_loss(
+    result: Result<(), SendError>,
+    flags: Flags,
+    forgive: impl FnOnce(),
+) -> Result<(), SendError> {
     match result {
-        Err(SendError::Disconnected(_)) if flags.contains(Flags::SAFE_DISCONN) => Ok(()),
+        Err(SendError::Disconnected(_)) if flags.contains(Flags::SAFE_DISCONN) => {
+            // A close is not to tell what was hidden here.
+            forgive();
+            Ok(())
+        }
         result => result,
     }
 }
 
 /// Every complete line that had arrived, and the outbox: borrowed side by side.
+///
+/// [`next_line`](Self::next_line) hands out lines while there is room for answers. The fields can also be
+/// used apart: `lines` is an iterator over every line, full outbox or not.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Batch<'a> {
@@ -453,6 +507,16 @@ pub struct Batch<'a> {
     pub lines: Lines<'a>,
     /// Where the answers go.
     pub outbox: Outbox<'a>,
+}
+
+impl<'a> Batch<'a> {
+    /// The next line. `None` when there is none, and also while more than half of `max_outbox` is
+    /// queued: the rest is the next call's answer, which writes first. So an answer of up to a half of
+    /// `max_outbox` always fits.
+    #[inline]
+    pub fn next_line(&mut self) -> Option<&'a [u8]> {
+        if self.outbox.sender.is_congested() { None } else { self.lines.next() }
+    }
 }
 
 /// The outbox of a connection, borrowed: it queues, and the connection transmits.

@@ -35,7 +35,7 @@ pub enum RecvError {
 ///
 /// | error | whose fault | what still works |
 /// |---|---|---|
-/// | [`Full`](Self::Full) | the peer's, which reads too slowly | everything; nothing of the message was queued |
+/// | [`Full`](Self::Full) | the peer's, which reads too slowly, or a large message is on its way | everything; nothing of the message was queued |
 /// | [`LineBreak`](Self::LineBreak) | the caller's | everything; nothing of the message was queued |
 /// | [`Interrupted`](Self::Interrupted) | the caller's | receiving |
 /// | [`Disconnected`](Self::Disconnected) | the peer's, or the network's | receiving what has arrived |

@@ -20,7 +20,7 @@ impl Place {
 }
 
 /// Who waits. A lock of this list is a leaf: while it is held no other lock is taken, and no waker is
-/// woken, cloned or dropped.
+/// woken or dropped.
 #[derive(Default)]
 struct List {
     wakers: Vec<(Place, Waker)>,
@@ -62,18 +62,19 @@ impl FanOut {
 
     /// Leaves `waker` at `place`. To be done before the stream is polled.
     pub(crate) fn wait(&self, place: Place, waker: &Waker) {
-        let mut waker = waker.clone();
         let mut waiting = self.waiting();
-        match waiting.wakers.iter_mut().find(|(other, _)| *other == place) {
-            Some((_, old)) => mem::swap(old, &mut waker),
+        let known = waiting.wakers.iter_mut().find(|(other, _)| *other == place);
+        let old = match known {
+            Some((_, known)) if known.will_wake(waker) => None,
+            Some((_, known)) => Some(mem::replace(known, waker.clone())),
             None => {
-                waiting.wakers.push((place, waker));
-                return;
+                waiting.wakers.push((place, waker.clone()));
+                None
             }
-        }
+        };
         drop(waiting);
         // The old waker goes only here.
-        drop(waker);
+        drop(old);
     }
 
     /// Takes back what was left at `place`.
@@ -88,14 +89,40 @@ impl FanOut {
     /// Wakes those whose place is `chosen`.
     pub(crate) fn wake_if(&self, chosen: impl Fn(Place) -> bool) {
         let mut waiting = self.waiting();
-        let (woken, kept) =
-            mem::take(&mut waiting.wakers).into_iter().partition(|(place, _)| chosen(*place));
-        waiting.wakers = kept;
+        if waiting.wakers.is_empty() {
+            return;
+        }
+        let mut woken = mem::take(&mut waiting.wakers);
+        let mut at = 0;
+        while let Some((place, _)) = woken.get(at) {
+            if chosen(*place) {
+                at += 1;
+            } else {
+                waiting.wakers.push(woken.swap_remove(at));
+            }
+        }
         drop(waiting);
-        let woken: Vec<_> = woken;
-        for (_, waker) in woken {
+        for (_, waker) in woken.drain(..) {
             waker.wake();
         }
+        // The list goes back empty, so that waiting allocates once and not each time.
+        let mut waiting = self.waiting();
+        if waiting.wakers.capacity() == 0 {
+            waiting.wakers = woken;
+        }
+    }
+
+    /// Does `work` under `lock`, and the wakes that fall into it afterwards.
+    pub(crate) fn locked<T>(&self, lock: &Mutex<()>, work: impl FnOnce() -> T) -> T {
+        let guard = lock.lock().unwrap_or_else(PoisonError::into_inner);
+        self.hold();
+        let done = work();
+        let woken = self.release();
+        drop(guard);
+        if woken {
+            self.wake_if(|_| true);
+        }
+        done
     }
 
     /// Says that the shared lock is held from here on.
@@ -121,6 +148,11 @@ impl Waiter<'_> {
     /// As [`FanOut::wait`] at its place.
     pub(crate) fn wait(&self, waker: &Waker) {
         self.fan_out.wait(self.place, waker);
+    }
+
+    /// As [`FanOut::leave`] at its place.
+    pub(crate) fn leave(&self) {
+        self.fan_out.leave(self.place);
     }
 }
 

@@ -16,7 +16,7 @@
 //! /// Answers every line with its length. Runs on any stream of any runtime.
 //! async fn serve<S: Transport>(mut conn: Connection<S>) -> Result<(), RecvError> {
 //!     while let Some(mut batch) = conn.next_lines().await? {
-//!         for line in batch.lines {
+//!         while let Some(line) = batch.next_line() {
 //!             let answer = line.len().to_string();
 //!             if batch.outbox.feed_line(answer.as_bytes()).is_err() {
 //!                 return Ok(());
@@ -38,14 +38,13 @@
 //! [`Connection`] is where to read on: what the peer's leaving looks like, how sending works, and what a
 //! cancelled call leaves behind.
 
-mod address;
 mod close;
 mod connection;
 mod error;
 mod fan_out;
 mod flags;
 mod link;
-mod listener;
+mod log;
 mod message;
 mod pool;
 mod receive;
@@ -55,17 +54,21 @@ mod socket;
 mod split;
 mod transport;
 
-pub use address::Address;
 pub use asyncnet_core::{
-    BlockTooLarge, Bytes, Cause, Config, End, Ends, Framing, LineError, Lines, Loss,
+    BlockTooLarge, Bytes, Cause, Config, End, Ends, Framing, LineError, Lines, Loss, RecvStats,
+    SendStats,
 };
 pub use connection::{Batch, Connection, Outbox};
 pub use error::{RecvError, SendError};
 pub use flags::Flags;
-pub use listener::Listener;
 pub use receive::LineStream;
 pub use room::{Membership, Room, RoomLimits};
-pub use runtime::{BoxSleep, Runtime, SendRuntime, Timer};
-pub use socket::{AsyncSocket, Domain, Protocol, SockOpt, SockType};
+pub use runtime::{BoxSleep, Direction, Runtime, SendRuntime, Timer};
+pub use socket::address::{Address, PeerCred};
+pub use socket::datagram::{Datagram, DatagramTooLong};
+pub use socket::listener::{Incoming, Listener};
+#[cfg(unix)]
+pub use socket::remove_stale_socket;
+pub use socket::{AsyncSocket, Domain, Keepalive, Protocol, SockOpt, SockType, SocketError};
 pub use split::{RecvHalf, SendHalf};
 pub use transport::{Io, OsSocket, Transport};

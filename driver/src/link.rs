@@ -9,7 +9,8 @@ use asyncnet_core::{Cause, Look, Receiver, Sender, Want};
 
 use crate::close::Closing;
 use crate::error::{read_end, write_loss};
-use crate::{SendError, Timer, Transport, pool};
+use crate::socket::open::Permit;
+use crate::{SendError, Timer, Transport, log, pool};
 
 /// How many pieces one write hands over at most.
 const PIECES: usize = 32;
@@ -32,8 +33,12 @@ pub(crate) struct Link<S: Transport> {
     pub(crate) sender: Sender,
     pub(crate) closing: Closing,
     pub(crate) timer: Option<Timer>,
+    /// Counts as open at the listener that it came from.
+    pub(crate) permit: Option<Permit>,
     /// The stream holds bytes that it was not asked to flush yet.
     dirty: bool,
+    /// How many bytes were ever transmitted and flushed.
+    flushed: u64,
     /// Reads since the last that had to wait.
     reads: u8,
 }
@@ -73,7 +78,16 @@ pub(crate) fn poll_input<S: Transport>(
 impl<S: Transport> Link<S> {
     pub(crate) fn new(stream: S, sender: Sender, timer: Option<Timer>) -> Self {
         let stream = Some(stream);
-        Self { stream, sender, closing: Closing::Not, timer, dirty: false, reads: 0 }
+        Self {
+            stream,
+            sender,
+            closing: Closing::Not,
+            timer,
+            permit: None,
+            dirty: false,
+            flushed: 0,
+            reads: 0,
+        }
     }
 
     /// Transmits what is queued. Ready when nothing is left or the write side has failed, which
@@ -94,7 +108,12 @@ impl<S: Transport> Link<S> {
             if self.sender.unsent() == 0 {
                 return self.poll_flush_stream(cx);
             }
-            match ready!(poll_write_pieces(stream, &self.sender, cx)) {
+            let Poll::Ready(written) = poll_write_pieces(stream, &self.sender, cx) else {
+                // What is in the stream is on its way, whatever becomes of the rest.
+                let _ = self.poll_flush_stream(cx);
+                return Poll::Pending;
+            };
+            match written {
                 Ok(0) => self.sender.handle_lost(asyncnet_core::Loss::WriteZero),
                 Ok(n) => {
                     self.sender.transmitted(n);
@@ -109,14 +128,16 @@ impl<S: Transport> Link<S> {
     }
 
     fn poll_flush_stream(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(stream) = &mut self.stream else {
-            return Poll::Ready(());
-        };
+        let Some(stream) = &mut self.stream else { return Poll::Ready(()) };
         if self.dirty {
             if let Err(error) = ready!(Pin::new(stream).poll_flush(cx)) {
                 self.lose(&error);
+                return Poll::Ready(());
             }
             self.dirty = false;
+        }
+        if self.sender.loss().is_none() {
+            self.flushed = self.sender.transmitted_total();
         }
         Poll::Ready(())
     }
@@ -127,38 +148,37 @@ impl<S: Transport> Link<S> {
         self.dirty = false;
     }
 
-    /// Waits until the first `ticket` bytes ever accepted are transmitted.
+    /// Waits until the first `ticket` bytes ever accepted are transmitted and flushed.
     pub(crate) fn poll_sent(
         &mut self,
         ticket: u64,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), SendError>> {
-        while self.sender.transmitted_total() < ticket {
+        // What is out is out, whatever has happened since.
+        while self.flushed < ticket {
             self.still_sends()?;
             let transmitted = self.poll_transmit(cx);
-            if self.sender.transmitted_total() < ticket {
+            if self.sender.transmitted_total() >= ticket {
+                ready!(self.poll_flush_stream(cx));
+            } else {
                 ready!(transmitted);
             }
         }
-        ready!(self.poll_flush_stream(cx));
-        // A loss may have been met by a flush, or by somebody else's write of these bytes.
-        Poll::Ready(self.still_sends())
+        Poll::Ready(Ok(()))
     }
 
-    /// Bytes that are queued now are sent when this many are; an error once there is no stream.
+    /// Bytes that are queued now are sent when this many are. An error if bytes were lost before, or
+    /// there is no stream any more.
     pub(crate) fn ticket(&self) -> Result<u64, SendError> {
-        match self.stream {
-            Some(_) => Ok(self.sender.accepted_total()),
-            None => Err(SendError::Closed),
-        }
+        self.still_sends()?;
+        Ok(self.sender.accepted_total())
     }
 
     /// Whether queued bytes can still leave: unlike `sender.check`, a close that flushes is no obstacle.
     fn still_sends(&self) -> Result<(), SendError> {
         match (self.sender.loss(), &self.stream) {
             (Some(loss), _) => Err(SendError::Disconnected(loss)),
-            (None, None) if self.sender.has_dropped() => Err(SendError::Closed),
-            (None, None) => Ok(()),
+            (None, None) => Err(SendError::Closed),
             (None, Some(_)) if self.sender.is_interrupted() => Err(SendError::Interrupted),
             (None, Some(_)) => Ok(()),
         }
@@ -195,14 +215,14 @@ impl<S: Transport> Link<S> {
 
     fn handle_read(&mut self, receiver: &mut Receiver, read: io::Result<usize>) -> io::Result<()> {
         match read {
-            Ok(0) => receiver.handle_end(self.sender.end_cause(Cause::Eof)),
+            Ok(0) => self.end(receiver, Cause::Eof),
             Ok(n) => receiver.handle_read(n),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => {
                 let Some(cause) = read_end(&error) else {
                     return Err(error);
                 };
-                receiver.handle_end(self.sender.end_cause(cause));
+                self.end(receiver, cause);
                 if let Cause::Reset(loss) = cause {
                     self.sender.handle_lost(loss);
                     self.dirty = false;
@@ -210,6 +230,12 @@ impl<S: Transport> Link<S> {
             }
         }
         Ok(())
+    }
+
+    fn end(&self, receiver: &mut Receiver, seen: Cause) {
+        let cause = self.sender.end_cause(seen);
+        log::ended(cause);
+        receiver.handle_end(cause);
     }
 
     /// Writes what the stream takes now. For those that cannot wait.

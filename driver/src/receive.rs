@@ -18,8 +18,15 @@ macro_rules! receive_calls {
         ) -> Poll<Result<T, RecvError>> {
             loop {
                 ready!(self.poll_input(cx, want))?;
-                if let Step::Ready(answer) = take(&mut self.receiver)? {
-                    return Poll::Ready(Ok(answer));
+                match take(&mut self.receiver) {
+                    Ok(Step::Ready(answer)) => return Poll::Ready(Ok(answer)),
+                    Ok(Step::NeedInput) => {}
+                    Err(error) => {
+                        if let asyncnet_core::RecvError::Line(error) = &error {
+                            crate::log::line_dropped(error);
+                        }
+                        return Poll::Ready(Err(error.into()));
+                    }
                 }
             }
         }
@@ -147,8 +154,8 @@ macro_rules! receive_calls {
         ///
         /// # Errors
         ///
-        /// [`RecvError::BlockTooLarge`] if `n` is above `max_block`; [`RecvError::Closed`] after our
-        /// own close; without [`Flags::SAFE_DISCONN`] also [`RecvError::Disconnected`] for an end that
+        /// [`RecvError::BlockTooLarge`] if `n` is above `max_block` (a peek takes any `n`);
+        /// [`RecvError::Closed`] after our own close; without [`Flags::SAFE_DISCONN`] also [`RecvError::Disconnected`] for an end that
         /// was not orderly, once all bytes before it were answered.
         ///
         /// # Cancel safety

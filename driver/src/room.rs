@@ -101,7 +101,10 @@ struct State<S: Transport> {
     /// How many bytes of messages that is.
     backlog: usize,
     runner: Option<Waker>,
+    /// Nothing more may be said.
     closed: bool,
+    /// Its task is gone.
+    ended: bool,
     /// How often the task took the events, and how often it was done with them.
     taken: u64,
     applied: u64,
@@ -150,6 +153,7 @@ impl<S: Transport> Room<S> {
             backlog: 0,
             runner: None,
             closed: false,
+            ended: false,
             taken: 0,
             applied: 0,
             last: 0,
@@ -162,7 +166,8 @@ impl<S: Transport> Room<S> {
 
     /// Adds a member. It gets what is said from here on, until the membership is dropped or it is too
     /// far behind; then it is disconnected, and its receiving half answers `Closed`. Its `max_outbox`
-    /// becomes the hard limit.
+    /// becomes the hard limit; a message larger than that, sent past the room, must not be on its way
+    /// when the room speaks.
     #[must_use = "dropping the membership leaves the room"]
     pub fn join(&self, sender: SendHalf<S>) -> Membership<S> {
         sender.set_max_outbox(self.shared.limits.hard);
@@ -349,6 +354,7 @@ impl<S: Transport> Drop for Closer<'_, S> {
     fn drop(&mut self) {
         let events = self.room.shared.change(|state| {
             state.closed = true;
+            state.ended = true;
             state.members = 0;
             mem::take(&mut state.events)
         });
@@ -448,7 +454,7 @@ impl<S: Transport> Membership<S> {
         poll_fn(|cx| {
             waiter.wait(cx.waker());
             let state = shared.state();
-            if state.applied >= batch || state.closed { Poll::Ready(()) } else { Poll::Pending }
+            if state.applied >= batch || state.ended { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
     }

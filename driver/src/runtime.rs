@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use socket2::{SockAddr, Socket};
+use socket2::{SockAddr, SockRef, Socket};
 
 use crate::{OsSocket, Transport};
 
@@ -16,6 +16,15 @@ pub type BoxSleep = Pin<Box<dyn Future<Output = ()> + Send + Sync>>;
 
 /// Makes sleeps: what a connection needs a runtime for, once it is made.
 pub type Timer = fn(Duration) -> BoxSleep;
+
+/// Which way bytes go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// From the socket.
+    Read,
+    /// To the socket.
+    Write,
+}
 
 /// An async runtime, as far as sockets need one. Implemented once by each adapter crate.
 ///
@@ -29,6 +38,8 @@ pub trait Runtime: 'static {
     type Stream: Transport + 'static;
     /// A listening socket.
     type Listener: 'static;
+    /// A datagram socket.
+    type Datagram: 'static;
     /// Connects a socket.
     type Connect: Future<Output = io::Result<Self::Stream>>;
     /// Looks up a name.
@@ -67,6 +78,29 @@ pub trait Runtime: 'static {
     /// The operating system's socket under `listener`.
     fn listener_socket(listener: &Self::Listener) -> OsSocket<'_>;
 
+    /// Takes over a datagram socket.
+    ///
+    /// # Errors
+    ///
+    /// If the runtime cannot register it.
+    fn datagram(socket: Socket) -> io::Result<Self::Datagram>;
+
+    /// Calls `attempt` whenever `socket` may be ready, until it answers anything but `WouldBlock`. On
+    /// `Pending` it wakes the waker of the last poll in that direction.
+    ///
+    /// # Errors
+    ///
+    /// Those of `attempt`, and of the reactor.
+    fn poll_datagram<T>(
+        socket: &Self::Datagram,
+        direction: Direction,
+        cx: &mut Context<'_>,
+        attempt: impl FnMut(&SockRef<'_>) -> io::Result<T>,
+    ) -> Poll<io::Result<T>>;
+
+    /// The operating system's socket under `socket`.
+    fn datagram_socket(socket: &Self::Datagram) -> OsSocket<'_>;
+
     /// Looks up the addresses of `host`, off the reactor.
     fn resolve(host: String, port: u16) -> Self::Resolve;
 
@@ -79,7 +113,14 @@ pub trait Runtime: 'static {
 
 /// A [`Runtime`] whose connections and futures can move between threads. Every runtime that can, is one.
 pub trait SendRuntime:
-    Runtime<Stream: Send + Sync, Listener: Send + Sync, Connect: Send, Resolve: Send, Sleep: Send>
+    Runtime<
+        Stream: Send + Sync,
+        Listener: Send + Sync,
+        Datagram: Send + Sync,
+        Connect: Send,
+        Resolve: Send,
+        Sleep: Send,
+    >
 {
 }
 
@@ -87,6 +128,7 @@ impl<R> SendRuntime for R where
     R: Runtime<
             Stream: Send + Sync,
             Listener: Send + Sync,
+            Datagram: Send + Sync,
             Connect: Send,
             Resolve: Send,
             Sleep: Send,

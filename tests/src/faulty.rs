@@ -7,8 +7,8 @@ use std::marker::PhantomData;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use asyncnet::{OsSocket, Runtime, Timer};
-use socket2::{SockAddr, Socket};
+use asyncnet::{Direction, OsSocket, Runtime, Timer};
+use socket2::{SockAddr, SockRef, Socket};
 
 thread_local! {
     static ERRORS: RefCell<VecDeque<io::Error>> = const { RefCell::new(VecDeque::new()) };
@@ -33,6 +33,7 @@ impl<R> Faulty<R> {
 impl<R: Runtime> Runtime for Faulty<R> {
     type Stream = R::Stream;
     type Listener = R::Listener;
+    type Datagram = R::Datagram;
     type Connect = R::Connect;
     type Resolve = R::Resolve;
     type Sleep = R::Sleep;
@@ -62,6 +63,23 @@ impl<R: Runtime> Runtime for Faulty<R> {
 
     fn listener_socket(listener: &Self::Listener) -> OsSocket<'_> {
         R::listener_socket(listener)
+    }
+
+    fn datagram(socket: Socket) -> io::Result<Self::Datagram> {
+        R::datagram(socket)
+    }
+
+    fn poll_datagram<T>(
+        socket: &Self::Datagram,
+        direction: Direction,
+        cx: &mut Context<'_>,
+        attempt: impl FnMut(&SockRef<'_>) -> io::Result<T>,
+    ) -> Poll<io::Result<T>> {
+        R::poll_datagram(socket, direction, cx, attempt)
+    }
+
+    fn datagram_socket(socket: &Self::Datagram) -> OsSocket<'_> {
+        R::datagram_socket(socket)
     }
 
     fn resolve(host: String, port: u16) -> Self::Resolve {

@@ -52,10 +52,9 @@ impl Receiver {
         found
     }
 
-    #[inline]
-    fn consume(&mut self, len: usize, next: usize) -> Span {
-        self.inbox.consume(next);
-        Span { end: self.inbox.position(), back: next, len }
+    fn consume(&mut self, n: usize) -> Span {
+        self.inbox.consume(n);
+        Span { end: self.inbox.position(), back: n, len: n }
     }
 
     /// The next line if a good one is here. `None` says nothing about why not.
@@ -66,7 +65,10 @@ impl Receiver {
         }
         let Config { framing, max_line, .. } = self.config;
         match framing::find(framing, max_line, self.inbox.unread(), self.inbox.searched()) {
-            Found::Line { len, next } => Some(self.consume(len, next)),
+            Found::Line { len, next } => {
+                self.inbox.consume_line(next);
+                Some(Span { end: self.inbox.position(), back: next, len })
+            }
             Found::Bad { searched, .. } | Found::More { searched } => {
                 self.inbox.set_searched(searched);
                 None
@@ -95,6 +97,7 @@ impl Receiver {
             Look::Data | Look::NeedInput => Ok(Step::NeedInput),
             Look::Final => {
                 if let (State::Open, Found::Bad { error, resume, .. }) = (self.state, self.find()) {
+                    self.count_bad(&error);
                     self.discard(resume);
                     return Err(error.into());
                 }
@@ -113,7 +116,7 @@ impl Receiver {
     pub fn poll_block(&mut self, n: usize) -> Result<Step<Span>, RecvError> {
         self.check_block(n)?;
         match self.look(Want::Block(n)) {
-            Look::Data => Ok(Step::Ready(self.consume(n, n))),
+            Look::Data => Ok(Step::Ready(self.consume(n))),
             Look::NeedInput => Ok(Step::NeedInput),
             Look::Final => {
                 let met = self.meet_end();
@@ -163,7 +166,7 @@ impl Receiver {
             Look::Data | Look::Final => {}
         }
         let n = n.min(self.inbox.len());
-        Ok(Step::Ready(Some(self.consume(n, n))))
+        Ok(Step::Ready(Some(self.consume(n))))
     }
 
     fn check_block(&self, asked: usize) -> Result<(), BlockTooLarge> {
@@ -210,7 +213,7 @@ impl Receiver {
                     Ok(Step::Ready(Some(&self.inbox.unread()[..len])))
                 }
                 (State::Open, Found::Bad { error, .. }) => Err(error.into()),
-                _ => self.coming_answer().map(|()| Step::Ready(None)),
+                _ => self.peek_end().map(|()| Step::Ready(None)),
             },
         }
     }
@@ -226,7 +229,7 @@ impl Receiver {
         match self.look(Want::Bytes(n)) {
             Look::NeedInput => Ok(Step::NeedInput),
             Look::Data => Ok(Step::Ready(&self.inbox.unread()[..n.min(self.inbox.len())])),
-            Look::Final => self.coming_answer().map(|()| Step::Ready(&[][..])),
+            Look::Final => self.peek_end().map(|()| Step::Ready(&[][..])),
         }
     }
 }

@@ -8,6 +8,7 @@ mod recv_half;
 mod send_half;
 
 use std::collections::VecDeque;
+use std::mem;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -40,8 +41,15 @@ struct Shared<S: Transport> {
 
 struct State<S: Transport> {
     link: Link<S>,
-    /// The sends that wait for room, first come first.
-    turns: VecDeque<Place>,
+    /// The sends that wait for room, first come first. Only the first of them polls the stream.
+    turns: VecDeque<Turn>,
+}
+
+/// A send that waits its turn.
+struct Turn {
+    place: Place,
+    /// Called when it is the first.
+    waker: Waker,
 }
 
 /// What other tasks may wait for: room, their turn, the end.
@@ -59,8 +67,27 @@ impl<S: Transport> State<S> {
         let Link { sender, closing, .. } = &self.link;
         Progress {
             transmitted: sender.transmitted_total(),
-            turn: self.turns.front().copied(),
+            turn: self.turns.front().map(|turn| turn.place),
             over: (sender.check().err(), closing.has_begun(), closing.is_done()),
+        }
+    }
+
+    /// Whether the sender at `me` has to wait for others.
+    fn is_behind_others(&self, me: Place) -> bool {
+        self.turns.front().is_some_and(|first| first.place != me)
+    }
+
+    /// Puts the sender at `me` into the queue, or renews its waker there. Returns the old one, to be
+    /// dropped when the lock is free.
+    fn enlist(&mut self, me: Place, waker: &Waker, enlisted: bool) -> Option<Waker> {
+        let known = self.turns.iter_mut().filter(|_| enlisted).find(|turn| turn.place == me);
+        match known {
+            Some(turn) if turn.waker.will_wake(waker) => None,
+            Some(turn) => Some(mem::replace(&mut turn.waker, waker.clone())),
+            None => {
+                self.turns.push_back(Turn { place: me, waker: waker.clone() });
+                None
+            }
         }
     }
 
@@ -113,18 +140,28 @@ impl<S: Transport> DerefMut for Locked<'_, S> {
 impl<S: Transport> Drop for Locked<'_, S> {
     fn drop(&mut self) {
         let (before, after) = (self.before, self.progress());
+        let over = before.over != after.over;
+        // Those who wait their turn are not in the fan-out.
+        let called = match after.turn {
+            Some(_) if over => self.turns.len(),
+            Some(first) if before.turn != after.turn && Some(first) != self.me => 1,
+            _ => 0,
+        };
+        let called: Vec<_> =
+            self.turns.iter().take(called).map(|turn| turn.waker.clone()).collect();
         let fan_out = &self.shared.fan_out;
         let woken = fan_out.release();
         self.state = None;
         if woken {
             // The stream itself called, perhaps for us.
             fan_out.wake_if(|_| true);
-        } else if self.queued || before.over != after.over {
+        } else if self.queued || over {
             fan_out.wake_if(|place| Some(place) != self.me);
-        } else if before != after {
-            // Room, or a turn: nothing to a receiver.
+        } else if before.transmitted != after.transmitted {
+            // Room: nothing to a receiver.
             fan_out.wake_if(|place| place != Place::RECEIVER && Some(place) != self.me);
         }
+        called.into_iter().for_each(Waker::wake);
     }
 }
 

@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use asyncnet_core::{Config, End, Lines, Look, Receiver, Span, Step, Want};
+use asyncnet_core::{Config, End, Lines, Look, Receiver, RecvStats, Span, Step, Want};
 use futures_core::Stream;
 use futures_io::{AsyncBufRead, AsyncRead};
 
@@ -76,10 +76,16 @@ impl<S: Transport> RecvHalf<S> {
         Ok(Some(self.receiver.lines()))
     }
 
-    /// The end, once a receive met it (a peek leaves it to be met) or a write met a reset. Final.
+    /// The end, once a receive met it or a write met a reset. Final.
     #[must_use]
     pub fn end(&self) -> Option<End> {
         self.receiver.end_after(self.shared.lock(None).link.sender.loss())
+    }
+
+    /// What was received so far, in numbers.
+    #[must_use]
+    pub const fn stats(&self) -> RecvStats {
+        self.receiver.stats()
     }
 
     /// Whether there is an [`end`](Self::end).

@@ -6,13 +6,14 @@ use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use asyncnet_core::{Bytes, End};
+use asyncnet_core::{Bytes, End, SendStats};
 
 use super::{Shared, State, Task};
 use crate::connection::hide_loss;
 use crate::link::Link;
 use crate::message::Progress;
-use crate::{Address, Flags, SendError, Transport, address};
+use crate::socket::address;
+use crate::{Address, Flags, SendError, Transport};
 
 /// The sending half of a connection. Clone it for every task that sends.
 ///
@@ -40,6 +41,9 @@ impl<S: Transport> SendHalf<S> {
     ///
     /// A message of at most `max_outbox` bytes is sent whole or not at all. Dropping the future of a
     /// larger one midway ends the sending side for all ([`SendError::Interrupted`] from then on).
+    ///
+    /// A send that waits for room has its turn in a queue: poll it or drop it. While it is kept without
+    /// being polled, those behind it wait too.
     pub async fn send(&self, message: &[u8]) -> Result<(), SendError> {
         self.send_with(message, self.flags).await
     }
@@ -55,7 +59,8 @@ impl<S: Transport> SendHalf<S> {
     ///
     /// As [`send`](Self::send).
     pub async fn send_with(&self, message: &[u8], flags: Flags) -> Result<(), SendError> {
-        hide_loss(self.send_all(message).await, flags)
+        let sent = self.send_all(message).await;
+        hide_loss(sent, flags, || self.shared.lock(None).link.sender.forgive_dropped())
     }
 
     /// Sends `text` and CR LF, and waits until every byte was handed to the system.
@@ -75,8 +80,7 @@ impl<S: Transport> SendHalf<S> {
     }
 
     async fn send_all(&self, message: &[u8]) -> Result<(), SendError> {
-        let mut sending =
-            SharedSending { task: Task::new(&self.shared), progress: Progress::Waiting };
+        let mut sending = SharedSending::new(&self.shared);
         poll_fn(|cx| sending.poll(message, cx)).await
     }
 
@@ -128,13 +132,17 @@ impl<S: Transport> SendHalf<S> {
     ///
     /// As [`feed`](Self::feed); a write that fails shows in the next call.
     pub fn try_send(&self, message: Bytes) -> Result<(), SendError> {
-        self.offer(message).map(drop)
-    }
-
-    /// As [`try_send`](Self::try_send); returns what is queued behind it.
-    pub(crate) fn offer(&self, message: Bytes) -> Result<usize, SendError> {
         let mut state = self.shared.lock(None);
         state.check_turns()?;
+        self.send_now(&mut state, message).map(drop)
+    }
+
+    /// Sends without waiting, past those that wait for room; returns what is queued behind it.
+    pub(crate) fn offer(&self, message: Bytes) -> Result<usize, SendError> {
+        self.send_now(&mut self.shared.lock(None), message)
+    }
+
+    fn send_now(&self, state: &mut State<S>, message: Bytes) -> Result<usize, SendError> {
         let first = state.link.sender.unsent() == 0;
         state.link.sender.feed_bytes(message)?;
         if first {
@@ -190,7 +198,8 @@ impl<S: Transport> SendHalf<S> {
 
     /// Closes the whole connection in good order; see [`Connection::close`](crate::Connection::close).
     /// The receiving half still hands out the lines that it has, then answers `Closed`. Sends whose
-    /// message is queued are flushed, those that wait for room end with [`SendError::Closed`].
+    /// message is queued are flushed, those that wait for room end with [`SendError::Closed`]; one that
+    /// is larger than `max_outbox` and under way is torn, and turns the close into a reset.
     ///
     /// # Errors
     ///
@@ -218,7 +227,7 @@ impl<S: Transport> SendHalf<S> {
         poll_fn(|cx| task.poll(cx, |state, cx| state.link.poll_shutdown_write(cx))).await
     }
 
-    /// Closes at once: what is queued is lost, the peer sees a reset, and the receiving half answers
+    /// Closes at once: what is queued is lost, the peer sees a reset (over TCP), and the receiving half answers
     /// `Closed`.
     pub fn abort(&self) {
         self.shared.lock(None).link.abort();
@@ -246,6 +255,12 @@ impl<S: Transport> SendHalf<S> {
     #[must_use]
     pub fn queued(&self) -> usize {
         self.shared.lock(None).link.sender.queued()
+    }
+
+    /// What was sent so far by all sending halves, in numbers.
+    #[must_use]
+    pub fn stats(&self) -> SendStats {
+        self.shared.lock(None).link.sender.stats()
     }
 
     /// Our address.
@@ -283,40 +298,58 @@ impl<S: Transport> fmt::Debug for SendHalf<S> {
 struct SharedSending<'a, S: Transport> {
     task: Task<'a, S>,
     progress: Progress,
+    /// It is in the queue of those that wait for room.
+    enlisted: bool,
 }
 
-impl<S: Transport> SharedSending<'_, S> {
+impl<'a, S: Transport> SharedSending<'a, S> {
+    fn new(shared: &'a Shared<S>) -> Self {
+        Self { task: Task::new(shared), progress: Progress::Waiting, enlisted: false }
+    }
+
     fn poll(&mut self, message: &[u8], cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        let Self { task, progress } = self;
-        let me = task.waiter.place;
-        task.poll(cx, |state, cx| {
-            let State { link, turns } = state;
-            if turns.front().is_some_and(|first| *first != me) && progress.is_waiting() {
-                link.sender.check()?;
-                if !turns.contains(&me) {
-                    turns.push_back(me);
-                }
+        let Self { task, progress, enlisted } = self;
+        let (me, waker) = (task.waiter.place, cx.waker().clone());
+        let mut behind = false;
+        let mut old = None;
+        let polled = task.poll(cx, |state, cx| {
+            if progress.is_waiting() && state.is_behind_others(me) {
+                state.link.sender.check()?;
+                old = state.enlist(me, &waker, *enlisted);
+                (*enlisted, behind) = (true, true);
                 return Poll::Pending;
             }
-            let polled = progress.poll(link, message, cx);
-            let in_turn = turns.front() == Some(&me);
-            if polled.is_pending() && !progress.is_queued() {
-                if !in_turn {
-                    turns.push_front(me);
-                }
-            } else if in_turn {
-                turns.pop_front();
+            let polled = progress.poll(&mut state.link, message, cx);
+            let waits = polled.is_pending() && !progress.is_queued();
+            if waits && !*enlisted {
+                old = state.enlist(me, &waker, false);
+            } else if !waits && *enlisted {
+                old = state.turns.pop_front().map(|turn| turn.waker);
             }
+            *enlisted = waits;
             polled
-        })
+        });
+        if behind {
+            // Whoever is called first polls the stream; there is nothing to call this one for.
+            task.waiter.leave();
+        }
+        drop(old);
+        polled
     }
 }
 
 impl<S: Transport> Drop for SharedSending<'_, S> {
     fn drop(&mut self) {
+        if !self.enlisted {
+            // Nothing of it, or all of it, is queued.
+            return;
+        }
         let me = self.task.waiter.place;
         let mut state = self.task.shared.lock(Some(me));
         self.progress.give_up(&mut state.link);
-        state.turns.retain(|place| *place != me);
+        let at = state.turns.iter().position(|turn| turn.place == me);
+        let turn = at.and_then(|at| state.turns.remove(at));
+        drop(state);
+        drop(turn);
     }
 }

@@ -370,13 +370,11 @@ pub async fn c2_a_dropped_receive_leaves_its_wake_up_to_others<B: Bed>() {
 pub async fn c2_the_turn_is_passed_on<B: Bed>() {
     let (conn, peer) = B::pair(Config::default().max_outbox(1000));
     let (_receiver, sender) = conn.split();
-    let sending = B::spawn(async move {
-        let large = vec![b'l'; B::HOLDS];
-        let mut first = pin!(sender.send(&large));
-        assert!(waits(first.as_mut()).await);
-        // Polled in this order, the second never comes when the first has just ended.
-        zip(sender.send(b"second"), first).await
-    });
+    let large = sender.clone();
+    let mut first = Box::pin(async move { large.send(&vec![b'l'; B::HOLDS]).await });
+    assert!(waits(first.as_mut()).await);
+    // Polled in this order, the second never comes when the first has just ended.
+    let sending = B::spawn(async move { zip(sender.send(b"second"), first).await });
     let got = peer.recv(B::HOLDS + 6).await;
     assert!(got.ends_with(b"lsecond"));
     let (second, first) = sending.await;

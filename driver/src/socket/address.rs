@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use socket2::{SockAddr, SockRef};
 
-use crate::Transport;
+use crate::{OsSocket, Transport};
 
 /// The address of one end of a connection.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -44,6 +44,18 @@ impl From<SockAddr> for Address {
         match address.as_socket() {
             Some(address) => Self::Inet(address),
             None => Self::Unix(unix_path(&address)),
+        }
+    }
+}
+
+impl TryFrom<&Address> for SockAddr {
+    type Error = io::Error;
+
+    fn try_from(address: &Address) -> io::Result<Self> {
+        match address {
+            Address::Inet(address) => Ok((*address).into()),
+            Address::Unix(Some(path)) => Self::unix(path),
+            Address::Unix(None) => Err(io::ErrorKind::InvalidInput.into()),
         }
     }
 }
@@ -85,4 +97,39 @@ fn ask<S: Transport>(
     let stream = stream.ok_or(io::ErrorKind::NotConnected)?;
     let socket = stream.os_socket().ok_or(io::ErrorKind::Unsupported)?;
     Ok(question(&SockRef::from(&socket))?.into())
+}
+
+/// The process at the other end of a Unix socket, as it was when it connected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PeerCred {
+    /// Its process.
+    pub pid: i32,
+    /// Its effective user.
+    pub uid: u32,
+    /// Its effective group.
+    pub gid: u32,
+}
+
+/// Who is at the other end of `stream`, which is `None` once closed.
+pub(crate) fn peer_cred<S: Transport>(stream: Option<&S>) -> io::Result<PeerCred> {
+    let stream = stream.ok_or(io::ErrorKind::NotConnected)?;
+    let socket = stream.os_socket().ok_or(io::ErrorKind::Unsupported)?;
+    if !SockRef::from(&socket).local_addr()?.is_unix() {
+        return Err(io::ErrorKind::Unsupported.into());
+    }
+    ask_peer_cred(socket)
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn ask_peer_cred(socket: OsSocket<'_>) -> io::Result<PeerCred> {
+    use nix::sys::socket::{getsockopt, sockopt};
+
+    let cred = getsockopt(&socket, sockopt::PeerCredentials)?;
+    Ok(PeerCred { pid: cred.pid(), uid: cred.uid(), gid: cred.gid() })
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn ask_peer_cred(_: OsSocket<'_>) -> io::Result<PeerCred> {
+    Err(io::ErrorKind::Unsupported.into())
 }

@@ -1,0 +1,48 @@
+//! What the driver says through `tracing`, with the feature of that name; nothing without it. Never a
+//! byte of what was sent or received.
+
+use std::fmt::Display;
+use std::io;
+
+use asyncnet_core::{Cause, LineError};
+
+/// Events, or nothing.
+macro_rules! event {
+    ($level:ident, $($rest:tt)*) => {
+        #[cfg(feature = "tracing")]
+        tracing::$level!($($rest)*);
+    };
+}
+
+/// Values that only an event uses.
+macro_rules! unused {
+    ($($value:ident),*) => {
+        #[cfg(not(feature = "tracing"))]
+        let _ = ($($value,)*);
+    };
+}
+
+pub(crate) fn connected(address: impl Display) {
+    event!(debug, %address, "connected");
+    unused!(address);
+}
+
+pub(crate) fn accepted(address: impl Display) {
+    event!(debug, %address, "accepted");
+    unused!(address);
+}
+
+pub(crate) fn backing_off(error: &io::Error) {
+    event!(warn, %error, "accept waits: the machine is short of something");
+    unused!(error);
+}
+
+pub(crate) fn ended(cause: Cause) {
+    event!(debug, %cause, "input ended");
+    unused!(cause);
+}
+
+pub(crate) fn line_dropped(error: &LineError) {
+    event!(debug, %error, "line dropped");
+    unused!(error);
+}

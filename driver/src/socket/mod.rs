@@ -1,0 +1,519 @@
+//! Sockets before they are connected: the seed's `newAsyncSocket` and what is set on it.
+
+pub(crate) mod address;
+pub(crate) mod datagram;
+mod dial;
+mod error;
+mod family;
+pub(crate) mod listener;
+pub(crate) mod open;
+mod options;
+
+use std::fmt;
+use std::io;
+use std::marker::PhantomData;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
+use std::time::Duration;
+
+use asyncnet_core::Config;
+use socket2::{SockAddr, SockRef, Socket};
+
+use self::error::failed;
+use self::family::Kind;
+use self::options::Setting;
+use crate::{Address, Connection, Datagram, Listener, Runtime, log};
+
+pub use error::SocketError;
+pub use family::{Domain, Protocol, SockType};
+pub use options::{Keepalive, SockOpt};
+
+/// A socket that is not connected yet: set options, bind it, then [`connect`](Self::connect) it or let
+/// it [`listen`](Self::listen). The seed's `newAsyncSocket`.
+///
+/// Each adapter has an alias that names its runtime, so that a program never writes the type parameter.
+///
+/// ```
+/// # async fn serve<R: asyncnet::Runtime>() -> std::io::Result<()> {
+/// # type AsyncSocket<R> = asyncnet::AsyncSocket<R>;
+/// use asyncnet::SockOpt;
+///
+/// let mut server = AsyncSocket::<R>::default();
+/// server.set_sock_opt(SockOpt::ReuseAddr, true)?;
+/// server.bind_addr("127.0.0.1", 0).await?;
+/// let listener = server.listen(128)?;
+/// println!("listening on {}", listener.local_addr()?);
+/// # Ok(()) }
+/// ```
+///
+/// A connect that failed leaves a descriptor of no use; the next try makes a new one, with everything
+/// set on it that was set on the first.
+pub struct AsyncSocket<R: Runtime> {
+    kind: Kind,
+    settings: Vec<Setting>,
+    local: Option<SockAddr>,
+    /// The descriptor, once something needed it and until it was given away.
+    socket: Option<Socket>,
+    config: Config,
+    runtime: PhantomData<fn() -> R>,
+}
+
+impl<R: Runtime> AsyncSocket<R> {
+    /// A socket of this family, type and protocol, with a descriptor of its own.
+    ///
+    /// # Errors
+    ///
+    /// If the system has no such socket, or no descriptor left.
+    #[doc(alias = "newAsyncSocket")]
+    pub fn new(domain: Domain, ty: SockType, protocol: Protocol) -> io::Result<Self> {
+        Self::of_kind((domain, ty, protocol).into())
+    }
+
+    /// The same in the numbers of the system (`AF_INET`, `SOCK_STREAM`, `IPPROTO_TCP`, ..; 0 for the
+    /// usual protocol).
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub fn from_raw_parts(domain: i32, ty: i32, protocol: i32) -> io::Result<Self> {
+        Self::of_kind((domain, ty, protocol).into())
+    }
+
+    fn of_kind(kind: Kind) -> io::Result<Self> {
+        let mut this = Self::unmade(kind);
+        this.socket()?;
+        Ok(this)
+    }
+
+    /// A socket whose descriptor is made by the first call that needs it.
+    fn unmade(kind: Kind) -> Self {
+        // The default is a setting like any other: what the user sets comes behind it.
+        let nodelay = Setting::Option(SockOpt::NoDelay, true);
+        let tcp = !kind.is_unix() && kind.ty == socket2::Type::STREAM;
+        let settings = if tcp { vec![nodelay] } else { Vec::new() };
+        let (local, socket, config) = (None, None, Config::default());
+        Self { kind, settings, local, socket, config, runtime: PhantomData }
+    }
+
+    /// A socket that somebody else made: a `std` socket of any kind, an `OwnedFd` (on Windows an
+    /// `OwnedSocket`), a listener that systemd passed in. What it is, is asked of the system.
+    ///
+    /// ```
+    /// # fn adopt<R: asyncnet::Runtime>(listener: std::net::TcpListener) -> std::io::Result<()> {
+    /// # type AsyncSocket<R> = asyncnet::AsyncSocket<R>;
+    /// let listener = AsyncSocket::<R>::adopt(listener)?.into_listener()?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As the system says, if it is no socket.
+    pub fn adopt(socket: impl Into<Socket>) -> io::Result<Self> {
+        let socket = socket.into();
+        let domain = socket.local_addr()?.domain();
+        let kind = Kind { domain, ty: socket.r#type()?, protocol: None };
+        Ok(Self { settings: Vec::new(), socket: Some(socket), ..Self::unmade(kind) })
+    }
+
+    fn socket(&mut self) -> io::Result<&Socket> {
+        let socket = match self.socket.take() {
+            Some(socket) => socket,
+            None => self.make()?,
+        };
+        Ok(self.socket.insert(socket))
+    }
+
+    fn take_socket(&mut self) -> io::Result<Socket> {
+        match self.socket.take() {
+            Some(socket) => Ok(socket),
+            None => self.make(),
+        }
+    }
+
+    fn make(&self) -> io::Result<Socket> {
+        let Kind { domain, ty, protocol } = self.kind;
+        let socket = Socket::new(domain, ty, protocol)?;
+        for setting in &self.settings {
+            setting.apply(&SockRef::from(&socket))?;
+        }
+        if let Some(local) = &self.local {
+            socket.bind(local)?;
+        }
+        Ok(socket)
+    }
+
+    // ---- settings --------------------------------------------------------------------------------
+
+    /// The settings of the connections that come from this socket. Default [`Config::default`].
+    #[must_use]
+    pub const fn with_config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Buffered (the default) or not; see [`Config::buffered`].
+    #[must_use]
+    pub const fn buffered(mut self, buffered: bool) -> Self {
+        self.config.buffered = buffered;
+        self
+    }
+
+    fn set(&mut self, setting: Setting) -> io::Result<()> {
+        setting.apply(&SockRef::from(self.socket()?))?;
+        self.settings.retain(|other| !setting.replaces(*other));
+        self.settings.push(setting);
+        Ok(())
+    }
+
+    /// Switches an option on or off.
+    ///
+    /// # Errors
+    ///
+    /// As the system says; `Unsupported` for [`SockOpt::AcceptConn`], which can only be asked.
+    #[doc(alias = "setSockOpt")]
+    pub fn set_sock_opt(&mut self, option: SockOpt, on: bool) -> io::Result<()> {
+        self.set(Setting::Option(option, on))
+    }
+
+    /// Whether an option is on.
+    ///
+    /// # Errors
+    ///
+    /// As the system says.
+    #[doc(alias = "getSockOpt")]
+    pub fn sock_opt(&mut self, option: SockOpt) -> io::Result<bool> {
+        option.get(&SockRef::from(self.socket()?))
+    }
+
+    /// Switches keep-alive on and says how often to probe.
+    ///
+    /// # Errors
+    ///
+    /// As the system says.
+    pub fn set_keepalive(&mut self, keepalive: Keepalive) -> io::Result<()> {
+        self.set(Setting::Keepalive(keepalive))
+    }
+
+    /// Sets the system's receive buffer, in bytes. Linux doubles it.
+    ///
+    /// # Errors
+    ///
+    /// As the system says.
+    pub fn set_recv_buffer(&mut self, bytes: usize) -> io::Result<()> {
+        self.set(Setting::RecvBuffer(bytes))
+    }
+
+    /// Sets the system's send buffer, in bytes. Linux doubles it.
+    ///
+    /// # Errors
+    ///
+    /// As the system says.
+    pub fn set_send_buffer(&mut self, bytes: usize) -> io::Result<()> {
+        self.set(Setting::SendBuffer(bytes))
+    }
+
+    /// Sets `SO_LINGER`. [`Connection::close`] needs none, and a time here makes dropping a connection
+    /// block: `Some(Duration::ZERO)`, a reset instead of an end, is the one use.
+    ///
+    /// # Errors
+    ///
+    /// As the system says.
+    pub fn set_linger(&mut self, time: Option<Duration>) -> io::Result<()> {
+        self.set(Setting::Linger(time))
+    }
+
+    /// Whether an IPv6 socket leaves IPv4 alone. To be set before it is bound.
+    ///
+    /// # Errors
+    ///
+    /// As the system says.
+    pub fn set_only_v6(&mut self, on: bool) -> io::Result<()> {
+        self.set(Setting::OnlyV6(on))
+    }
+
+    // ---- binding and listening -------------------------------------------------------------------
+
+    /// Binds the socket to `address` (`""`: any of this machine's) and `port` (0: the system chooses).
+    ///
+    /// # Errors
+    ///
+    /// `AddrInUse` and others as the system says; `InvalidInput` if `address` has no address of this
+    /// socket's family.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: the socket is bound or it is not.
+    #[doc(alias = "bindAddr")]
+    pub async fn bind_addr(&mut self, address: &str, port: u16) -> io::Result<()> {
+        let failed = failed("bind to", Place(address, port));
+        let local = match self.any(port) {
+            Some(any) if address.is_empty() => any,
+            // A name with several addresses binds the first, as the seed does.
+            _ => match self.resolve(address, port).await {
+                Ok(mut found) => found.swap_remove(0),
+                Err(error) => return Err(failed(error)),
+            },
+        };
+        self.bind(local.into()).map_err(failed)
+    }
+
+    /// Binds the socket to a path. A file that is there already is an error, a socket file that an
+    /// earlier process left behind too: see [`remove_stale_socket`]. On Linux a path that begins with a
+    /// NUL byte is an abstract name, which leaves no file.
+    ///
+    /// # Errors
+    ///
+    /// `AddrInUse` and others as the system says; `InvalidInput` for a path that is too long.
+    #[doc(alias = "bindUnix")]
+    pub fn bind_unix(&mut self, path: impl AsRef<Path>) -> io::Result<()> {
+        let path = path.as_ref();
+        let failed = failed("bind to", path.display());
+        SockAddr::unix(path).and_then(|local| self.bind(local)).map_err(failed)
+    }
+
+    fn bind(&mut self, local: SockAddr) -> io::Result<()> {
+        self.socket()?.bind(&local)?;
+        self.local = Some(local);
+        Ok(())
+    }
+
+    /// Starts to listen. At most `backlog` connections wait to be accepted.
+    ///
+    /// # Errors
+    ///
+    /// As the system says.
+    pub fn listen(mut self, backlog: i32) -> io::Result<Listener<R>> {
+        let address = self.local_addr().map_or_else(|_| "(unbound)".into(), |at| at.to_string());
+        self.socket()?.listen(backlog).map_err(failed("listen on", address))?;
+        self.into_listener()
+    }
+
+    /// The listener that this socket, [adopted](Self::adopt), is already.
+    ///
+    /// # Errors
+    ///
+    /// As the runtime says, if it cannot register the socket.
+    pub fn into_listener(mut self) -> io::Result<Listener<R>> {
+        Listener::new(self.take_socket()?, self.config)
+    }
+
+    /// The datagram socket that this one was made as, bound or not.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` if it is a stream; or as the runtime says, if it cannot register the socket.
+    pub fn into_datagram(mut self) -> io::Result<Datagram<R>> {
+        if self.kind.ty != socket2::Type::DGRAM {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "a stream has no datagrams"));
+        }
+        Datagram::new(self.take_socket()?)
+    }
+
+    // ---- connecting ------------------------------------------------------------------------------
+
+    /// Connects to `address`, a name or an IP address, at `port`. The addresses of a name are tried one
+    /// after the other; [`dial`](Self::dial) races them.
+    ///
+    /// # Errors
+    ///
+    /// The error of the last address tried; `InvalidInput` if there is none of this socket's family. The
+    /// socket can be tried again, with all that was set on it.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: dropping the future closes the connection that was being made. The socket can be
+    /// tried again.
+    pub async fn connect(&mut self, address: &str, port: u16) -> io::Result<Connection<R::Stream>> {
+        let failed = failed("connect to", Place(address, port));
+        let mut last = io::ErrorKind::InvalidInput.into();
+        match self.resolve(address, port).await {
+            Err(error) => last = error,
+            Ok(found) => {
+                for address in found {
+                    match self.connect_to(address.into()).await {
+                        Ok(connection) => return Ok(connection),
+                        Err(error) => last = error,
+                    }
+                }
+            }
+        }
+        Err(failed(last))
+    }
+
+    /// Connects to a Unix socket. While its queue is full the connect is tried again.
+    ///
+    /// # Errors
+    ///
+    /// As the system says; `InvalidInput` for a path that is too long.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`connect`](Self::connect).
+    #[doc(alias = "connectUnix")]
+    pub async fn connect_unix(
+        &mut self,
+        path: impl AsRef<Path>,
+    ) -> io::Result<Connection<R::Stream>> {
+        let path = path.as_ref();
+        let failed = failed("connect to", path.display());
+        match SockAddr::unix(path) {
+            Ok(address) => self.connect_to(address).await.map_err(failed),
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    async fn connect_to(&mut self, address: SockAddr) -> io::Result<Connection<R::Stream>> {
+        let to = Address::from(address.clone());
+        let stream = R::connect(self.take_socket()?, address).await?;
+        log::connected(to);
+        Ok(Connection::with_timer(stream, self.config, R::timer()))
+    }
+
+    /// The connection that this socket, [adopted](Self::adopt), is already.
+    ///
+    /// # Errors
+    ///
+    /// As the runtime says, if it cannot register the socket.
+    pub fn into_connection(mut self) -> io::Result<Connection<R::Stream>> {
+        let stream = R::stream(self.take_socket()?)?;
+        Ok(Connection::with_timer(stream, self.config, R::timer()))
+    }
+
+    /// Connects to `address`, a name or an IP address, at `port`, over whatever family gets there first:
+    /// its addresses are raced as RFC 8305 says, a new one joining every 250 ms or as soon as one failed.
+    ///
+    /// # Errors
+    ///
+    /// If no address answers: the first error and the last, together.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: dropping the future closes every connection that was being made.
+    pub async fn dial(address: &str, port: u16) -> io::Result<Connection<R::Stream>> {
+        Self::dial_with(address, port, Config::default()).await
+    }
+
+    /// [`dial`](Self::dial) with settings for the connection.
+    ///
+    /// # Errors
+    ///
+    /// As [`dial`](Self::dial).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`dial`](Self::dial).
+    pub async fn dial_with(
+        address: &str,
+        port: u16,
+        config: Config,
+    ) -> io::Result<Connection<R::Stream>> {
+        let failed = failed("connect to", Place(address, port));
+        let stream = match resolve::<R>(address, port).await {
+            Ok(found) => dial::race::<R>(found).await,
+            Err(error) => Err(error),
+        };
+        Ok(Connection::with_timer(stream.map_err(failed)?, config, R::timer()))
+    }
+
+    /// The addresses of `host` in this socket's family; at least one.
+    async fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        let mut found = resolve::<R>(host, port).await?;
+        found.retain(|address| SockAddr::from(*address).domain() == self.kind.domain);
+        if found.is_empty() {
+            let what = "it has no address of this socket's family";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+        }
+        Ok(found)
+    }
+
+    fn any(&self, port: u16) -> Option<SocketAddr> {
+        let ip = match self.kind.domain {
+            socket2::Domain::IPV4 => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            socket2::Domain::IPV6 => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+            _ => return None,
+        };
+        Some(SocketAddr::new(ip, port))
+    }
+
+    /// Our address, once bound.
+    ///
+    /// # Errors
+    ///
+    /// As the system says.
+    #[doc(alias = "getLocalAddr")]
+    pub fn local_addr(&mut self) -> io::Result<Address> {
+        Ok(self.socket()?.local_addr()?.into())
+    }
+}
+
+impl<R: Runtime> Default for AsyncSocket<R> {
+    /// A TCP socket over IPv4.
+    fn default() -> Self {
+        Self::unmade((Domain::Inet, SockType::Stream, Protocol::Tcp).into())
+    }
+}
+
+impl<R: Runtime> fmt::Debug for AsyncSocket<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AsyncSocket")
+            .field("kind", &self.kind)
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Every address of `host`; at least one.
+async fn resolve<R: Runtime>(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    if let Ok(ip) = host.parse::<IpAddr>() {
+        return Ok(vec![SocketAddr::new(ip, port)]);
+    }
+    let found = R::resolve(host.into(), port).await?;
+    if found.is_empty() {
+        return Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address"));
+    }
+    Ok(found)
+}
+
+/// A host and a port, for people.
+struct Place<'a>(&'a str, u16);
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(host, port) = self;
+        match host.parse::<Ipv6Addr>() {
+            Ok(host) => write!(f, "[{host}]:{port}"),
+            Err(_) => write!(f, "{host}:{port}"),
+        }
+    }
+}
+
+/// Removes the socket file that a process which is gone left at `path`, so that the path can be bound
+/// again. A socket that somebody listens on stays, and so does a file that is no socket.
+///
+/// It connects to find out, so it can block for as long as a local connect does: not at all in practice.
+///
+/// # Errors
+///
+/// `AddrInUse` if somebody listens there, `InvalidInput` if the file is no socket, others as the system
+/// says. That there is no file is no error.
+#[cfg(unix)]
+pub fn remove_stale_socket(path: impl AsRef<Path>) -> io::Result<()> {
+    use std::os::unix::fs::FileTypeExt;
+    use std::os::unix::net::UnixStream;
+
+    let path = path.as_ref();
+    let failed = failed("remove the socket file", path.display());
+    let remove = || match std::fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+        Ok(file) if !file.file_type().is_socket() => Err(io::ErrorKind::InvalidInput.into()),
+        Ok(_) => match UnixStream::connect(path) {
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                std::fs::remove_file(path)
+            }
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
+            _ => Err(io::ErrorKind::AddrInUse.into()),
+        },
+    };
+    remove().map_err(failed)
+}

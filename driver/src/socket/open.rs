@@ -1,0 +1,38 @@
+//! How many connections of a listener are open.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::fan_out::FanOut;
+
+/// Counts the open connections of one listener, and wakes whoever waits for one to close.
+pub(crate) struct Open {
+    count: AtomicUsize,
+    pub(super) fan_out: Arc<FanOut>,
+}
+
+impl Open {
+    pub(super) fn new(fan_out: Arc<FanOut>) -> Arc<Self> {
+        Arc::new(Self { count: AtomicUsize::new(0), fan_out })
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.count.load(Ordering::SeqCst)
+    }
+
+    /// One more.
+    pub(super) fn permit(self: &Arc<Self>) -> Permit {
+        self.count.fetch_add(1, Ordering::SeqCst);
+        Permit(Arc::clone(self))
+    }
+}
+
+/// An open connection. Dropping it says that it is closed.
+pub(crate) struct Permit(Arc<Open>);
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.0.count.fetch_sub(1, Ordering::SeqCst);
+        self.0.fan_out.wake_if(|_| true);
+    }
+}

@@ -1,0 +1,244 @@
+//! What can be set on a socket.
+
+use std::io;
+use std::mem;
+use std::time::Duration;
+
+use socket2::{SockRef, TcpKeepalive};
+
+/// An option that is on or off: the nine of Nim's `SOBool`.
+///
+/// Each is set at the level that it belongs to. (Nim sets them all at the socket level unless told
+/// otherwise, where its `OptNoDelay` is another option altogether.)
+#[doc(alias = "SOBool")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SockOpt {
+    /// Whether the socket listens. It can only be asked.
+    #[doc(alias = "OptAcceptConn")]
+    AcceptConn,
+    /// Datagrams may go to a broadcast address.
+    #[doc(alias = "OptBroadcast")]
+    Broadcast,
+    /// The system records debugging information. It takes a privilege.
+    #[doc(alias = "OptDebug")]
+    Debug,
+    /// Send only to hosts of the own network, past the routing table.
+    #[doc(alias = "OptDontRoute")]
+    DontRoute,
+    /// Probe a silent peer from time to time; [`Keepalive`] sets how often.
+    #[doc(alias = "OptKeepAlive")]
+    KeepAlive,
+    /// Receive out-of-band data in line with the rest.
+    #[doc(alias = "OptOOBInline")]
+    OobInline,
+    /// Bind to an address that an earlier connection still lingers on. Set it on a server, so that it
+    /// can be restarted.
+    #[doc(alias = "OptReuseAddr")]
+    ReuseAddr,
+    /// Let several sockets listen on one address, and share the connections. Not on Windows.
+    #[doc(alias = "OptReusePort")]
+    ReusePort,
+    /// Send small messages at once instead of waiting to merge them. On by default.
+    #[doc(alias = "OptNoDelay")]
+    NoDelay,
+}
+
+impl SockOpt {
+    pub(super) fn get(self, socket: &SockRef<'_>) -> io::Result<bool> {
+        match self {
+            Self::AcceptConn => os::is_listener(socket),
+            Self::Broadcast => socket.broadcast(),
+            Self::Debug => os::debug(socket),
+            Self::DontRoute => os::dont_route(socket),
+            Self::KeepAlive => socket.keepalive(),
+            Self::OobInline => socket.out_of_band_inline(),
+            Self::ReuseAddr => socket.reuse_address(),
+            Self::ReusePort => os::reuse_port(socket),
+            Self::NoDelay => socket.tcp_nodelay(),
+        }
+    }
+
+    pub(super) fn set(self, socket: &SockRef<'_>, on: bool) -> io::Result<()> {
+        match self {
+            Self::AcceptConn => Err(io::ErrorKind::Unsupported.into()),
+            Self::Broadcast => socket.set_broadcast(on),
+            Self::Debug => os::set_debug(socket, on),
+            Self::DontRoute => os::set_dont_route(socket, on),
+            Self::KeepAlive => socket.set_keepalive(on),
+            Self::OobInline => socket.set_out_of_band_inline(on),
+            Self::ReuseAddr => socket.set_reuse_address(on),
+            Self::ReusePort => os::set_reuse_port(socket, on),
+            Self::NoDelay => socket.set_tcp_nodelay(on),
+        }
+    }
+}
+
+/// How a silent peer is probed. A `None` leaves what the system has (on Linux 2 hours, 75 s, 9 times).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Keepalive {
+    /// How long a peer may be silent before the first probe.
+    pub idle: Option<Duration>,
+    /// How long between probes.
+    pub interval: Option<Duration>,
+    /// How many probes may go unanswered before the connection counts as lost.
+    pub retries: Option<u32>,
+}
+
+impl Keepalive {
+    /// Sets [`Keepalive::idle`].
+    #[must_use]
+    pub const fn idle(mut self, time: Duration) -> Self {
+        self.idle = Some(time);
+        self
+    }
+
+    /// Sets [`Keepalive::interval`].
+    #[must_use]
+    pub const fn interval(mut self, time: Duration) -> Self {
+        self.interval = Some(time);
+        self
+    }
+
+    /// Sets [`Keepalive::retries`].
+    #[must_use]
+    pub const fn retries(mut self, probes: u32) -> Self {
+        self.retries = Some(probes);
+        self
+    }
+
+    fn set(self, socket: &SockRef<'_>) -> io::Result<()> {
+        let mut keepalive = TcpKeepalive::new();
+        if let Some(time) = self.idle {
+            keepalive = keepalive.with_time(time);
+        }
+        if let Some(time) = self.interval {
+            keepalive = keepalive.with_interval(time);
+        }
+        if let Some(probes) = self.retries {
+            keepalive = keepalive.with_retries(probes);
+        }
+        socket.set_tcp_keepalive(&keepalive)
+    }
+}
+
+/// One thing that was set, so that it can be set again on a socket made anew.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Setting {
+    Option(SockOpt, bool),
+    Keepalive(Keepalive),
+    RecvBuffer(usize),
+    SendBuffer(usize),
+    Linger(Option<Duration>),
+    OnlyV6(bool),
+}
+
+impl Setting {
+    /// Whether it is about the same thing as `other`.
+    pub(super) fn replaces(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Option(one, _), Self::Option(other, _)) => one == other,
+            _ => mem::discriminant(&self) == mem::discriminant(&other),
+        }
+    }
+
+    pub(super) fn apply(self, socket: &SockRef<'_>) -> io::Result<()> {
+        match self {
+            Self::Option(option, on) => option.set(socket, on),
+            Self::Keepalive(keepalive) => keepalive.set(socket),
+            Self::RecvBuffer(bytes) => socket.set_recv_buffer_size(bytes),
+            Self::SendBuffer(bytes) => socket.set_send_buffer_size(bytes),
+            Self::Linger(time) => socket.set_linger(time),
+            Self::OnlyV6(on) => socket.set_only_v6(on),
+        }
+    }
+}
+
+/// The options that are not everywhere, or not in `socket2`.
+#[cfg(unix)]
+mod os {
+    use std::io;
+
+    use nix::sys::socket::{getsockopt, setsockopt, sockopt};
+    // The macro calls the other two by their bare names.
+    use nix::{getsockopt_impl, setsockopt_impl, sockopt_impl};
+    use socket2::SockRef;
+
+    sockopt_impl!(
+        /// `SO_DEBUG`, the one that nobody else has.
+        SockDebug,
+        Both,
+        libc::SOL_SOCKET,
+        libc::SO_DEBUG,
+        bool
+    );
+
+    pub(super) fn is_listener(socket: &SockRef<'_>) -> io::Result<bool> {
+        Ok(getsockopt(&**socket, sockopt::AcceptConn)?)
+    }
+
+    pub(super) fn debug(socket: &SockRef<'_>) -> io::Result<bool> {
+        Ok(getsockopt(&**socket, SockDebug)?)
+    }
+
+    pub(super) fn set_debug(socket: &SockRef<'_>, on: bool) -> io::Result<()> {
+        Ok(setsockopt(&**socket, SockDebug, &on)?)
+    }
+
+    pub(super) fn dont_route(socket: &SockRef<'_>) -> io::Result<bool> {
+        Ok(getsockopt(&**socket, sockopt::DontRoute)?)
+    }
+
+    pub(super) fn set_dont_route(socket: &SockRef<'_>, on: bool) -> io::Result<()> {
+        Ok(setsockopt(&**socket, sockopt::DontRoute, &on)?)
+    }
+
+    pub(super) fn reuse_port(socket: &SockRef<'_>) -> io::Result<bool> {
+        socket.reuse_port()
+    }
+
+    pub(super) fn set_reuse_port(socket: &SockRef<'_>, on: bool) -> io::Result<()> {
+        socket.set_reuse_port(on)
+    }
+}
+
+/// The options that are not everywhere: here they are not.
+#[cfg(not(unix))]
+mod os {
+    use std::io;
+
+    use socket2::SockRef;
+
+    fn unsupported<T>() -> io::Result<T> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    pub(super) fn is_listener(_: &SockRef<'_>) -> io::Result<bool> {
+        unsupported()
+    }
+
+    pub(super) fn debug(_: &SockRef<'_>) -> io::Result<bool> {
+        unsupported()
+    }
+
+    pub(super) fn set_debug(_: &SockRef<'_>, _: bool) -> io::Result<()> {
+        unsupported()
+    }
+
+    pub(super) fn dont_route(_: &SockRef<'_>) -> io::Result<bool> {
+        unsupported()
+    }
+
+    pub(super) fn set_dont_route(_: &SockRef<'_>, _: bool) -> io::Result<()> {
+        unsupported()
+    }
+
+    pub(super) fn reuse_port(_: &SockRef<'_>) -> io::Result<bool> {
+        unsupported()
+    }
+
+    pub(super) fn set_reuse_port(_: &SockRef<'_>, _: bool) -> io::Result<()> {
+        unsupported()
+    }
+}
