@@ -10,6 +10,7 @@ use std::task::{Context, Poll, ready};
 
 use asyncnet::{Config, OsSocket, Runtime, Transport};
 use futures_io::{AsyncRead, AsyncWrite};
+use socket2::SockRef;
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 use tokio::net::TcpStream;
 #[cfg(unix)]
@@ -30,11 +31,15 @@ enum Inner {
     Unix(UnixStream),
 }
 
-/// Tries at once and polls only a socket that is full: the poll spends of the task's budget and, with
-/// none left, answers `Pending` on a socket with room.
+/// How many slices a system takes in one call at the most (`IOV_MAX`): with more it refuses them all.
+const MAX_SLICES: usize = 1024;
+
+/// Tries at once, past tokio, and polls only a socket that is full: the poll spends of the task's budget
+/// and, with none left, answers `Pending` on a socket with room; and a socket that is new to the reactor
+/// does not count as writable yet, though it is, which would cost the one attempt of a drop.
 macro_rules! write {
     ($stream:expr, $cx:expr, $attempt:ident, $poll:ident, $data:expr) => {
-        either!(&mut $stream.0, socket => match socket.$attempt($data) {
+        either!(&mut $stream.0, socket => match SockRef::from(&*socket).$attempt($data) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 Pin::new(socket).$poll($cx, $data)
             }
@@ -79,7 +84,7 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        write!(self, cx, try_write, poll_write, buf)
+        write!(self, cx, send, poll_write, buf)
     }
 
     fn poll_write_vectored(
@@ -87,7 +92,8 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        write!(self, cx, try_write_vectored, poll_write_vectored, bufs)
+        let bufs = &bufs[..bufs.len().min(MAX_SLICES)];
+        write!(self, cx, send_vectored, poll_write_vectored, bufs)
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -263,7 +263,8 @@ fn is_passing(error: &io::Error) -> bool {
 /// Whether a later accept may do better: no descriptor or memory is left, or the system has a reason that
 /// we do not know. What remains is a socket that is none, or a runtime that is gone.
 fn may_get_better(error: &io::Error) -> bool {
-    error.raw_os_error().is_some_and(|code| !HOPELESS.contains(&code))
+    error.kind() == ErrorKind::OutOfMemory
+        || error.raw_os_error().is_some_and(|code| !HOPELESS.contains(&code))
 }
 
 /// A peer's protocol error, and one that a firewall refused.
