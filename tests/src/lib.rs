@@ -158,3 +158,8 @@ macro_rules! __test {
         }
     };
 }
+
+/// The examples of the README, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use asyncnet::{
     AsyncSocket, Config, Listener, OsSocket, RecvError, Runtime, SockOpt, Transport as _,
 };
-use futures_lite::future::yield_now;
+use futures_lite::future::{poll_once, yield_now};
 use socket2::{SockAddr, SockRef};
 
 use crate::bed::{Peer, Platform};
@@ -30,13 +30,15 @@ async fn listen<R: Runtime>(config: Config, nodelay: bool) -> (Listener<R>, Sock
 /// A machine without descriptors or memory: the accept waits, tries again, and does not spin.
 pub async fn a1_a_shortage_is_waited_out_without_spinning<P: Platform>() {
     let (listener, address) = listen::<Faulty<P::Runtime>>(Config::default(), true).await;
-    // "Too many open files", as every Unix has it.
-    let emfile = || Error::from_raw_os_error(24);
-    let shortages = [emfile(), ErrorKind::OutOfMemory.into(), emfile()];
-    Faulty::<P::Runtime>::inject(shortages.into_iter().filter(|_| cfg!(unix)));
+    // "Too many open files", as Windows and every Unix have it.
+    let emfile = || Error::from_raw_os_error(if cfg!(windows) { 10024 } else { 24 });
+    Faulty::<P::Runtime>::inject([emfile(), ErrorKind::OutOfMemory.into(), emfile()]);
     let peer = SocketPeer::connect(&address);
     peer.send(b"line\n").await;
-    let mut conn = listener.accept().await.expect("the shortage has passed");
+    let mut accepting = pin!(listener.accept());
+    assert!(poll_once(accepting.as_mut()).await.is_none());
+    assert_eq!(Faulty::<P::Runtime>::polls(), 1, "it tried again at once");
+    let mut conn = accepting.await.expect("the shortage has passed");
     assert_line!(conn, "line");
     let polls = Faulty::<P::Runtime>::polls();
     assert!(polls <= 12, "it spins: {polls} polls");
