@@ -1,22 +1,22 @@
 //! A connection that is whole: one task receives and sends.
 
+mod traits;
+
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use asyncnet_core::{
-    Bytes, Config, End, Lines, Look, Receiver, RecvStats, SendStats, Sender, Span, Step, Want,
+    Bytes, Config, End, Look, Receiver, RecvStats, SendStats, Sender, Span, Step, Want,
 };
-use futures_core::Stream;
-use futures_io::{AsyncBufRead, AsyncRead, AsyncWrite};
 
-use crate::fan_out::{FanOut, Place};
+use crate::batch::{Batch, Outbox};
+use crate::fan_out::FanOut;
 use crate::link::{Link, Queued, poll_input};
 use crate::message::Progress;
-use crate::receive::{LineStream, receive_calls, receive_traits};
+use crate::receive::{LineStream, receive_calls};
 use crate::socket::address;
 use crate::socket::open::Permit;
 use crate::{
@@ -107,36 +107,6 @@ impl<S: Transport> Connection<S> {
     #[inline]
     fn quick_line(&mut self) -> Option<Span> {
         if self.link.sender.is_congested() { None } else { self.receiver.take_line() }
-    }
-
-    /// Polls for one of the `futures` traits. Those can be called by two tasks, one that reads and one that
-    /// writes (`futures::io::split`), and each direction of the stream keeps but one waker.
-    fn poll_at<T>(
-        &mut self,
-        place: Place,
-        cx: &mut Context<'_>,
-        poll: impl FnOnce(&mut Self, &mut Context<'_>) -> Poll<T>,
-    ) -> Poll<T> {
-        let tasks = Arc::clone(self.tasks.get_or_insert_with(FanOut::new));
-        tasks.wait(place, cx.waker());
-        let state = |sender: &Sender| (sender.transmitted_total(), sender.check().err());
-        let before = state(&self.link.sender);
-        let polled = poll(self, &mut Context::from_waker(&tasks.waker()));
-        if polled.is_ready() {
-            tasks.leave(place);
-        }
-        if state(&self.link.sender) != before {
-            tasks.wake_if(|other| other != place);
-        }
-        polled
-    }
-
-    fn poll_as_reader<T>(
-        &mut self,
-        cx: &mut Context<'_>,
-        poll: impl FnOnce(&mut Self, &mut Context<'_>) -> Poll<T>,
-    ) -> Poll<T> {
-        self.poll_at(Place::RECEIVER, cx, poll)
     }
 
     receive_calls!();
@@ -434,42 +404,6 @@ impl<S: Transport> Connection<S> {
     }
 }
 
-receive_traits!(Connection);
-
-impl<S: Transport> AsyncWrite for Connection<S> {
-    /// Queues what there is room for.
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        self.get_mut().poll_at(Place::SENDER, cx, |this, cx| {
-            let link = &mut this.link;
-            link.sender.check().map_err(SendError::from)?;
-            let part = &buf[..buf.len().min(link.sender.max_outbox().max(1))];
-            if !link.sender.has_room(part.len()) {
-                ready!(link.poll_transmit(cx));
-            }
-            link.sender.feed(part).map_err(SendError::from)?;
-            Poll::Ready(Ok(part.len()))
-        })
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.get_mut().poll_at(Place::SENDER, cx, |this, cx| {
-            let ticket = this.link.ticket()?;
-            this.link.poll_sent(ticket, cx).map_err(io::Error::from)
-        })
-    }
-
-    /// As [`Connection::shutdown_write`].
-    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.get_mut().poll_at(Place::SENDER, cx, |this, cx| {
-            this.link.poll_shutdown_write(cx).map_err(io::Error::from)
-        })
-    }
-}
-
 impl<S: Transport> fmt::Debug for Connection<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connection")
@@ -493,64 +427,6 @@ pub(crate) fn hide_loss(
             Ok(())
         }
         result => result,
-    }
-}
-
-/// Every complete line that had arrived, and the outbox: borrowed side by side.
-///
-/// [`next_line`](Self::next_line) hands out lines while there is room for answers. The fields can also be
-/// used apart: `lines` is an iterator over every line, full outbox or not.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Batch<'a> {
-    /// The lines, consumed one by one.
-    pub lines: Lines<'a>,
-    /// Where the answers go.
-    pub outbox: Outbox<'a>,
-}
-
-impl<'a> Batch<'a> {
-    /// The next line. `None` when there is none, and also while more than half of `max_outbox` is
-    /// queued: the rest is the next call's answer, which writes first. So an answer of up to a half of
-    /// `max_outbox` always fits.
-    #[inline]
-    pub fn next_line(&mut self) -> Option<&'a [u8]> {
-        if self.outbox.sender.is_congested() { None } else { self.lines.next() }
-    }
-}
-
-/// The outbox of a connection, borrowed: it queues, and the connection transmits.
-#[derive(Debug)]
-pub struct Outbox<'a> {
-    sender: &'a mut Sender,
-}
-
-impl Outbox<'_> {
-    /// As [`Connection::feed`].
-    ///
-    /// # Errors
-    ///
-    /// As [`Connection::feed`].
-    pub fn feed(&mut self, message: &[u8]) -> Result<(), SendError> {
-        Ok(self.sender.feed(message)?)
-    }
-
-    /// As [`Connection::feed_line`].
-    ///
-    /// # Errors
-    ///
-    /// As [`Connection::feed_line`].
-    pub fn feed_line(&mut self, text: &[u8]) -> Result<(), SendError> {
-        Ok(self.sender.feed_line(text)?)
-    }
-
-    /// As [`Connection::feed_bytes`].
-    ///
-    /// # Errors
-    ///
-    /// As [`Connection::feed`].
-    pub fn feed_bytes(&mut self, message: Bytes) -> Result<(), SendError> {
-        Ok(self.sender.feed_bytes(message)?)
     }
 }
 

@@ -38,6 +38,7 @@
 //! [`Connection`] is where to read on: what the peer's leaving looks like, how sending works, and what a
 //! cancelled call leaves behind.
 
+mod batch;
 mod close;
 mod connection;
 mod error;
@@ -46,6 +47,7 @@ mod flags;
 mod link;
 mod log;
 mod message;
+pub mod nim;
 mod pool;
 mod receive;
 mod room;
@@ -58,7 +60,8 @@ pub use asyncnet_core::{
     BlockTooLarge, Bytes, Cause, Config, End, Ends, Framing, LineError, Lines, Loss, RecvStats,
     SendStats,
 };
-pub use connection::{Batch, Connection, Outbox};
+pub use batch::{Batch, Outbox};
+pub use connection::Connection;
 pub use error::{RecvError, SendError};
 pub use flags::Flags;
 pub use receive::LineStream;

@@ -1,0 +1,189 @@
+//! For who comes from Nim's `asyncnet`: each of its procedures, and every place where ours differs.
+//!
+//! Searching these pages for a Nim name finds its counterpart.
+//!
+//! # The procedures
+//!
+//! In the examples `AsyncSocket` is the alias of your runtime's adapter
+//! (`use asyncnet_tokio::AsyncSocket`), and an `await` is what it is in Nim.
+//!
+//! | Nim | here |
+//! |---|---|
+//! | `newAsyncSocket()` | `AsyncSocket::default()`, [`AsyncSocket::new`], [`AsyncSocket::from_raw_parts`] |
+//! | `newAsyncSocket(fd, ..)` | [`AsyncSocket::adopt`], then `into_connection`, `into_listener` or `into_datagram` |
+//! | `buffered = false` | [`AsyncSocket::buffered`]`(false)` |
+//! | `bindAddr(port, address)` | [`AsyncSocket::bind_addr`]`(address, port)` |
+//! | `bindUnix(path)` | [`AsyncSocket::bind_unix`] |
+//! | `listen(backlog)` | [`AsyncSocket::listen`], which makes a [`Listener`] of the socket |
+//! | `accept()`, `acceptAddr()` | [`Listener::accept`], [`Listener::accept_addr`] |
+//! | `connect(address, port)` | [`AsyncSocket::connect`], which makes a [`Connection`] |
+//! | `connectUnix(path)` | [`AsyncSocket::connect_unix`] |
+//! | `dial(address, port)` | [`AsyncSocket::dial`] |
+//! | `recv(size)` | [`Connection::recv`] |
+//! | `recvInto(buf, size)` | [`Connection::recv_into`] |
+//! | `recvLine()` | [`Connection::recv_line`] |
+//! | `recvLineInto(resString)` | [`Connection::recv_line_into`] |
+//! | `send(data)` | [`Connection::send`] |
+//! | `flags = {SafeDisconn}`, `{Peek}` | the `_with` form of the call, and [`Flags`] |
+//! | `sendTo`, `recvFrom` | [`Datagram::send_to`], [`Datagram::recv_from`] |
+//! | `close()` | [`Connection::close`] |
+//! | `isClosed()` | [`Connection::is_closed`] |
+//! | `getFd()` | [`Connection::os_socket`], [`Listener::os_socket`] |
+//! | `hasDataBuffered()` | [`Connection::has_data_buffered`] |
+//! | `getLocalAddr()`, `getPeerAddr()` | [`Connection::local_addr`], [`Connection::peer_addr`] |
+//! | `setSockOpt(opt, value)`, `getSockOpt(opt)` | [`AsyncSocket::set_sock_opt`], [`AsyncSocket::sock_opt`] |
+//! | `OptReuseAddr`, .. (`SOBool`) | [`SockOpt`] |
+//! | `asyncCheck`, `runForever` | your runtime's `spawn` and `block_on` |
+//! | `isSsl`, `wrapSocket`, `wrapConnectedSocket`, `newContext` | not here yet |
+//!
+//! # One after the other
+//!
+//! A server that makes a socket, sets an option, binds and listens, and accepts with the address:
+//!
+//! ```no_run
+//! # async fn serve<R: asyncnet::Runtime>() -> std::io::Result<()> {
+//! # type AsyncSocket<R> = asyncnet::AsyncSocket<R>;
+//! use asyncnet::{Domain, Protocol, SockOpt, SockType};
+//!
+//! let mut server = AsyncSocket::<R>::new(Domain::Inet, SockType::Stream, Protocol::Tcp)?;
+//! server.set_sock_opt(SockOpt::ReuseAddr, true)?;
+//! assert!(server.sock_opt(SockOpt::ReuseAddr)?);
+//! server.bind_addr("", 12345).await?;
+//! let server = server.listen(128)?;
+//! let (mut client, address) = server.accept_addr().await?;
+//! println!("{address}, to {}", client.local_addr()?);
+//!
+//! // recvLine, until the empty string that is the end.
+//! loop {
+//!     let line = client.recv_line().await?;
+//!     if line.is_empty() {
+//!         break;
+//!     }
+//!     client.send(format!("{line}\r\n").as_bytes()).await?;
+//! }
+//! client.close().await?;
+//! # Ok(()) }
+//! ```
+//!
+//! A client, with the other receives and with flags:
+//!
+//! ```no_run
+//! # async fn talk<R: asyncnet::Runtime>() -> std::io::Result<()> {
+//! # type AsyncSocket<R> = asyncnet::AsyncSocket<R>;
+//! use asyncnet::Flags;
+//!
+//! let mut server = AsyncSocket::<R>::default().connect("localhost", 12345).await?;
+//! // Raises if the server is gone, which `send` does not.
+//! server.send_with(b"hello\r\n", Flags::empty()).await?;
+//!
+//! // What is there, left in place; then the same bytes, consumed.
+//! let next = server.recv_with(5, Flags::SAFE_DISCONN | Flags::PEEK).await?;
+//! let word = server.recv(5).await?;
+//! assert!(word.starts_with(&next));
+//!
+//! let mut line = Vec::new();
+//! server.recv_line_into(&mut line).await?;
+//! let mut buf = [0; 16];
+//! let n = server.recv_into(&mut buf).await?;
+//! println!("{} bytes behind the line", n);
+//! # Ok(()) }
+//! ```
+//!
+//! The other ways to make a socket and to connect one; datagrams have their example at [`Datagram`]:
+//!
+//! ```no_run
+//! # async fn others<R: asyncnet::Runtime>() -> std::io::Result<()> {
+//! # type AsyncSocket<R> = asyncnet::AsyncSocket<R>;
+//! use asyncnet::{Domain, Protocol, SockType};
+//!
+//! // The first of all addresses that answers, of either family.
+//! let web = AsyncSocket::<R>::dial("localhost", 80).await?;
+//! assert!(!web.is_closed() && !web.has_data_buffered());
+//! println!("connected to {}, descriptor {:?}", web.peer_addr()?, web.os_socket());
+//!
+//! // A Unix socket, and one in the numbers of the system (here AF_INET, SOCK_STREAM).
+//! let unix = || AsyncSocket::<R>::new(Domain::Unix, SockType::Stream, Protocol::Usual);
+//! let mut server = unix()?;
+//! server.bind_unix("/run/chat.sock")?;
+//! let server = server.listen(128)?;
+//! let client = unix()?.buffered(false).connect_unix("/run/chat.sock").await?;
+//! let numbers = AsyncSocket::<R>::from_raw_parts(2, 1, 0)?;
+//!
+//! // One that somebody else made.
+//! let theirs = std::net::TcpStream::connect("localhost:80")?;
+//! let ours = AsyncSocket::<R>::adopt(theirs)?.into_connection()?;
+//! # drop((server, client, numbers, ours));
+//! # Ok(()) }
+//! ```
+//!
+//! # What is different, and why
+//!
+//! **Lines**
+//!
+//! - A CR that no LF follows is data. Nim's buffered `recvLine` ends the line there and swallows the next
+//!   byte; its unbuffered one ends the process.
+//! - A line longer than the limit is an error, once, and is discarded whole. Nim hands out its first
+//!   `maxLength + 1` bytes as a line and the rest as the next: a peer can smuggle a command that way.
+//! - `recv_line` answers text, and a line that is no UTF-8 is an error with its bytes inside. The calls
+//!   that answer bytes pass everything, as Nim does.
+//! - `recv_line_into` replaces what was in the buffer. Nim appends, and at the end may leave the old
+//!   line there, to be taken for a new one.
+//! - A peek works, for lines too. Nim's asserts, loses data over TLS, or answers `""` where the peer is
+//!   well.
+//!
+//! **Blocks**
+//!
+//! - `recv(n)` allocates for what arrives. Nim allocates `n` first.
+//! - `recv(0)` answers `""` at once. Nim waits, or ends the process. There is no negative size.
+//! - Above [`Config::max_block`] (16 MiB) a `recv` is an error.
+//!
+//! **Ends**
+//!
+//! - `""` means what it means in Nim, but [`Connection::end`] says why it ended and
+//!   [`Connection::partial`] what was cut off.
+//! - Without `SafeDisconn` a reset is an error of its kind each time it is asked for, behind all bytes that
+//!   came before it. In Nim it is an error once, without a code, and then a clean end; bytes of the call
+//!   that meets it are lost.
+//! - A timeout of the network counts as a reset. In Nim `SafeDisconn` does not cover it.
+//! - A `send` to a peer that is gone is no error under `SafeDisconn`, as in Nim, but
+//!   [`Connection::is_disconnected`] tells.
+//!
+//! **Tasks**
+//!
+//! - A call that is given up (dropped) loses nothing: the next goes on. In Nim it stays alive and eats the
+//!   next line, or writes into a buffer that is gone.
+//! - Two tasks cannot receive at once: it does not compile. In Nim the second hangs or takes bytes of the
+//!   first. To send from other tasks, [`Connection::split`].
+//! - Any number of tasks may accept at once. In Nim a second one ends the process.
+//! - A connection is closed when it is dropped. In Nim the descriptor stays.
+//!
+//! **Closing**
+//!
+//! - `close` sends what is queued, ends our side, and reads a bounded rest, so that the peer gets our last
+//!   bytes. Nim drops what was not sent, and unread input turns its close into a reset.
+//! - After a close every call is an error, [`RecvError::Closed`] or [`SendError::Closed`]. In Nim a `send`
+//!   may go to whoever got the descriptor's number.
+//! - [`Connection::shutdown_write`] ends our side alone. Nim has no such call.
+//!
+//! **Sockets**
+//!
+//! - A listener, a connection and a datagram socket are types of their own: a `recv` on a listener does not
+//!   compile. In Nim it hangs.
+//! - `accept` goes on when there are no descriptors left, and past peers that left before they were
+//!   accepted. In Nim both are errors, the first for each try.
+//! - `acceptAddr` gives the port too.
+//! - [`SockOpt::NoDelay`] sets `TCP_NODELAY`, and is on from the start. Nim's sets another option unless it
+//!   is told the level.
+//! - Names are looked up beside the event loop. Nim blocks it.
+//! - A failed connect leaves a socket that can be tried again. In Nim it is of no use any more.
+//! - A socket of integers works for IPv6 too.
+//! - Datagrams are neither merged nor cut, and an empty one is one.
+//! - Errors name the operation and the address; see [`SocketError`].
+//!
+//! **Memory**
+//!
+//! - What waits to be sent is bounded ([`Config::max_outbox`]); a `send` waits for room. In Nim it grows.
+//! - A client that does not read stops nobody else: [`Room`] is the chat example's loop, made safe.
+
+#[cfg(doc)]
+use crate::*;
