@@ -1,5 +1,7 @@
 //! What the user can set: limits, framing, and how the seed view tells an end.
 
+use core::time::Duration;
+
 /// Which bytes end a line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -55,6 +57,49 @@ pub struct Config {
     pub framing: Framing,
     /// What the seed view answers to an end that was not orderly. Default [`Ends::Hide`].
     pub ends: Ends,
+    /// What bounds a close.
+    pub close: CloseBounds,
+}
+
+/// What bounds an orderly close. Core has no clock and leaves them to whoever does the I/O.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CloseBounds {
+    /// How long it waits for the peer to take what is queued. Default 5 s.
+    pub flush: Duration,
+    /// How long it then goes on reading what the peer still sends. A socket that is closed with unread
+    /// input is reset by the system, and the reset overtakes and destroys the last bytes that we sent.
+    /// Default 2 s.
+    pub drain: Duration,
+    /// How much of that it reads at most, in bytes. Default 256 KiB.
+    pub drain_bytes: usize,
+}
+
+impl Default for CloseBounds {
+    fn default() -> Self {
+        Self {
+            flush: Duration::from_secs(5),
+            drain: Duration::from_secs(2),
+            drain_bytes: 256 << 10,
+        }
+    }
+}
+
+impl CloseBounds {
+    /// Sets [`CloseBounds::flush`].
+    #[must_use]
+    pub const fn flush(mut self, time: Duration) -> Self {
+        self.flush = time;
+        self
+    }
+
+    /// Sets [`CloseBounds::drain`] and [`CloseBounds::drain_bytes`].
+    #[must_use]
+    pub const fn drain(mut self, time: Duration, bytes: usize) -> Self {
+        self.drain = time;
+        self.drain_bytes = bytes;
+        self
+    }
 }
 
 impl Default for Config {
@@ -66,6 +111,7 @@ impl Default for Config {
             buffered: true,
             framing: Framing::Lenient,
             ends: Ends::Hide,
+            close: CloseBounds::default(),
         }
     }
 }
@@ -103,6 +149,13 @@ impl Config {
     #[must_use]
     pub const fn framing(mut self, framing: Framing) -> Self {
         self.framing = framing;
+        self
+    }
+
+    /// Sets [`Config::close`].
+    #[must_use]
+    pub const fn close(mut self, bounds: CloseBounds) -> Self {
+        self.close = bounds;
         self
     }
 

@@ -38,7 +38,7 @@ mod stats;
 mod step;
 
 pub use bytes::Bytes;
-pub use config::{Config, Ends, Framing};
+pub use config::{CloseBounds, Config, Ends, Framing};
 pub use connection::Connection;
 pub use end::{Cause, End, Loss};
 pub use error::{BlockTooLarge, LineError, RecvError, SendError};

@@ -11,14 +11,6 @@ use crate::error::write_loss;
 use crate::link::Link;
 use crate::{BoxSleep, SendError, Transport, pool};
 
-/// How long a close waits for the peer to take what is queued.
-const FLUSH: Duration = Duration::from_secs(5);
-/// How long a close goes on reading what the peer still sends.
-const DRAIN: Duration = Duration::from_secs(2);
-/// How much of that it reads at most, in bytes. A socket closed with unread input is reset by the
-/// system, and the reset overtakes and destroys the last bytes that we sent.
-const DRAIN_BYTES: usize = 256 << 10;
-
 /// How far a close has come. It lives in the connection: a close that was dropped is continued by the
 /// next.
 pub(crate) enum Closing {
@@ -60,13 +52,14 @@ impl fmt::Debug for Closing {
 impl<S: Transport> Link<S> {
     /// Closes the connection in good order. Once ready the stream is gone.
     pub(crate) fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        let bounds = self.bounds;
         loop {
             match self.closing {
                 Closing::Not => self.begin_close(),
                 Closing::Flushing { .. } => match ready!(self.poll_end_sending(cx)) {
                     Ok(()) => {
-                        let deadline = self.timer.map(|timer| timer(DRAIN));
-                        self.closing = Closing::Draining { deadline, left: DRAIN_BYTES };
+                        let deadline = self.timer.map(|timer| timer(bounds.drain));
+                        self.closing = Closing::Draining { deadline, left: bounds.drain_bytes };
                     }
                     Err(error) => self.abort_for(error),
                 },
@@ -85,7 +78,8 @@ impl<S: Transport> Link<S> {
             // A torn message never looks complete.
             return self.abort_for(SendError::Interrupted);
         }
-        self.closing = Closing::Flushing { deadline: self.timer.map(|timer| timer(FLUSH)) };
+        self.closing =
+            Closing::Flushing { deadline: self.timer.map(|timer| timer(self.bounds.flush)) };
     }
 
     fn poll_end_sending(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {

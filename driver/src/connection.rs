@@ -8,9 +8,7 @@ use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use asyncnet_core::{
-    Bytes, Config, End, Look, Receiver, RecvStats, SendStats, Sender, Span, Step, Want,
-};
+use asyncnet_core::{Bytes, Config, End, Look, Receiver, RecvStats, SendStats, Span, Step, Want};
 
 use crate::batch::{Batch, Outbox};
 use crate::fan_out::FanOut;
@@ -93,8 +91,7 @@ impl<S: Transport> Connection<S> {
     }
 
     fn build(stream: S, config: Config, timer: Option<Timer>) -> Self {
-        let sender = Sender::new(&config);
-        let link = Link::new(stream, sender, timer);
+        let link = Link::new(stream, &config, timer);
         Self { receiver: Receiver::new(config), link, tasks: None }
     }
 
@@ -266,7 +263,7 @@ impl<S: Transport> Connection<S> {
 
     /// Closes the connection in good order: sends what is queued (at most 5 s), ends our side, reads and
     /// forgets what the peer still sends (at most 256 KiB or 2 s, so that our last bytes reach it), and
-    /// gives the descriptor back. Every later call answers `Closed`; closing twice is fine.
+    /// gives the descriptor back. [`Config::close`](crate::Config) sets the bounds. Every later call answers `Closed`; closing twice is fine.
     ///
     /// # Errors
     ///

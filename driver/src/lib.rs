@@ -57,8 +57,8 @@ mod split;
 mod transport;
 
 pub use asyncnet_core::{
-    BlockTooLarge, Bytes, Cause, Config, End, Ends, Framing, LineError, Lines, Loss, RecvStats,
-    SendStats,
+    BlockTooLarge, Bytes, Cause, CloseBounds, Config, End, Ends, Framing, LineError, Lines, Loss,
+    RecvStats, SendStats,
 };
 pub use batch::{Batch, Outbox};
 pub use connection::Connection;

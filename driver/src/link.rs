@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
-use asyncnet_core::{Cause, Look, Receiver, Sender, Want};
+use asyncnet_core::{Cause, CloseBounds, Config, Look, Receiver, Sender, Want};
 
 use crate::close::Closing;
 use crate::error::{read_end, write_loss};
@@ -32,6 +32,7 @@ pub(crate) struct Link<S: Transport> {
     pub(crate) stream: Option<S>,
     pub(crate) sender: Sender,
     pub(crate) closing: Closing,
+    pub(crate) bounds: CloseBounds,
     pub(crate) timer: Option<Timer>,
     /// Counts as open at the listener that it came from.
     pub(crate) permit: Option<Permit>,
@@ -76,12 +77,14 @@ pub(crate) fn poll_input<S: Transport>(
 }
 
 impl<S: Transport> Link<S> {
-    pub(crate) fn new(stream: S, sender: Sender, timer: Option<Timer>) -> Self {
-        let stream = Some(stream);
+    pub(crate) fn new(stream: S, config: &Config, timer: Option<Timer>) -> Self {
+        let (stream, sender) = (Some(stream), Sender::new(config));
+        let bounds = config.close;
         Self {
             stream,
             sender,
             closing: Closing::Not,
+            bounds,
             timer,
             permit: None,
             dirty: false,
