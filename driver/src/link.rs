@@ -39,7 +39,7 @@ pub(crate) struct Link<S: Transport> {
     /// The stream holds bytes that it was not asked to flush yet.
     dirty: bool,
     /// How many bytes were ever transmitted and flushed.
-    flushed: u64,
+    pub(crate) flushed: u64,
     /// Reads since the last that had to wait.
     reads: u8,
 }

@@ -398,10 +398,10 @@ impl<S: Transport> Floor<S> {
         });
     }
 
-    /// When the next member may have been slow for too long.
+    /// When the next member may have been slow for too long; never, if no clock counts that far.
     fn next_alarm(&self) -> Option<Instant> {
         let since = self.members.iter().filter_map(|member| member.slow_since).min()?;
-        Some(since + self.limits.soft_for)
+        since.checked_add(self.limits.soft_for)
     }
 
     /// Disconnects the members that were over the soft limit for too long.

@@ -55,7 +55,7 @@ struct Turn {
 /// What other tasks may wait for: room, their turn, the end.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Progress {
-    transmitted: u64,
+    transmitted: (u64, u64),
     turn: Option<Place>,
     /// Why nothing can be sent, whether a close has begun, whether it is done.
     over: (Option<asyncnet_core::SendError>, bool, bool),
@@ -64,9 +64,9 @@ struct Progress {
 impl<S: Transport> State<S> {
     /// What other tasks may wait for.
     fn progress(&self) -> Progress {
-        let Link { sender, closing, .. } = &self.link;
+        let Link { sender, closing, flushed, .. } = &self.link;
         Progress {
-            transmitted: sender.transmitted_total(),
+            transmitted: (sender.transmitted_total(), *flushed),
             turn: self.turns.front().map(|turn| turn.place),
             over: (sender.check().err(), closing.has_begun(), closing.is_done()),
         }
