@@ -263,8 +263,8 @@ impl<S: Transport> Connection<S> {
 
     /// Closes the connection in good order: sends what is queued (at most 5 s), ends our side, reads and
     /// forgets what the peer still sends (at most 256 KiB or 2 s, so that our last bytes reach it), and
-    /// gives the descriptor back. [`Config::close`](crate::Config) sets the bounds. Every later call answers `Closed`; closing twice is fine and
-    /// answers the same.
+    /// gives the descriptor back. [`Config::close`](crate::Config) sets the bounds. Every later call
+    /// answers `Closed`; closing twice is fine and answers the same.
     ///
     /// # Errors
     ///
