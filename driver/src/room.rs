@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::mem;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -263,9 +263,13 @@ impl<S: Transport> Room<S> {
     ///
     /// # Cancel safety
     ///
-    /// Dropping it closes the room; what was said and not delivered is lost.
-    pub async fn run(self) {
-        let _closer = Closer { room: &self };
+    /// Dropping it, polled or not, closes the room; what was said and not delivered is lost.
+    pub fn run(self) -> impl Future<Output = ()> {
+        let closer = Closer { room: self };
+        async move { closer.room.deliver_all().await }
+    }
+
+    async fn deliver_all(&self) {
         let mut floor = Floor { members: Vec::new(), evicted: 0, limits: self.shared.limits };
         loop {
             let alarm = floor
@@ -346,11 +350,11 @@ impl<S: Transport> State<S> {
 }
 
 /// Closes the room when its task ends, however it ends.
-struct Closer<'a, S: Transport> {
-    room: &'a Room<S>,
+struct Closer<S: Transport> {
+    room: Room<S>,
 }
 
-impl<S: Transport> Drop for Closer<'_, S> {
+impl<S: Transport> Drop for Closer<S> {
     fn drop(&mut self) {
         let events = self.room.shared.change(|state| {
             state.closed = true;

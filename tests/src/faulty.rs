@@ -1,9 +1,12 @@
-//! A runtime whose accepts fail as told.
+//! A runtime whose accepts, lookups and connects fail as told.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::future::{pending, ready};
 use std::io;
 use std::marker::PhantomData;
+use std::net::SocketAddr;
+use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -13,6 +16,8 @@ use socket2::{SockAddr, SockRef, Socket};
 thread_local! {
     static ERRORS: RefCell<VecDeque<io::Error>> = const { RefCell::new(VecDeque::new()) };
     static POLLS: Cell<usize> = const { Cell::new(0) };
+    static NAMES: RefCell<Option<Vec<SocketAddr>>> = const { RefCell::new(None) };
+    static SILENT: Cell<Option<SocketAddr>> = const { Cell::new(None) };
 }
 
 /// The runtime `R`, but on this thread each of the errors given comes before the next connection.
@@ -28,18 +33,31 @@ impl<R> Faulty<R> {
     pub(crate) fn polls() -> usize {
         POLLS.get()
     }
+
+    /// Every name on this thread has these addresses.
+    pub(crate) fn name(addresses: impl IntoIterator<Item = SocketAddr>) {
+        NAMES.set(Some(addresses.into_iter().collect()));
+    }
+
+    /// Nobody answers at `address`.
+    pub(crate) fn silence(address: SocketAddr) {
+        SILENT.set(Some(address));
+    }
 }
 
 impl<R: Runtime> Runtime for Faulty<R> {
     type Stream = R::Stream;
     type Listener = R::Listener;
     type Datagram = R::Datagram;
-    type Connect = R::Connect;
-    type Resolve = R::Resolve;
+    type Connect = Pin<Box<dyn Future<Output = io::Result<R::Stream>>>>;
+    type Resolve = Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>>>>;
     type Sleep = R::Sleep;
 
     fn connect(socket: Socket, address: SockAddr) -> Self::Connect {
-        R::connect(socket, address)
+        match address.as_socket() {
+            Some(address) if SILENT.get() == Some(address) => Box::pin(pending()),
+            _ => Box::pin(R::connect(socket, address)),
+        }
     }
 
     fn stream(socket: Socket) -> io::Result<Self::Stream> {
@@ -83,7 +101,10 @@ impl<R: Runtime> Runtime for Faulty<R> {
     }
 
     fn resolve(host: String, port: u16) -> Self::Resolve {
-        R::resolve(host, port)
+        match NAMES.with_borrow(Clone::clone) {
+            Some(addresses) => Box::pin(ready(Ok(addresses))),
+            None => Box::pin(R::resolve(host, port)),
+        }
     }
 
     fn sleep(duration: Duration) -> Self::Sleep {

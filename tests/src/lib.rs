@@ -55,6 +55,7 @@
 mod bed;
 mod faulty;
 mod memory;
+mod places;
 pub mod rules;
 mod sockets;
 mod tools;
@@ -133,6 +134,10 @@ macro_rules! __tests_on {
         $crate::__tests_with!(($crate::Memory<super::$type>) $type $tests);
     };
     (listeners listeners $type:ident $tests:tt) => {
+        $crate::__tests_with!((super::$type) $type $tests);
+    };
+    (listeners unix_sockets $type:ident $tests:tt) => {
+        #[cfg(unix)]
         $crate::__tests_with!((super::$type) $type $tests);
     };
     ($on:ident $bed:ident $type:ident $tests:tt) => {};

@@ -5,11 +5,18 @@
     reason = "a test that does not panic when its rule is broken is none"
 )]
 
+pub mod addresses;
 pub mod blocks;
 pub mod closing;
+pub mod connecting;
+pub mod counting;
+pub mod datagrams;
 pub mod ends;
 pub mod lines;
 pub mod listening;
+pub mod options;
+#[cfg(unix)]
+pub mod paths;
 pub mod sending;
 pub mod sharing;
 
@@ -106,8 +113,26 @@ rules! {
     A2,
     /// Several accepts at once.
     A3,
+    /// `dial` races the addresses.
+    A4,
+    /// Options set what they name.
+    A5,
+    /// Names.
+    A6,
     /// Accepted sockets inherit the settings.
     A7,
+    /// Adopted sockets.
+    A8,
+    /// Dropped and failed connects.
+    A9,
+    /// Addresses, and errors that name them.
+    A10,
+    /// Datagrams.
+    A11,
+    /// How many connections of a listener are open.
+    A12,
+    /// What a connection tells of itself.
+    A13,
 }
 
 /// The table: where each test runs, in which module it is, and the rule that it holds. All else is made
@@ -242,6 +267,64 @@ macro_rules! __table {
                     A7 a7_accepted_sockets_inherit_the_settings
                     A7 a7_accepted_sockets_are_close_on_exec
                 }
+                addresses {
+                    A6 a6_a_name_without_an_address_is_an_error_that_names_it
+                    A6 a6_a_name_is_bound_and_connected
+                    A10 a10_no_address_is_any_address
+                    A10 a10_a_used_port_is_an_error_that_names_it
+                    A10 a10_an_address_of_another_family_is_refused
+                    A10 a10_the_numbers_of_the_system_make_the_same_sockets
+                }
+                options {
+                    A5 a5_every_option_is_read_back
+                    A5 a5_whether_it_listens_can_only_be_asked
+                    A5 a5_an_option_sets_what_it_names
+                    A5 a5_keepalive_buffers_and_linger_are_set
+                    A5 a5_only_v6_is_set
+                    A5 a5_two_listeners_share_a_port
+                    A9 a9_a_failed_connect_keeps_the_settings
+                }
+                connecting {
+                    A4 a4_dial_reaches_an_ip_address_and_a_name
+                    A4 a4_dial_goes_on_behind_a_refusal
+                    A4 a4_dial_does_not_wait_for_a_silent_address
+                    A4 a4_dial_tells_the_first_and_the_last_error
+                    A9 a9_a_dropped_dial_closes_its_sockets
+                    A9 a9_a_dropped_connect_closes_its_socket
+                    A8 a8_sockets_of_the_standard_library_are_adopted
+                    A13 a13_stats_count
+                    A13 a13_a_closed_connection_has_no_socket
+                    A13 a13_tcp_does_not_tell_who_is_there
+                    C2 c2_everything_moves_between_threads
+                    C2 c2_a_stream_that_cannot_move_is_fine
+                }
+                counting {
+                    A12 a12_incoming_is_a_stream_of_connections
+                    A12 a12_with_max_open_an_accept_waits_for_a_close
+                    A12 a12_every_way_to_close_counts
+                    A12 a12_finish_waits_for_the_open_ones
+                    A12 a12_finish_waits_only_so_long
+                }
+                datagrams {
+                    A11 a11_datagrams_stay_apart
+                    A11 a11_an_empty_datagram_arrives
+                    A11 a11_a_longer_datagram_is_an_error_and_stays
+                    A11 a11_every_receive_gets_one
+                    A11 a11_a_dropped_receive_loses_nothing
+                    A11 a11_a_stream_has_no_datagrams
+                    A11 a11_a_name_is_sent_to_in_the_sockets_family
+                }
+            }
+            unix_sockets {
+                paths {
+                    A10 a10_a_path_is_bound_and_connected
+                    A10 a10_a_path_that_does_not_do_is_an_error_that_names_it
+                    A10 a10_only_a_stale_socket_is_removed
+                    A10 a10_an_abstract_name_leaves_no_file
+                    A8 a8_unix_sockets_are_adopted
+                    A11 a11_unix_datagrams_stay_apart
+                    A13 a13_a_unix_socket_tells_who_is_there
+                }
             }
         }
     };
@@ -283,7 +366,7 @@ pub struct Test {
     /// Its name.
     pub name: &'static str,
     /// `beds`: everywhere. `pipes`: in memory, where everything can go wrong on demand. `listeners`:
-    /// on every platform, over TCP.
+    /// on every platform, over TCP. `unix_sockets`: the same over Unix sockets, where there are any.
     pub runs_on: &'static str,
 }
 

@@ -131,11 +131,17 @@ platform!(smol_local: SmolLocal);
 #[test]
 fn every_test_is_in_the_table() {
     let sources = [
+        ("addresses", include_str!("../src/rules/addresses.rs")),
         ("blocks", include_str!("../src/rules/blocks.rs")),
         ("closing", include_str!("../src/rules/closing.rs")),
+        ("connecting", include_str!("../src/rules/connecting.rs")),
+        ("counting", include_str!("../src/rules/counting.rs")),
+        ("datagrams", include_str!("../src/rules/datagrams.rs")),
         ("ends", include_str!("../src/rules/ends.rs")),
         ("lines", include_str!("../src/rules/lines.rs")),
         ("listening", include_str!("../src/rules/listening.rs")),
+        ("options", include_str!("../src/rules/options.rs")),
+        ("paths", include_str!("../src/rules/paths.rs")),
         ("sending", include_str!("../src/rules/sending.rs")),
         ("sharing", include_str!("../src/rules/sharing.rs")),
     ];

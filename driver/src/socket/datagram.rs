@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 use socket2::{SockAddr, SockRef, Socket};
 
 use super::error::failed;
-use super::{Place, resolve};
+use super::{Place, resolve_in};
 use crate::fan_out::FanOut;
 use crate::runtime::Direction;
 use crate::{Address, OsSocket, Runtime};
@@ -70,11 +70,13 @@ impl<R: Runtime> Datagram<R> {
         Ok(Self { inner, fan_out, waker, poll_lock: Mutex::new(()) })
     }
 
-    /// Sends one datagram to `address`, a name (its first address is taken) or an IP address.
+    /// Sends one datagram to `address`, a name (its first address of this socket's family is taken) or an
+    /// IP address.
     ///
     /// # Errors
     ///
-    /// As the system says; for a message that is too long for a datagram too.
+    /// As the system says, for a message that is too long for a datagram too; `InvalidInput` if there is
+    /// no address of this socket's family.
     ///
     /// # Cancel safety
     ///
@@ -82,7 +84,8 @@ impl<R: Runtime> Datagram<R> {
     #[doc(alias = "sendTo")]
     pub async fn send_to(&self, message: &[u8], address: &str, port: u16) -> io::Result<()> {
         let failed = failed("send to", Place(address, port));
-        match resolve::<R>(address, port).await {
+        let domain = SockRef::from(&self.os_socket()).local_addr()?.domain();
+        match resolve_in::<R>(domain, address, port).await {
             Ok(found) => self.send(message, &found[0].into()).await.map_err(failed),
             Err(error) => Err(failed(error)),
         }

@@ -51,7 +51,8 @@ pub use stale::remove_stale_socket;
 /// ```
 ///
 /// A connect that failed leaves a descriptor of no use; the next try makes a new one, with everything
-/// set on it that was set on the first.
+/// set on it that was set on the first (through this type: what an adopted socket had before is not
+/// known).
 pub struct AsyncSocket<R: Runtime> {
     kind: Kind,
     settings: Vec<Setting>,
@@ -419,15 +420,8 @@ impl<R: Runtime> AsyncSocket<R> {
         Ok(Connection::with_timer(stream.map_err(failed)?, config, R::timer()))
     }
 
-    /// The addresses of `host` in this socket's family; at least one.
     async fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
-        let mut found = resolve::<R>(host, port).await?;
-        found.retain(|address| SockAddr::from(*address).domain() == self.kind.domain);
-        if found.is_empty() {
-            let what = "it has no address of this socket's family";
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
-        }
-        Ok(found)
+        resolve_in::<R>(self.kind.domain, host, port).await
     }
 
     fn any(&self, port: u16) -> Option<SocketAddr> {
@@ -474,6 +468,21 @@ async fn resolve<R: Runtime>(host: &str, port: u16) -> io::Result<Vec<SocketAddr
     let found = R::resolve(host.into(), port).await?;
     if found.is_empty() {
         return Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address"));
+    }
+    Ok(found)
+}
+
+/// The addresses of `host` in one family; at least one.
+async fn resolve_in<R: Runtime>(
+    domain: socket2::Domain,
+    host: &str,
+    port: u16,
+) -> io::Result<Vec<SocketAddr>> {
+    let mut found = resolve::<R>(host, port).await?;
+    found.retain(|address| SockAddr::from(*address).domain() == domain);
+    if found.is_empty() {
+        let what = "it has no address of this socket's family";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
     }
     Ok(found)
 }

@@ -1,0 +1,93 @@
+//! Ends are final, and every call answers the same one.
+
+use std::task::Poll;
+
+use asyncnet::{Cause, Config, Connection, Flags, RecvError};
+
+use crate::pipe::duplex;
+use crate::{WIDE, clock, open, poll_once};
+
+#[track_caller]
+fn assert_closed<T: std::fmt::Debug>(answer: Poll<Result<T, RecvError>>) {
+    assert!(matches!(answer, Poll::Ready(Err(RecvError::Closed))), "{answer:?}");
+}
+
+#[test]
+fn after_an_end_and_our_close_every_receive_is_closed() {
+    let (mut conn, peer) = open(WIDE, Config::default());
+    peer.end();
+    assert!(matches!(poll_once(conn.next_line()), Poll::Ready(Ok(None))));
+    assert_eq!(poll_once(conn.close()), Poll::Ready(Ok(())));
+    assert_closed(poll_once(conn.next_line()));
+    assert_closed(poll_once(conn.peek()));
+    assert_closed(poll_once(conn.recv_with(5, Flags::PEEK)));
+    assert_closed(poll_once(conn.recv_line_with(Flags::PEEK)));
+}
+
+#[test]
+fn too_large_a_block_is_refused_at_once_without_a_buffer_too() {
+    let (mut conn, _peer) = open(WIDE, Config::default().buffered(false).max_block(10));
+    let answer = poll_once(conn.recv(11));
+    assert!(matches!(answer, Poll::Ready(Err(RecvError::BlockTooLarge(_)))), "{answer:?}");
+}
+
+#[test]
+fn too_large_a_block_is_refused_at_once_behind_a_bad_line_too() {
+    let (mut conn, peer) = open(WIDE, Config::default().max_line(3).max_block(10));
+    peer.say(&[b'x'; 18]);
+    assert!(matches!(poll_once(conn.next_line()), Poll::Ready(Err(RecvError::Line(_)))));
+    let answer = poll_once(conn.next_block(11));
+    assert!(matches!(answer, Poll::Ready(Err(RecvError::BlockTooLarge(_)))), "{answer:?}");
+}
+
+#[test]
+fn a_close_that_still_flushes_is_closed_to_receives() {
+    let (end, _peer) = duplex(8);
+    let mut conn = Connection::with_timer(end, Config::default().max_outbox(100), clock::timer);
+    conn.feed(&[b'x'; 90]).unwrap();
+    assert!(poll_once(conn.close()).is_pending());
+    assert_closed(poll_once(conn.recv_line()));
+}
+
+#[test]
+fn a_write_loss_that_came_first_is_the_end_that_stays() {
+    let (mut conn, peer) = open(8, Config::default());
+    peer.end();
+    conn.feed(&[b'x'; 90]).unwrap();
+    assert!(poll_once(conn.next_line()).is_pending(), "it writes first, and the end is not met");
+    assert_eq!(conn.end(), None);
+    peer.refuse();
+    assert!(matches!(poll_once(conn.flush()), Poll::Ready(Err(_))));
+    let end = conn.end();
+    assert!(matches!(end.map(|end| end.cause), Some(Cause::Reset(_))), "{end:?}");
+    assert!(matches!(poll_once(conn.next_line()), Poll::Ready(Err(RecvError::Disconnected(_)))));
+    assert_eq!(conn.end(), end);
+}
+
+#[test]
+fn an_end_that_a_peek_has_seen_stays_though_a_write_is_lost_later() {
+    let (mut conn, peer) = open(8, Config::default().max_outbox(1000));
+    peer.say(b"abc");
+    assert!(poll_once(conn.next_line()).is_pending());
+    peer.end();
+    assert!(matches!(poll_once(conn.peek()), Poll::Ready(Ok(b"abc"))));
+    let line = poll_once(conn.recv_line_with(Flags::PEEK));
+    assert!(matches!(line, Poll::Ready(Ok(line)) if line.is_empty()));
+    peer.refuse();
+    conn.feed(b"x").unwrap();
+    assert!(matches!(poll_once(conn.flush()), Poll::Ready(Err(_))));
+    let before = conn.end().map(|end| end.cause);
+    assert!(before.is_some());
+    assert!(matches!(poll_once(conn.next_line()), Poll::Ready(Err(RecvError::Disconnected(_)))));
+    assert_eq!(conn.end().map(|end| end.cause), before);
+}
+
+#[test]
+fn an_end_that_a_peek_answers_is_told_by_end() {
+    let (mut conn, peer) = open(WIDE, Config::default());
+    peer.end();
+    let bytes = poll_once(conn.recv_with(4, Flags::SAFE_DISCONN | Flags::PEEK));
+    assert!(matches!(bytes, Poll::Ready(Ok(bytes)) if bytes.is_empty()));
+    assert!(conn.is_disconnected());
+    assert_eq!(conn.end().map(|end| end.cause), Some(Cause::Eof));
+}

@@ -1,0 +1,43 @@
+//! The contract of the driver over a pipe in memory, where every schedule can be played: who is woken,
+//! what a success promises, how a connection ends, what memory it holds, and what a room does.
+//!
+//! Everything here knows the public interface only.
+
+mod batch;
+mod clock;
+mod ends;
+mod memory;
+mod outcomes;
+mod pipe;
+mod room;
+mod schedules;
+mod tasks;
+mod wakes;
+
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use asyncnet::{Config, Connection, RecvHalf, SendHalf};
+
+use crate::pipe::{End, duplex};
+
+/// More than any of these tests puts into a pipe.
+const WIDE: usize = 1 << 24;
+
+/// Polls once, with nobody to wake.
+fn poll_once<F: Future>(future: F) -> Poll<F::Output> {
+    pin!(future).as_mut().poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// A connection over a pipe of `capacity` bytes, and its peer.
+fn open(capacity: usize, config: Config) -> (Connection<End>, End) {
+    let (end, peer) = duplex(capacity);
+    (Connection::new(end, config), peer)
+}
+
+/// The same with the clock, and split.
+fn open_split(capacity: usize, config: Config) -> (RecvHalf<End>, SendHalf<End>, End) {
+    let (end, peer) = duplex(capacity);
+    let (receiver, sender) = Connection::with_timer(end, config, clock::timer).split();
+    (receiver, sender, peer)
+}

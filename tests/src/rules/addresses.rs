@@ -1,0 +1,137 @@
+//! A6 and A10: addresses and names, and what is told when they do not do.
+
+use std::io::ErrorKind;
+
+use asyncnet::{AsyncSocket, Datagram, Domain, Protocol, Runtime, SockType};
+use socket2::{Domain as OsDomain, Protocol as OsProtocol, Type};
+
+use crate::bed::{Peer as _, Platform};
+use crate::places::{has_v6, listen, tried};
+use crate::sockets::SocketPeer;
+use crate::tools::assert_line;
+
+/// No name server has it.
+const NO_NAME: &str = "no.such.name.invalid";
+
+/// Whatever a resolver has to say, the error says which name it is about.
+pub async fn a6_a_name_without_an_address_is_an_error_that_names_it<P: Platform>() {
+    let place = format!("{NO_NAME}:1");
+    let mut socket = AsyncSocket::<P::Runtime>::default();
+    let error = socket.connect(NO_NAME, 1).await.expect_err("no address");
+    assert_eq!(tried(&error), ("connect to", &*place));
+    assert!(error.to_string().contains(&place), "{error}");
+    let error = socket.bind_addr(NO_NAME, 1).await.expect_err("no address");
+    assert_eq!(tried(&error), ("bind to", &*place));
+    let error = AsyncSocket::<P::Runtime>::dial(NO_NAME, 1).await.expect_err("no address");
+    assert_eq!(tried(&error), ("connect to", &*place));
+    let socket = udp::<P::Runtime>().await;
+    let error = socket.send_to(b"", NO_NAME, 1).await.expect_err("no address");
+    assert_eq!(tried(&error), ("send to", &*place));
+}
+
+async fn udp<R: Runtime>() -> Datagram<R> {
+    let socket = AsyncSocket::<R>::new(Domain::Inet, SockType::Datagram, Protocol::Udp);
+    let mut socket = socket.expect("a socket");
+    socket.bind_addr("127.0.0.1", 0).await.expect("a port");
+    socket.into_datagram().expect("a datagram socket")
+}
+
+/// A name stands for its addresses of the socket's family.
+pub async fn a6_a_name_is_bound_and_connected<P: Platform>() {
+    let mut socket = AsyncSocket::<P::Runtime>::default();
+    socket.bind_addr("localhost", 0).await.expect("a port");
+    let listener = socket.listen(1).expect("a listener");
+    let port = listener.local_addr().expect("an address").port();
+    let mut socket = AsyncSocket::<P::Runtime>::default();
+    let mut ours = socket.connect("localhost", port).await.expect("a connection");
+    let (mut theirs, from) = listener.accept_addr().await.expect("a connection");
+    assert_eq!(ours.local_addr().expect("an address"), from);
+    assert_eq!(ours.peer_addr().expect("an address").port(), port);
+    ours.send(b"line\n").await.expect("a connection");
+    assert_line!(theirs, "line");
+}
+
+/// An empty address is any of this machine's, in every family.
+pub async fn a10_no_address_is_any_address<P: Platform>() {
+    for domain in [Domain::Inet, Domain::Inet6] {
+        if domain == Domain::Inet6 && !has_v6() {
+            continue;
+        }
+        let socket = AsyncSocket::<P::Runtime>::new(domain, SockType::Stream, Protocol::Tcp);
+        let mut socket = socket.expect("a socket");
+        socket.bind_addr("", 0).await.expect("a port");
+        let address = socket.local_addr().expect("an address").inet().expect("TCP");
+        assert!(address.ip().is_unspecified());
+        assert_eq!(address.is_ipv6(), domain == Domain::Inet6);
+        let listener = socket.listen(1).expect("a listener");
+        assert_eq!(listener.local_addr().expect("an address").inet(), Some(address));
+        let host = if address.is_ipv6() { "::1" } else { "127.0.0.1" };
+        let ours = AsyncSocket::<P::Runtime>::dial(host, address.port()).await;
+        let ours = ours.expect("it listens there");
+        let (_theirs, from) = listener.accept_addr().await.expect("a connection");
+        assert_eq!(ours.local_addr().expect("an address"), from);
+    }
+}
+
+/// The kind is the system's, and inside it says what was tried and where.
+pub async fn a10_a_used_port_is_an_error_that_names_it<P: Platform>() {
+    let (_listener, address) = listen::<P::Runtime>().await;
+    let mut socket = AsyncSocket::<P::Runtime>::default();
+    let error = socket.bind_addr("127.0.0.1", address.port()).await.expect_err("it is taken");
+    assert_eq!(error.kind(), ErrorKind::AddrInUse);
+    assert_eq!(tried(&error), ("bind to", &*address.to_string()));
+    assert!(error.to_string().contains(&address.to_string()), "{error}");
+    // It is of use all the same.
+    socket.bind_addr("127.0.0.1", 0).await.expect("another port");
+}
+
+/// An IPv6 address is none for an IPv4 socket, and the other way round.
+pub async fn a10_an_address_of_another_family_is_refused<P: Platform>() {
+    let mut socket = AsyncSocket::<P::Runtime>::default();
+    let error = socket.bind_addr("::1", 80).await.expect_err("another family");
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert_eq!(tried(&error), ("bind to", "[::1]:80"));
+    let error = socket.connect("::1", 80).await.expect_err("another family");
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert_eq!(tried(&error), ("connect to", "[::1]:80"));
+    if has_v6() {
+        let six = AsyncSocket::<P::Runtime>::new(Domain::Inet6, SockType::Stream, Protocol::Usual);
+        let error = six.expect("a socket").connect("127.0.0.1", 80).await;
+        let error = error.expect_err("another family");
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        assert_eq!(tried(&error), ("connect to", "127.0.0.1:80"));
+    }
+    // It is of use all the same.
+    let (listener, address) = listen::<P::Runtime>().await;
+    socket.connect("127.0.0.1", address.port()).await.expect("a connection");
+    listener.accept().await.expect("a connection");
+}
+
+/// `AF_INET` and the like, with and without a protocol.
+pub async fn a10_the_numbers_of_the_system_make_the_same_sockets<P: Platform>() {
+    let (stream, datagram) = (Type::STREAM.into(), Type::DGRAM.into());
+    for domain in [OsDomain::IPV4, OsDomain::IPV6] {
+        if domain == OsDomain::IPV6 && !has_v6() {
+            continue;
+        }
+        for protocol in [0, OsProtocol::TCP.into()] {
+            let socket = AsyncSocket::<P::Runtime>::from_raw_parts(domain.into(), stream, protocol);
+            let mut socket = socket.expect("a socket");
+            socket.bind_addr("", 0).await.expect("a port");
+            let listener = socket.listen(1).expect("a listener");
+            let at = listener.local_addr().expect("an address").inet().expect("TCP");
+            assert_eq!(at.is_ipv6(), domain == OsDomain::IPV6);
+            // Both families have it: IPv6 sockets take IPv4 too, unless told otherwise.
+            let host = if at.is_ipv6() { "::1" } else { "127.0.0.1" };
+            let host = host.parse::<std::net::IpAddr>().expect("an address");
+            let peer = SocketPeer::connect(&std::net::SocketAddr::new(host, at.port()).into());
+            peer.send(b"line\n").await;
+            assert_line!(listener.accept().await.expect("a connection"), "line");
+        }
+        let socket = AsyncSocket::<P::Runtime>::from_raw_parts(domain.into(), datagram, 0);
+        let mut socket = socket.expect("a socket");
+        socket.bind_addr("", 0).await.expect("a port");
+        socket.into_datagram().expect("a datagram socket");
+    }
+    AsyncSocket::<P::Runtime>::from_raw_parts(-1, stream, 0).expect_err("no such family");
+}
