@@ -49,6 +49,21 @@ struct Running {
     port: u16,
 }
 
+impl Running {
+    /// How much processor time it has used, in seconds; 0 where the system does not tell.
+    fn cpu(&self) -> f64 {
+        /// The unit of that file on every Linux.
+        const TICKS_PER_SECOND: f64 = 100.0;
+        let path = format!("/proc/{}/stat", self.child.id());
+        let stat = std::fs::read_to_string(path).unwrap_or_default();
+        // Behind the name, which may hold anything, user and system time are the 12th and 13th.
+        let fields = stat.rsplit(')').next().unwrap_or_default().split_ascii_whitespace();
+        let ticks: f64 =
+            fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum();
+        ticks / TICKS_PER_SECOND
+    }
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
         // It may have ended by itself, which is as good.
@@ -111,8 +126,9 @@ fn runtimes(run: Run) -> Vec<Runtime> {
     }
 }
 
-/// Runs every server in turn, and prints for each the median rate and the median of its ratios to every
-/// other server of the same round.
+/// Runs every server in turn, and prints for each the median rate, the median of its processor time for
+/// a line (which tells more where the load generator is the limit), and the median of its ratios to every
+/// peer of the same round.
 fn rounds(
     title: &str,
     run: Run,
@@ -122,27 +138,32 @@ fn rounds(
     let (rounds, time) = if run.quick { (3, 300) } else { (7, 1000) };
     pin(None, 0)?;
     let mut rates: Vec<Vec<f64>> = vec![Vec::new(); servers.len()];
+    let mut costs = rates.clone();
     for round in 1..=rounds {
         eprint!("\r{title}: round {round} of {rounds}");
-        for (server, rates) in servers.iter().zip(&mut rates) {
+        for ((server, rates), costs) in servers.iter().zip(&mut rates).zip(&mut costs) {
             let running = server.start()?;
-            rates.push(load(running.port, Duration::from_millis(time))?);
+            let time = Duration::from_millis(time);
+            let rate = load(running.port, time)?;
+            rates.push(rate);
+            costs.push(running.cpu() * 1e9 / (rate * time.as_secs_f64()));
         }
     }
     eprintln!();
     println!("## {title}\n");
-    print!("| server | lines/s | spread |");
+    print!("| server | lines/s | spread | server ns/line |");
     let peers: Vec<usize> =
         (0..servers.len()).filter(|&at| servers[at].arguments[0] == "peer").collect();
     peers.iter().for_each(|&at| print!(" x {} |", servers[at].name));
-    println!("\n|---|---|---|{}", "---|".repeat(peers.len()));
-    for (server, own) in servers.iter().zip(&rates) {
+    println!("\n|---|---|---|---|{}", "---|".repeat(peers.len()));
+    for ((server, own), cost) in servers.iter().zip(&rates).zip(costs) {
         let spread = (max(own) - min(own)) / median(own.clone());
         print!(
-            "| {} | {:.2} M | {:.0} % |",
+            "| {} | {:.2} M | {:.0} % | {:.1} |",
             server.name,
             median(own.clone()) / 1e6,
-            spread * 100.0
+            spread * 100.0,
+            median(cost)
         );
         for &at in &peers {
             let ratios = own.iter().zip(&rates[at]).map(|(own, peer)| own / peer).collect();
