@@ -39,15 +39,25 @@ macro_rules! receive_calls {
             poll_fn(|cx| self.poll_step(cx, want, &mut take)).await
         }
 
+        #[inline]
         fn poll_line(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Span>, RecvError>> {
             match self.quick_line() {
                 Some(span) => Poll::Ready(Ok(Some(span))),
-                None => self.poll_step(cx, Want::Line, Receiver::poll_line),
+                None => self.poll_line_to_come(cx),
             }
         }
 
         fn flags(&self) -> Flags {
             self.receiver.config().ends.into()
+        }
+
+        /// Apart, so that the way of a line that is here is short.
+        #[cold]
+        fn poll_line_to_come(
+            &mut self,
+            cx: &mut Context<'_>,
+        ) -> Poll<Result<Option<Span>, RecvError>> {
+            self.poll_step(cx, Want::Line, Receiver::poll_line)
         }
 
         // ---- typed view ------------------------------------------------------------------------
