@@ -30,6 +30,21 @@ pub enum Ends {
     Tell,
 }
 
+/// What a secure stream that ends without a close notice is taken for. Whoever sits on the wire can end it
+/// so, in front of the line that would have said "but".
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Truncation {
+    /// An end that is not orderly: the typed view tells it, [`Ends`] says whether the seed view does, and
+    /// `end()` tells it always. The default.
+    #[default]
+    Report,
+    /// The same, but the seed view tells it too, whatever [`Ends`] says.
+    Strict,
+    /// An orderly end. For peers that never send the notice, and protocols that know their own end.
+    Allow,
+}
+
 /// The settings of one connection.
 ///
 /// Every limit is in bytes. Start from [`Config::default`] and change what you need:
@@ -57,8 +72,13 @@ pub struct Config {
     pub framing: Framing,
     /// What the seed view answers to an end that was not orderly. Default [`Ends::Hide`].
     pub ends: Ends,
+    /// What a secure stream without a close notice is taken for. Default [`Truncation::Report`].
+    pub truncation: Truncation,
     /// What bounds a close.
     pub close: CloseBounds,
+    /// How long a TLS handshake may take. Default 10 s. Core has no clock and leaves it to whoever does
+    /// the I/O.
+    pub handshake: Duration,
 }
 
 /// What bounds an orderly close. Core has no clock and leaves them to whoever does the I/O.
@@ -111,7 +131,9 @@ impl Default for Config {
             buffered: true,
             framing: Framing::Lenient,
             ends: Ends::Hide,
+            truncation: Truncation::Report,
             close: CloseBounds::default(),
+            handshake: Duration::from_secs(10),
         }
     }
 }
@@ -156,6 +178,20 @@ impl Config {
     #[must_use]
     pub const fn close(mut self, bounds: CloseBounds) -> Self {
         self.close = bounds;
+        self
+    }
+
+    /// Sets [`Config::truncation`].
+    #[must_use]
+    pub const fn truncation(mut self, truncation: Truncation) -> Self {
+        self.truncation = truncation;
+        self
+    }
+
+    /// Sets [`Config::handshake`].
+    #[must_use]
+    pub const fn handshake(mut self, time: Duration) -> Self {
+        self.handshake = time;
         self
     }
 

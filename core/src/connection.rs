@@ -1,13 +1,14 @@
 //! Both halves as one machine.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
 
 use crate::{
-    Cause, Config, End, Ends, Lines, Loss, Outgoing, Receiver, RecvError, RecvStats, SendError,
-    SendStats, Sender, Span, Step,
+    Cause, Config, End, Ends, Lines, Loss, Outgoing, Receiver, RecvError, RecvStats, SecureLayer,
+    SendError, SendStats, Sender, Span, StartTlsError, Step, TlsSession,
 };
 
 /// One end of a line connection, as a state machine without I/O.
@@ -106,7 +107,7 @@ impl Connection {
     /// The end, once a receive met it, or a write met a reset.
     #[must_use]
     pub fn end(&self) -> Option<End> {
-        self.receiver.end_after(self.sender.loss())
+        self.receiver.end_after(self.sender.coming_end())
     }
 
     /// The bytes of the unfinished line or block that came before the end.
@@ -139,6 +140,24 @@ impl Connection {
         self.receiver.wants_read()
     }
 
+    /// Whether a secure layer lies under the connection.
+    #[must_use]
+    pub const fn is_secure(&self) -> bool {
+        self.sender.is_secure()
+    }
+
+    /// Whether the handshake of a secure layer is under way.
+    #[must_use]
+    pub fn is_handshaking(&self) -> bool {
+        self.sender.is_handshaking()
+    }
+
+    /// What the handshake came to; `None` if there is no secure layer.
+    #[must_use]
+    pub fn tls_session(&self) -> Option<TlsSession> {
+        self.sender.tls_session()
+    }
+
     /// Bytes accepted and not yet transmitted.
     #[must_use]
     pub const fn unsent(&self) -> usize {
@@ -156,7 +175,7 @@ impl Connection {
     /// Room for a read from the transport; never empty, at most 64 KiB (unbuffered: at most what the
     /// waiting call still needs).
     pub fn space(&mut self) -> &mut [u8] {
-        self.receiver.space()
+        if self.sender.is_secure() { self.sender.wire_space() } else { self.receiver.space() }
     }
 
     /// The transport put `n` bytes into the last [`space`](Self::space). 0 is legal and no end.
@@ -165,19 +184,37 @@ impl Connection {
     ///
     /// If `n` is more than `space` had offered.
     pub fn handle_read(&mut self, n: usize) {
-        self.receiver.handle_read(n);
+        if self.sender.is_secure() {
+            self.sender.handle_wire(n, Some(&mut self.receiver));
+        } else {
+            self.receiver.handle_read(n);
+        }
     }
 
     /// Takes a copy of `wire`, or of its front, and returns how many bytes it took: at most 64 KiB
     /// (unbuffered: what the waiting call still needs), and nothing after an end. The twin of
     /// [`space`](Self::space) for transports that bring their own buffer.
     pub fn handle_input(&mut self, wire: &[u8]) -> usize {
-        self.receiver.handle_input(wire)
+        if !self.sender.is_secure() {
+            return self.receiver.handle_input(wire);
+        }
+        if !self.wants_read() {
+            return 0;
+        }
+        let wire = &wire[..wire.len().min(Receiver::BLOCK)];
+        self.sender.handle_wire_input(&mut wire.to_vec(), Some(&mut self.receiver));
+        wire.len()
     }
 
-    /// The peer ended its side in good order.
+    /// The transport will bring no more: the peer ended its side, in good order if there is no secure
+    /// layer that knows better.
     pub fn handle_eof(&mut self) {
-        self.receiver.handle_end(self.sender.end_cause(Cause::Eof));
+        if self.sender.is_secure() {
+            self.sender.handle_wire_eof();
+            self.sender.pass_on(&mut self.receiver);
+        } else {
+            self.receiver.handle_end(self.sender.end_cause(Cause::Eof));
+        }
     }
 
     /// A read met this loss. Nothing can be sent any more either.
@@ -285,6 +322,20 @@ impl Connection {
         self.sender.feed_line(text)
     }
 
+    /// Puts a secure layer under the connection and begins the handshake. It goes on with what
+    /// comes in and goes out; what is queued meanwhile waits for its end
+    /// ([`is_handshaking`](Self::is_handshaking)).
+    ///
+    /// # Errors
+    ///
+    /// If anything in plain is left over on either side, or the connection is over; nothing is changed
+    /// then.
+    pub fn start_tls(&mut self, layer: Box<dyn SecureLayer>) -> Result<(), StartTlsError> {
+        self.sender.start_tls(&self.receiver, layer)?;
+        self.sender.pass_on(&mut self.receiver);
+        Ok(())
+    }
+
     /// Ends both sides. What is queued is still [`outgoing`](Self::outgoing); receives answer
     /// [`RecvError::Closed`] from here on, sends [`SendError::Closed`].
     pub fn close(&mut self) {
@@ -360,9 +411,9 @@ impl Connection {
 
     // ---- output: what to put on the wire ---------------------------------------------------------
 
-    /// The bytes to put on the wire, in order.
+    /// The bytes to put on the wire, in order. Over a secure layer: records, made now of what is queued.
     #[must_use]
-    pub fn outgoing(&self) -> Outgoing<'_> {
+    pub fn outgoing(&mut self) -> Outgoing<'_> {
         self.sender.outgoing()
     }
 
@@ -370,7 +421,7 @@ impl Connection {
     ///
     /// # Panics
     ///
-    /// If `n` is more than [`unsent`](Self::unsent).
+    /// If `n` is more than was outgoing.
     pub fn transmitted(&mut self, n: usize) {
         self.sender.transmitted(n);
     }

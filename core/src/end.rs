@@ -13,6 +13,8 @@ pub enum Cause {
     /// A secure stream ended without the notice that makes an end trustworthy. Whoever sits on the
     /// wire can do that; what arrived may not be all that was sent.
     TlsTruncated,
+    /// The secure layer failed: in its handshake, or because of what the peer sent.
+    TlsFailed,
     /// We closed the connection.
     Closed,
 }
@@ -87,6 +89,7 @@ impl fmt::Display for Cause {
             Self::Eof => f.write_str("the peer closed the connection"),
             Self::Reset(loss) => loss.fmt(f),
             Self::TlsTruncated => f.write_str("the secure stream ended without a close notice"),
+            Self::TlsFailed => f.write_str("the secure stream failed"),
             Self::Closed => f.write_str("the connection was closed here"),
         }
     }

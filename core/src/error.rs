@@ -4,7 +4,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::{End, Loss};
+use crate::{End, Loss, TlsError, TlsErrorKind};
 
 /// The peer sent a line that breaks the rules.
 ///
@@ -49,6 +49,8 @@ pub enum RecvError {
     /// The input ended, in the middle of something or not in good order. Final. Sending still works
     /// unless the cause was a reset.
     Disconnected(End),
+    /// The secure layer failed. Final, for sending too.
+    Tls(TlsError),
     /// We closed the connection. Final.
     Closed,
 }
@@ -71,6 +73,8 @@ pub enum SendError {
     Interrupted,
     /// The connection broke. Final.
     Disconnected(Loss),
+    /// The secure layer failed. Final.
+    Tls(TlsErrorKind),
     /// We ended the sending side. Final.
     Closed,
 }
@@ -111,6 +115,7 @@ impl fmt::Display for RecvError {
             Self::Line(error) => error.fmt(f),
             Self::BlockTooLarge(error) => error.fmt(f),
             Self::Disconnected(end) => end.fmt(f),
+            Self::Tls(error) => error.fmt(f),
             Self::Closed => f.write_str("the connection is closed"),
         }
     }
@@ -125,6 +130,7 @@ impl fmt::Display for SendError {
             Self::LineBreak => f.write_str("the text of a line holds a CR or an LF"),
             Self::Interrupted => f.write_str("an earlier message was given up midway"),
             Self::Disconnected(loss) => loss.fmt(f),
+            Self::Tls(kind) => kind.fmt(f),
             Self::Closed => f.write_str("the sending side is closed"),
         }
     }
@@ -138,6 +144,7 @@ impl core::error::Error for RecvError {
         match self {
             Self::Line(error) => Some(error),
             Self::BlockTooLarge(error) => Some(error),
+            Self::Tls(error) => Some(error),
             Self::Disconnected(_) | Self::Closed => None,
         }
     }

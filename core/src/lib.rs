@@ -22,6 +22,8 @@
 #![no_std]
 
 extern crate alloc;
+#[cfg(feature = "rustls")]
+extern crate std;
 
 mod config;
 mod connection;
@@ -32,13 +34,18 @@ mod inbox;
 mod lines;
 mod outbox;
 mod receiver;
+#[cfg(feature = "rustls")]
+mod rustls;
+mod secure;
 mod seed;
 mod sender;
 mod stats;
 mod step;
 
+#[cfg(feature = "rustls")]
+pub use crate::rustls::TlsLayer;
 pub use bytes::Bytes;
-pub use config::{CloseBounds, Config, Ends, Framing};
+pub use config::{CloseBounds, Config, Ends, Framing, Truncation};
 pub use connection::Connection;
 pub use end::{Cause, End, Loss};
 pub use error::{BlockTooLarge, LineError, RecvError, SendError};
@@ -46,6 +53,9 @@ pub use framing::holds_line_break;
 pub use lines::Lines;
 pub use outbox::Outgoing;
 pub use receiver::{Look, Receiver, Span, Want};
+pub use secure::{
+    CertificateFault, Phase, SecureLayer, StartTlsError, TlsError, TlsErrorKind, TlsSession,
+};
 pub use seed::EMPTY_LINE;
 pub use sender::Sender;
 pub use stats::{RecvStats, SendStats};

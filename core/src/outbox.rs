@@ -98,7 +98,7 @@ impl Outbox {
     }
 
     pub(crate) fn outgoing(&self) -> Outgoing<'_> {
-        Outgoing { pieces: self.pieces.iter(), head: self.head }
+        Outgoing { pieces: self.pieces.iter(), head: self.head, one: &[] }
     }
 
     /// Forgets the first `n` bytes: they are transmitted.
@@ -138,12 +138,25 @@ const fn is_kept(n: usize, shared: bool) -> bool {
 pub struct Outgoing<'a> {
     pieces: alloc::collections::vec_deque::Iter<'a, Piece>,
     head: usize,
+    /// A slice in front of the pieces, if it is not empty.
+    one: &'a [u8],
+}
+
+impl<'a> Outgoing<'a> {
+    /// This slice alone.
+    pub(crate) fn one(one: &'a [u8]) -> Self {
+        Self { pieces: alloc::collections::vec_deque::Iter::default(), head: 0, one }
+    }
 }
 
 impl<'a> Iterator for Outgoing<'a> {
     type Item = &'a [u8];
 
+    #[inline]
     fn next(&mut self) -> Option<&'a [u8]> {
+        if !self.one.is_empty() {
+            return Some(core::mem::take(&mut self.one));
+        }
         let piece = self.pieces.next()?.as_slice();
         Some(&piece[core::mem::take(&mut self.head)..])
     }

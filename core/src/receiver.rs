@@ -8,7 +8,9 @@ use core::fmt;
 
 use crate::framing;
 use crate::inbox::{BLOCK, Inbox};
-use crate::{Cause, Config, End, LineError, Loss, RecvError, RecvStats};
+use crate::{
+    Cause, Config, End, LineError, Loss, RecvError, RecvStats, StartTlsError, TlsError, Truncation,
+};
 
 /// Where consumed bytes lie; [`Receiver::bytes`] turns it into a slice.
 ///
@@ -67,6 +69,8 @@ pub struct Receiver {
     state: State,
     /// What the transport said about the end of input; bytes in the inbox still come first.
     input_end: Option<Cause>,
+    /// Why the secure layer failed, if that is the end.
+    tls_error: Option<TlsError>,
     /// How many bytes the waiting call still needs: all that an unbuffered read may ask for.
     missing: usize,
     /// How many unread bytes the waiting call may need at most.
@@ -84,6 +88,7 @@ impl Receiver {
             config,
             state: State::Open,
             input_end: None,
+            tls_error: None,
             missing: 1,
             need: 0,
             bad: RecvStats::default(),
@@ -119,12 +124,13 @@ impl Receiver {
         }
     }
 
-    /// The end of a connection whose sending half has met `loss`: the one that a receive met, or the
-    /// one that a receive will meet.
+    /// The end of a connection whose sending half has met `coming`
+    /// ([`Sender::coming_end`](crate::Sender::coming_end)): the one that a receive met, or the one that
+    /// a receive will meet.
     #[must_use]
-    pub fn end_after(&self, loss: Option<Loss>) -> Option<End> {
-        let coming = |loss| End::new(self.input_end.unwrap_or(Cause::Reset(loss)), 0);
-        self.end().or_else(|| loss.map(coming))
+    pub fn end_after(&self, coming: Option<Cause>) -> Option<End> {
+        let end = |coming| End::new(self.input_end.unwrap_or(coming), 0);
+        self.end().or_else(|| coming.map(end))
     }
 
     /// The bytes of the unfinished line or block that came before the end.
@@ -154,6 +160,12 @@ impl Receiver {
     #[must_use]
     pub const fn is_discarding(&self) -> bool {
         matches!(self.state, State::Discarding { .. })
+    }
+
+    /// The end of the input, once the transport has told it; what came before it is still answered first.
+    #[must_use]
+    pub const fn input_end(&self) -> Option<Cause> {
+        self.input_end
     }
 
     /// Whether reading the transport can still bring anything.
@@ -208,9 +220,43 @@ impl Receiver {
         wire.len()
     }
 
+    /// Takes a copy of `plain`, all of it, which came out of a secure layer: its records set the measure,
+    /// not the waiting call.
+    pub fn handle_plain(&mut self, plain: &[u8]) {
+        if self.wants_read() && !plain.is_empty() {
+            self.inbox.extend(plain, self.need);
+            self.finish_discarding();
+        }
+    }
+
     /// The transport will bring no more input, for this reason. The first reason stays.
     pub fn handle_end(&mut self, cause: Cause) {
+        let cause = match (cause, self.config.truncation) {
+            (Cause::TlsTruncated, Truncation::Allow) => Cause::Eof,
+            _ => cause,
+        };
         self.input_end.get_or_insert(cause);
+    }
+
+    /// The secure layer failed.
+    pub fn handle_failed(&mut self, error: TlsError) {
+        if self.input_end.is_none() {
+            self.input_end = Some(Cause::TlsFailed);
+            self.tls_error = Some(error);
+        }
+    }
+
+    /// Whether a secure layer can take over here.
+    pub(crate) fn check_start_tls(&self) -> Result<(), StartTlsError> {
+        match self.state {
+            State::Discarding { .. } => Err(StartTlsError::Discarding),
+            State::Ended(end) | State::Closed(end) => Err(StartTlsError::Ended(end)),
+            State::Open if self.inbox.len() > 0 => {
+                Err(StartTlsError::BufferedPlaintext(self.inbox.len()))
+            }
+            State::Open if self.input_end.is_some() => Err(StartTlsError::Ended(self.coming_end())),
+            State::Open => Ok(()),
+        }
     }
 
     /// The transport read 0 bytes: the peer ended its side.
@@ -299,7 +345,7 @@ impl Receiver {
     /// What a peek answers to the end. It meets it only if nothing is left in front of it.
     fn peek_end(&mut self) -> Result<(), RecvError> {
         match self.state {
-            State::Open if self.inbox.len() > 0 => answer(self.coming_end()),
+            State::Open if self.inbox.len() > 0 => self.answer(self.coming_end()),
             _ => self.meet_end(),
         }
     }
@@ -316,16 +362,17 @@ impl Receiver {
         // No more will come: the block is of no use any more.
         self.inbox.reclaim();
         self.state = State::Ended(end);
-        answer(end)
+        self.answer(end)
     }
-}
 
-/// What the typed view makes of an end; a clean one is no error.
-fn answer(end: End) -> Result<(), RecvError> {
-    match end.cause {
-        Cause::Closed => Err(RecvError::Closed),
-        _ if end.is_clean() => Ok(()),
-        _ => Err(RecvError::Disconnected(end)),
+    /// What the typed view makes of an end; a clean one is no error.
+    fn answer(&self, end: End) -> Result<(), RecvError> {
+        match (end.cause, &self.tls_error) {
+            (Cause::Closed, _) => Err(RecvError::Closed),
+            (Cause::TlsFailed, Some(error)) => Err(RecvError::Tls(error.clone())),
+            _ if end.is_clean() => Ok(()),
+            _ => Err(RecvError::Disconnected(end)),
+        }
     }
 }
 

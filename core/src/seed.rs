@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::receiver::text;
-use crate::{Cause, Ends, LineError, Receiver, RecvError, Span, Step};
+use crate::{Cause, Ends, LineError, Receiver, RecvError, Span, Step, Truncation};
 
 /// What the seed view answers for an empty line, to tell it from the end.
 pub const EMPTY_LINE: &str = "\r\n";
@@ -18,7 +18,8 @@ impl Receiver {
     /// [`RecvError::BlockTooLarge`], [`RecvError::Closed`]; with [`Ends::Tell`] also
     /// [`RecvError::Disconnected`] for an end that was not orderly.
     pub fn recv(&mut self, n: usize, ends: Ends) -> Result<Step<Vec<u8>>, RecvError> {
-        let step = hide(self.poll_recv(n), ends)?;
+        let hides = self.hides(ends);
+        let step = hide(self.poll_recv(n), hides)?;
         Ok(step.map(|span| self.seed_bytes(span).to_vec()))
     }
 
@@ -29,7 +30,8 @@ impl Receiver {
     ///
     /// As [`recv`](Self::recv).
     pub fn recv_into(&mut self, buf: &mut [u8], ends: Ends) -> Result<Step<usize>, RecvError> {
-        let step = hide(self.poll_recv(buf.len()), ends)?;
+        let hides = self.hides(ends);
+        let step = hide(self.poll_recv(buf.len()), hides)?;
         Ok(step.map(|span| {
             let bytes = self.seed_bytes(span);
             buf[..bytes.len()].copy_from_slice(bytes);
@@ -45,7 +47,8 @@ impl Receiver {
     /// error), [`RecvError::Closed`]; with [`Ends::Tell`] also [`RecvError::Disconnected`] for an end
     /// that was not orderly.
     pub fn recv_line(&mut self, ends: Ends) -> Result<Step<String>, RecvError> {
-        match hide(self.poll_line(), ends)? {
+        let hides = self.hides(ends);
+        match hide(self.poll_line(), hides)? {
             Step::NeedInput => Ok(Step::NeedInput),
             Step::Ready(None) => Ok(Step::Ready(String::new())),
             Step::Ready(Some(span)) => {
@@ -69,7 +72,8 @@ impl Receiver {
         line: &mut Vec<u8>,
         ends: Ends,
     ) -> Result<Step<()>, RecvError> {
-        let step = hide(self.poll_line(), ends)?;
+        let hides = self.hides(ends);
+        let step = hide(self.poll_line(), hides)?;
         Ok(step.map(|span| replace(line, span.map(|span| self.bytes(span)))))
     }
 
@@ -83,7 +87,8 @@ impl Receiver {
         line: &mut Vec<u8>,
         ends: Ends,
     ) -> Result<Step<()>, RecvError> {
-        let step = hide(self.peek_line(), ends)?;
+        let hides = self.hides(ends);
+        let step = hide(self.peek_line(), hides)?;
         Ok(step.map(|found| replace(line, found)))
     }
 
@@ -94,9 +99,10 @@ impl Receiver {
     ///
     /// As [`recv`](Self::recv).
     pub fn recv_peek(&mut self, n: usize, ends: Ends) -> Result<Step<Vec<u8>>, RecvError> {
+        let hides = self.hides(ends);
         match self.peek_bytes(n) {
             Ok(step) => Ok(step.map(<[u8]>::to_vec)),
-            Err(error) => hide_end(error, ends).map(|()| Step::Ready(Vec::new())),
+            Err(error) => hide_end(error, hides).map(|()| Step::Ready(Vec::new())),
         }
     }
 
@@ -106,11 +112,17 @@ impl Receiver {
     ///
     /// As [`recv_line`](Self::recv_line); a bad line stays in place too.
     pub fn recv_line_peek(&mut self, ends: Ends) -> Result<Step<String>, RecvError> {
-        match hide(self.peek_line(), ends)? {
+        let hides = self.hides(ends);
+        match hide(self.peek_line(), hides)? {
             Step::NeedInput => Ok(Step::NeedInput),
             Step::Ready(None) => Ok(Step::Ready(String::new())),
             Step::Ready(Some(line)) => Ok(Step::Ready(seed_text(line)?)),
         }
+    }
+
+    fn hides(&self, ends: Ends) -> Hides {
+        let resets = ends == Ends::Hide;
+        Hides { resets, truncation: resets && self.config().truncation != Truncation::Strict }
     }
 
     fn seed_bytes(&self, span: Option<Span>) -> &[u8] {
@@ -132,17 +144,29 @@ fn seed_text(line: &[u8]) -> Result<String, LineError> {
     Ok(if line.is_empty() { EMPTY_LINE.into() } else { text(line)?.into() })
 }
 
+/// Which ends that are not orderly the seed view hides.
+#[derive(Clone, Copy)]
+struct Hides {
+    resets: bool,
+    truncation: bool,
+}
+
 /// Turns the ends that the seed view does not tell into "no bytes".
 fn hide<T>(
     result: Result<Step<Option<T>>, RecvError>,
-    ends: Ends,
+    hides: Hides,
 ) -> Result<Step<Option<T>>, RecvError> {
-    result.or_else(|error| hide_end(error, ends).map(|()| Step::Ready(None)))
+    result.or_else(|error| hide_end(error, hides).map(|()| Step::Ready(None)))
 }
 
-fn hide_end(error: RecvError, ends: Ends) -> Result<(), RecvError> {
-    match error {
-        RecvError::Disconnected(end) if end.cause == Cause::Eof || ends == Ends::Hide => Ok(()),
-        error => Err(error),
-    }
+fn hide_end(error: RecvError, hides: Hides) -> Result<(), RecvError> {
+    let RecvError::Disconnected(end) = error else {
+        return Err(error);
+    };
+    let hidden = match end.cause {
+        Cause::Eof => true,
+        Cause::TlsTruncated => hides.truncation,
+        _ => hides.resets,
+    };
+    if hidden { Ok(()) } else { Err(error) }
 }

@@ -1,11 +1,15 @@
 //! The sending half of a connection: what was accepted for the peer, and whether more may be.
 
+mod secure;
+
+use alloc::boxed::Box;
 use core::fmt;
 
 use bytes::Bytes;
 
 use crate::framing::holds_line_break;
 use crate::outbox::{Outbox, Outgoing};
+use crate::secure::Wire;
 use crate::{Cause, Config, End, Loss, SendError, SendStats};
 
 const CRLF: &[u8] = b"\r\n";
@@ -14,6 +18,8 @@ const CRLF: &[u8] = b"\r\n";
 /// belong to different tasks. The methods are documented there.
 pub struct Sender {
     outbox: Outbox,
+    /// The secure layer, if there is one.
+    wire: Option<Box<Wire>>,
     max_outbox: usize,
     closed: bool,
     interrupted: bool,
@@ -41,6 +47,7 @@ impl Sender {
     pub fn new(config: &Config) -> Self {
         Self {
             outbox: Outbox::default(),
+            wire: None,
             max_outbox: at_least_one(config.max_outbox),
             closed: false,
             interrupted: false,
@@ -120,10 +127,10 @@ impl Sender {
         self.loss
     }
 
-    /// The end as far as a write has met it.
+    /// The end as far as this half has met it.
     #[must_use]
     pub fn end(&self) -> Option<End> {
-        self.loss.map(|loss| End::new(Cause::Reset(loss), 0))
+        self.coming_end().map(|cause| End::new(cause, 0))
     }
 
     /// Whether bytes that were accepted never left.
@@ -149,12 +156,14 @@ impl Sender {
     ///
     /// # Errors
     ///
-    /// [`SendError::Closed`], [`SendError::Interrupted`] or [`SendError::Disconnected`]; all are final.
-    pub const fn check(&self) -> Result<(), SendError> {
-        match self.loss {
+    /// [`SendError::Closed`], [`SendError::Interrupted`], [`SendError::Disconnected`] or
+    /// [`SendError::Tls`]; all are final.
+    #[inline]
+    pub fn check(&self) -> Result<(), SendError> {
+        match self.failure() {
             _ if self.closed => Err(SendError::Closed),
             _ if self.interrupted => Err(SendError::Interrupted),
-            Some(loss) => Err(SendError::Disconnected(loss)),
+            Some(failure) => Err(failure),
             None => Ok(()),
         }
     }
@@ -281,18 +290,28 @@ impl Sender {
 
     // ---- output: what to put on the wire ---------------------------------------------------------
 
-    /// The bytes to put on the wire.
+    /// The bytes to put on the wire. Over a secure layer: records, made now of what is queued.
     #[must_use]
-    pub fn outgoing(&self) -> Outgoing<'_> {
-        self.outbox.outgoing()
+    #[inline]
+    pub fn outgoing(&mut self) -> Outgoing<'_> {
+        self.seal();
+        match &self.wire {
+            Some(wire) => Outgoing::of_wire(wire),
+            None => self.outbox.outgoing(),
+        }
     }
 
     /// The first `n` outgoing bytes are on the wire.
     ///
     /// # Panics
     ///
-    /// If `n` is more than [`unsent`](Self::unsent).
+    /// If `n` is more than was outgoing.
+    #[inline]
     pub fn transmitted(&mut self, n: usize) {
+        let n = match &mut self.wire {
+            Some(wire) => wire.transmitted(n),
+            None => n,
+        };
         self.outbox.transmitted(n);
     }
 
@@ -300,6 +319,9 @@ impl Sender {
     pub fn handle_lost(&mut self, loss: Loss) {
         self.loss.get_or_insert(loss);
         self.drop_queued();
+        if let Some(wire) = &mut self.wire {
+            wire.clear();
+        }
     }
 
     /// Forgets that bytes were dropped: somebody has taken note of it.
@@ -311,6 +333,10 @@ impl Sender {
     pub fn drop_queued(&mut self) {
         self.dropped |= self.outbox.len() > 0;
         self.outbox.clear();
+        if let Some(wire) = &mut self.wire {
+            // A record that is on the wire in part is not torn.
+            wire.forget_sealed();
+        }
     }
 }
 

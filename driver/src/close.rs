@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use asyncnet_core::CloseBounds;
 use socket2::SockRef;
 
 use crate::error::write_loss;
@@ -23,6 +24,7 @@ pub(crate) enum Closing {
     Draining {
         deadline: Option<BoxSleep>,
         left: usize,
+        outcome: Result<(), SendError>,
     },
     /// The stream is gone. The outcome is every later close's answer.
     Done(Result<(), SendError>),
@@ -52,20 +54,18 @@ impl fmt::Debug for Closing {
 impl<S: Transport> Link<S> {
     /// Closes the connection in good order. Once ready the stream is gone.
     pub(crate) fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        let bounds = self.bounds;
         loop {
             match self.closing {
                 Closing::Not => self.begin_close(),
                 Closing::Flushing { .. } => match ready!(self.poll_end_sending(cx)) {
-                    Ok(()) => {
-                        let deadline = self.timer.map(|timer| timer(bounds.drain));
-                        self.closing = Closing::Draining { deadline, left: bounds.drain_bytes };
-                    }
+                    Ok(()) => self.begin_drain(Ok(())),
+                    // The alert that says why has to arrive.
+                    Err(error @ SendError::Tls(_)) => self.begin_drain(self.lost(error)),
                     Err(error) => self.abort_for(error),
                 },
-                Closing::Draining { .. } => {
+                Closing::Draining { outcome, .. } => {
                     ready!(self.poll_drain(cx));
-                    self.finish_close(Ok(()));
+                    self.finish_close(outcome);
                 }
                 Closing::Done(outcome) => return Poll::Ready(outcome),
             }
@@ -80,6 +80,12 @@ impl<S: Transport> Link<S> {
         }
         self.closing =
             Closing::Flushing { deadline: self.timer.map(|timer| timer(self.bounds.flush)) };
+    }
+
+    fn begin_drain(&mut self, outcome: Result<(), SendError>) {
+        let CloseBounds { drain, drain_bytes: left, .. } = self.bounds;
+        let deadline = self.timer.map(|timer| timer(drain));
+        self.closing = Closing::Draining { deadline, left, outcome };
     }
 
     fn poll_end_sending(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
@@ -115,12 +121,12 @@ impl<S: Transport> Link<S> {
                 return Poll::Ready(Err(SendError::Disconnected(loss)));
             }
         }
-        Poll::Ready(Ok(()))
+        Poll::Ready(self.sender.failure().map_or(Ok(()), |failure| Err(failure.into())))
     }
 
     /// Reads and forgets until the peer's end, a limit, or the deadline.
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let (Closing::Draining { deadline, left }, Some(stream)) =
+        let (Closing::Draining { deadline, left, .. }, Some(stream)) =
             (&mut self.closing, &mut self.stream)
         else {
             return Poll::Ready(());
@@ -164,8 +170,13 @@ impl<S: Transport> Link<S> {
             // Where this fails the peer sees an early end instead of a reset; there is no third way.
             let _ = SockRef::from(&socket).set_linger(Some(Duration::ZERO));
         }
+        self.finish_close(self.lost(reason));
+    }
+
+    /// An error for this reason, if accepted bytes never leave.
+    fn lost(&self, reason: SendError) -> Result<(), SendError> {
         let lost = self.sender.has_dropped() || self.sender.is_interrupted();
-        self.finish_close(if lost { Err(reason) } else { Ok(()) });
+        if lost { Err(reason) } else { Ok(()) }
     }
 }
 

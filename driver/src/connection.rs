@@ -1,5 +1,6 @@
 //! A connection that is whole: one task receives and sends.
 
+mod secure;
 mod traits;
 
 use std::fmt;
@@ -330,7 +331,7 @@ impl<S: Transport> Connection<S> {
     /// The end, once a receive met it or a write met a reset. Final.
     #[must_use]
     pub fn end(&self) -> Option<End> {
-        self.receiver.end_after(self.link.sender.loss())
+        self.receiver.end_after(self.link.sender.coming_end())
     }
 
     /// Whether there is an [`end`](Self::end).

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::{self, ErrorKind};
 
 use asyncnet_core as core;
-use asyncnet_core::{BlockTooLarge, Cause, End, LineError, Loss};
+use asyncnet_core::{BlockTooLarge, Cause, End, LineError, Loss, TlsError, TlsErrorKind};
 
 /// Why a receive has no bytes to answer.
 ///
@@ -13,6 +13,7 @@ use asyncnet_core::{BlockTooLarge, Cause, End, LineError, Loss};
 /// | [`Line`](Self::Line) | the peer's | everything; the next receive answers what comes behind the bad line |
 /// | [`BlockTooLarge`](Self::BlockTooLarge) | the caller's | everything; nothing was read |
 /// | [`Disconnected`](Self::Disconnected) | the peer's, or the network's | sending, unless it was a reset |
+/// | [`Tls`](Self::Tls) | the error says | nothing; the typed and the seed view both tell it |
 /// | [`Closed`](Self::Closed) | nobody's | nothing: we closed the connection |
 /// | [`Io`](Self::Io) | this machine's | everything; nothing was lost, and the call can be repeated |
 #[derive(Debug)]
@@ -25,6 +26,9 @@ pub enum RecvError {
     /// The input ended, in the middle of something or not in good order. As an `io::Error`:
     /// `UnexpectedEof`, or the kind of the reset.
     Disconnected(End),
+    /// TLS failed, in its handshake or because of what the peer sent. As an `io::Error`: `InvalidData`;
+    /// `UnexpectedEof` for a peer that left in the handshake, `TimedOut` for one that took too long.
+    Tls(TlsError),
     /// We closed the connection. As an `io::Error`: `NotConnected`.
     Closed,
     /// The operating system refused a read for a reason that is not the peer's. As it is.
@@ -39,6 +43,7 @@ pub enum RecvError {
 /// | [`LineBreak`](Self::LineBreak) | the caller's | everything; nothing of the message was queued |
 /// | [`Interrupted`](Self::Interrupted) | the caller's | receiving |
 /// | [`Disconnected`](Self::Disconnected) | the peer's, or the network's | receiving what has arrived |
+/// | [`Tls`](Self::Tls) | the error says | receiving what has arrived |
 /// | [`Closed`](Self::Closed) | nobody's | receiving, after `shutdown_write` |
 /// | [`TimedOut`](Self::TimedOut) | the peer's, which does not read | nothing: the close that met it has reset the connection |
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +62,8 @@ pub enum SendError {
     Interrupted,
     /// The connection broke. As an `io::Error`: the kind of the loss.
     Disconnected(Loss),
+    /// TLS failed. As an `io::Error`: as [`RecvError::Tls`].
+    Tls(TlsErrorKind),
     /// We ended the sending side. As an `io::Error`: `BrokenPipe`.
     Closed,
     /// A close gave up: the peer did not read what was queued. As an `io::Error`: `TimedOut`.
@@ -69,6 +76,7 @@ impl From<core::RecvError> for RecvError {
             core::RecvError::Line(error) => Self::Line(error),
             core::RecvError::BlockTooLarge(error) => Self::BlockTooLarge(error),
             core::RecvError::Disconnected(end) => Self::Disconnected(end),
+            core::RecvError::Tls(error) => Self::Tls(error),
             // Core's list is open; nothing else can come from the same version of it.
             _ => Self::Closed,
         }
@@ -88,6 +96,7 @@ impl From<core::SendError> for SendError {
             core::SendError::LineBreak => Self::LineBreak,
             core::SendError::Interrupted => Self::Interrupted,
             core::SendError::Disconnected(loss) => Self::Disconnected(loss),
+            core::SendError::Tls(kind) => Self::Tls(kind),
             // As above.
             _ => Self::Closed,
         }
@@ -100,6 +109,7 @@ impl fmt::Display for RecvError {
             Self::Line(error) => error.fmt(f),
             Self::BlockTooLarge(error) => error.fmt(f),
             Self::Disconnected(end) => end.fmt(f),
+            Self::Tls(error) => error.fmt(f),
             Self::Closed => f.write_str("the connection is closed"),
             Self::Io(error) => error.fmt(f),
         }
@@ -113,6 +123,7 @@ impl fmt::Display for SendError {
             Self::LineBreak => core::SendError::LineBreak.fmt(f),
             Self::Interrupted => core::SendError::Interrupted.fmt(f),
             Self::Disconnected(loss) => loss.fmt(f),
+            Self::Tls(kind) => kind.fmt(f),
             Self::Closed => core::SendError::Closed.fmt(f),
             Self::TimedOut => f.write_str("the peer did not read what was queued"),
         }
@@ -125,6 +136,7 @@ impl std::error::Error for RecvError {
             Self::Line(error) => Some(error),
             Self::BlockTooLarge(error) => Some(error),
             Self::Io(error) => Some(error),
+            Self::Tls(error) => Some(error),
             Self::Disconnected(_) | Self::Closed => None,
         }
     }
@@ -142,6 +154,7 @@ impl From<RecvError> for io::Error {
                 Cause::Reset(loss) => kind_of(loss),
                 _ => ErrorKind::UnexpectedEof,
             },
+            RecvError::Tls(error) => kind_of_tls(error.kind()),
             RecvError::Closed => ErrorKind::NotConnected,
         };
         match error {
@@ -158,6 +171,7 @@ impl From<SendError> for io::Error {
             SendError::LineBreak => ErrorKind::InvalidInput,
             SendError::Interrupted => ErrorKind::ConnectionAborted,
             SendError::Disconnected(loss) => kind_of(loss),
+            SendError::Tls(kind) => kind_of_tls(kind),
             SendError::Closed => ErrorKind::BrokenPipe,
             SendError::TimedOut => ErrorKind::TimedOut,
         };
@@ -176,6 +190,14 @@ const fn kind_of(loss: Loss) -> ErrorKind {
         Loss::NetworkDown => ErrorKind::NetworkDown,
         Loss::WriteZero => ErrorKind::WriteZero,
         _ => ErrorKind::Other,
+    }
+}
+
+const fn kind_of_tls(kind: TlsErrorKind) -> ErrorKind {
+    match kind {
+        TlsErrorKind::LeftInHandshake => ErrorKind::UnexpectedEof,
+        TlsErrorKind::TimedOut => ErrorKind::TimedOut,
+        _ => ErrorKind::InvalidData,
     }
 }
 

@@ -52,13 +52,17 @@ mod pool;
 mod receive;
 mod room;
 mod runtime;
+mod secure;
 mod socket;
 mod split;
+mod tls;
 mod transport;
+mod upgrade;
 
 pub use asyncnet_core::{
-    BlockTooLarge, Bytes, Cause, CloseBounds, Config, End, Ends, Framing, LineError, Lines, Loss,
-    RecvStats, SendStats,
+    BlockTooLarge, Bytes, Cause, CertificateFault, CloseBounds, Config, End, Ends, Framing,
+    LineError, Lines, Loss, Phase, RecvStats, SecureLayer, SendStats, TlsError, TlsErrorKind,
+    TlsSession, Truncation,
 };
 pub use batch::{Batch, Outbox};
 pub use connection::Connection;
@@ -74,4 +78,13 @@ pub use socket::listener::{Incoming, Listener};
 pub use socket::remove_stale_socket;
 pub use socket::{AsyncSocket, Domain, Keepalive, Protocol, SockOpt, SockType, SocketError};
 pub use split::{RecvHalf, SendHalf};
+#[cfg(feature = "tls")]
+pub use tls::{
+    ClientCertificates, TlsClientBuilder, TlsContext, TlsContextError, TlsRole, TlsServerBuilder,
+};
 pub use transport::{Io, OsSocket, Transport};
+pub use upgrade::UpgradeError;
+
+#[cfg(feature = "tls")]
+#[doc(no_inline)]
+pub use rustls;

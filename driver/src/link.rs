@@ -9,6 +9,7 @@ use asyncnet_core::{Cause, CloseBounds, Config, Look, Receiver, Sender, Want};
 
 use crate::close::Closing;
 use crate::error::{read_end, write_loss};
+use crate::secure::Handshake;
 use crate::socket::open::Permit;
 use crate::{SendError, Timer, Transport, log, pool};
 
@@ -37,11 +38,13 @@ pub(crate) struct Link<S: Transport> {
     /// Counts as open at the listener that it came from.
     pub(crate) permit: Option<Permit>,
     /// The stream holds bytes that it was not asked to flush yet.
-    dirty: bool,
+    pub(crate) dirty: bool,
+    /// A secure layer's handshake is under way, and has so long.
+    pub(crate) handshake: Handshake,
     /// How many bytes were ever transmitted and flushed.
     pub(crate) flushed: u64,
     /// Reads since the last that had to wait.
-    reads: u8,
+    pub(crate) reads: u8,
 }
 
 /// Receives for `want` until core has an answer that is not "more input".
@@ -88,6 +91,7 @@ impl<S: Transport> Link<S> {
             timer,
             permit: None,
             dirty: false,
+            handshake: Handshake::new(config.handshake),
             flushed: 0,
             reads: 0,
         }
@@ -97,21 +101,25 @@ impl<S: Transport> Link<S> {
     /// `sender.check()` tells.
     #[inline]
     pub(crate) fn poll_transmit(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.sender.unsent() == 0 && !self.dirty {
+        if self.handshake.is_under_way() {
+            ready!(self.poll_handshake(cx));
+        }
+        if !self.sender.has_outgoing() && !self.dirty {
             return Poll::Ready(());
         }
         self.poll_write_out(cx)
     }
 
-    fn poll_write_out(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Writes what is outgoing; in a handshake that is the handshake alone.
+    pub(crate) fn poll_write_out(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         for _ in 0..STREAK {
             let Some(stream) = &mut self.stream else {
                 return Poll::Ready(());
             };
-            if self.sender.unsent() == 0 {
+            if !self.sender.has_outgoing() {
                 return self.poll_flush_stream(cx);
             }
-            let Poll::Ready(written) = poll_write_pieces(stream, &self.sender, cx) else {
+            let Poll::Ready(written) = poll_write_pieces(stream, &mut self.sender, cx) else {
                 // What is in the stream is on its way, whatever becomes of the rest.
                 let _ = self.poll_flush_stream(cx);
                 return Poll::Pending;
@@ -146,7 +154,7 @@ impl<S: Transport> Link<S> {
     }
 
     /// The write side is done for. Nothing is flushed any more.
-    fn lose(&mut self, error: &io::Error) {
+    pub(crate) fn lose(&mut self, error: &io::Error) {
         self.sender.handle_lost(write_loss(error));
         self.dirty = false;
     }
@@ -179,8 +187,8 @@ impl<S: Transport> Link<S> {
 
     /// Whether queued bytes can still leave: unlike `sender.check`, a close that flushes is no obstacle.
     fn still_sends(&self) -> Result<(), SendError> {
-        match (self.sender.loss(), &self.stream) {
-            (Some(loss), _) => Err(SendError::Disconnected(loss)),
+        match (self.sender.failure(), &self.stream) {
+            (Some(failure), _) => Err(failure.into()),
             (None, None) => Err(SendError::Closed),
             (None, Some(_)) if self.sender.is_interrupted() => Err(SendError::Interrupted),
             (None, Some(_)) => Ok(()),
@@ -193,19 +201,15 @@ impl<S: Transport> Link<S> {
             receiver.handle_end(Cause::Closed);
             return Poll::Ready(Ok(()));
         };
-        if self.reads == STREAK {
-            self.reads = 0;
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
+        if self.sender.is_secure() {
+            return self.poll_fill_secure(receiver, cx);
         }
+        ready!(take_turn(&mut self.reads, cx));
         if receiver.wants_block() {
             receiver.lend(pool::take());
         }
         match Pin::new(stream).poll_read(cx, receiver.space()) {
-            Poll::Ready(result) => {
-                self.reads += 1;
-                Poll::Ready(self.handle_read(receiver, result))
-            }
+            Poll::Ready(result) => Poll::Ready(self.handle_read(receiver, result)),
             Poll::Pending => {
                 self.reads = 0;
                 if let Some(block) = receiver.reclaim() {
@@ -249,8 +253,12 @@ impl<S: Transport> Link<S> {
 }
 
 impl<S: Transport> Drop for Link<S> {
-    /// Tries once to send what is queued. A torn message must not look complete.
+    /// Tries once to send what is queued, and a secure layer's close notice. A torn message must not look
+    /// complete.
     fn drop(&mut self) {
+        if self.sender.is_secure() {
+            self.sender.close();
+        }
         if self.sender.is_interrupted() {
             self.abort();
         } else {
@@ -259,9 +267,20 @@ impl<S: Transport> Drop for Link<S> {
     }
 }
 
+/// Counts a read. After many that did not have to wait, it is the other tasks' turn.
+pub(crate) fn take_turn(reads: &mut u8, cx: &mut Context<'_>) -> Poll<()> {
+    if *reads == STREAK {
+        *reads = 0;
+        cx.waker().wake_by_ref();
+        return Poll::Pending;
+    }
+    *reads += 1;
+    Poll::Ready(())
+}
+
 fn poll_write_pieces<S: Transport>(
     stream: &mut S,
-    sender: &Sender,
+    sender: &mut Sender,
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<usize>> {
     let stream = Pin::new(stream);

@@ -4,7 +4,7 @@
 use std::fmt::Display;
 use std::io;
 
-use asyncnet_core::{Cause, LineError};
+use asyncnet_core::{Cause, LineError, TlsError};
 
 /// Events, or nothing.
 macro_rules! event {
@@ -44,5 +44,10 @@ pub(crate) fn ended(cause: Cause) {
 
 pub(crate) fn line_dropped(error: &LineError) {
     event!(debug, %error, "line dropped");
+    unused!(error);
+}
+
+pub(crate) fn handshake_failed(error: &TlsError) {
+    event!(debug, %error, "TLS handshake failed");
     unused!(error);
 }

@@ -25,7 +25,9 @@ impl<S: Transport> Connection<S> {
     ) -> Poll<T> {
         let tasks = Arc::clone(self.tasks.get_or_insert_with(FanOut::new));
         tasks.wait(place, cx.waker());
-        let state = |sender: &Sender| (sender.transmitted_total(), sender.check().err());
+        let state = |sender: &Sender| {
+            (sender.transmitted_total(), sender.check().err(), sender.is_handshaking())
+        };
         let before = state(&self.link.sender);
         let polled = poll(self, &mut Context::from_waker(&tasks.waker()));
         if polled.is_ready() {

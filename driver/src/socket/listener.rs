@@ -12,8 +12,10 @@ use asyncnet_core::Config;
 use futures_core::Stream;
 use socket2::{SockRef, Socket};
 
+use super::handshakes::Handshakes;
 use super::open::Open;
 use crate::fan_out::{FanOut, Waiter};
+use crate::tls::Layers;
 use crate::{Address, Connection, OsSocket, Runtime, Transport as _, log};
 
 /// How long an accept waits when the system will not let it: doubled from the first
@@ -32,6 +34,9 @@ pub struct Listener<R: Runtime> {
     open: Arc<Open>,
     /// The waker of that fan-out.
     waker: Waker,
+    /// Makes its connections secure, if they are to be.
+    layers: Option<Arc<dyn Layers>>,
+    handshakes: Mutex<Handshakes<R::Stream>>,
     /// Counting, polling the runtime's listener and leaving a waker with it are one step.
     poll_lock: Mutex<()>,
     /// When it last said that it waits.
@@ -39,13 +44,32 @@ pub struct Listener<R: Runtime> {
 }
 
 impl<R: Runtime> Listener<R> {
-    pub(crate) fn new(socket: Socket, config: Config) -> io::Result<Self> {
+    pub(crate) fn new(
+        socket: Socket,
+        config: Config,
+        layers: Option<Arc<dyn Layers>>,
+    ) -> io::Result<Self> {
+        if let Some(layers) = &layers {
+            // Settings that are of no use are told now, not to the first peer.
+            drop(layers.server_layer()?);
+        }
         let nodelay = socket.tcp_nodelay().unwrap_or(false);
         let inner = R::listener(socket)?;
         let fan_out = FanOut::new();
         let (waker, open) = (fan_out.waker(), Open::new(fan_out));
         let (poll_lock, last_said) = (Mutex::new(()), Mutex::new(None));
-        Ok(Self { inner, config, nodelay, max_open: usize::MAX, open, waker, poll_lock, last_said })
+        Ok(Self {
+            inner,
+            config,
+            nodelay,
+            max_open: usize::MAX,
+            open,
+            waker,
+            layers,
+            handshakes: Mutex::new(Handshakes::new()),
+            poll_lock,
+            last_said,
+        })
     }
 
     /// Lets at most `connections` of this listener be open at once: with so many, accepts wait until one
@@ -75,14 +99,19 @@ impl<R: Runtime> Listener<R> {
     /// whatever else the system may have against it now, it waits and tries again, up to once a second:
     /// the queue of the system holds the peers meanwhile.
     ///
+    /// Of a listener that is wrapped in TLS it is the next connection whose handshake is over. Handshakes go
+    /// on side by side while anybody accepts, at most 1024; one that fails or takes too long (10 s, see
+    /// [`Config::handshake`]) costs its peer alone.
+    ///
     /// # Errors
     ///
-    /// What is left is an error of the listener itself (its descriptor is none), or a runtime that is
-    /// gone.
+    /// What is left is an error of the listener itself (its descriptor is none), TLS settings without a
+    /// server's part, or a runtime that is gone.
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe: a connection that is not returned stays in the queue.
+    /// Cancel safe: a connection that is not returned stays in the queue, a handshake goes on with the next
+    /// accept.
     #[doc(alias = "acceptAddr")]
     pub async fn accept_addr(&self) -> io::Result<(Connection<R::Stream>, Address)> {
         let mut accepting = Accepting::new(self);
@@ -102,8 +131,9 @@ impl<R: Runtime> Listener<R> {
     ///
     /// Cancel safe: the listener is closed in any case.
     pub async fn finish(self, limit: Duration) -> usize {
-        let Self { inner, open, .. } = self;
-        drop(inner);
+        let Self { inner, open, handshakes, .. } = self;
+        // Nobody will see those whose handshake is not over.
+        drop((inner, handshakes));
         let (waiter, mut limit) = (open.fan_out.waiter(), pin!(R::sleep(limit)));
         poll_fn(|cx| {
             waiter.wait(cx.waker());
@@ -129,6 +159,24 @@ impl<R: Runtime> Listener<R> {
     }
 
     fn poll_accept_locked(&self) -> Poll<io::Result<(Connection<R::Stream>, Address)>> {
+        let Some(layers) = &self.layers else {
+            return self.poll_accept_plain();
+        };
+        let mut handshakes = self.handshakes.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(accepted) = handshakes.poll() {
+                return Poll::Ready(Ok(accepted));
+            }
+            if !handshakes.have_room() {
+                return Poll::Pending;
+            }
+            let (connection, address) = ready!(self.poll_accept_plain())?;
+            let layer = layers.server_layer()?;
+            handshakes.begin(connection, address, layer, &self.open.fan_out)?;
+        }
+    }
+
+    fn poll_accept_plain(&self) -> Poll<io::Result<(Connection<R::Stream>, Address)>> {
         if self.open.count() >= self.max_open {
             return Poll::Pending;
         }

@@ -5,9 +5,11 @@ pub(crate) mod datagram;
 mod dial;
 mod error;
 mod family;
+mod handshakes;
 pub(crate) mod listener;
 pub(crate) mod open;
 mod options;
+mod secure;
 #[cfg(unix)]
 mod stale;
 
@@ -16,6 +18,7 @@ use std::io;
 use std::marker::PhantomData;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use asyncnet_core::Config;
@@ -24,6 +27,7 @@ use socket2::{SockAddr, SockRef, Socket};
 use self::error::failed;
 use self::family::Kind;
 use self::options::Setting;
+use crate::tls::Layers;
 use crate::{Address, Connection, Datagram, Listener, Runtime, log};
 
 pub use error::SocketError;
@@ -60,6 +64,8 @@ pub struct AsyncSocket<R: Runtime> {
     /// The descriptor, once something needed it and until it was given away.
     socket: Option<Socket>,
     config: Config,
+    /// What makes its connections secure, if they are to be.
+    layers: Option<Arc<dyn Layers>>,
     runtime: PhantomData<fn() -> R>,
 }
 
@@ -97,7 +103,7 @@ impl<R: Runtime> AsyncSocket<R> {
         let tcp = !kind.is_unix() && kind.ty == socket2::Type::STREAM;
         let settings = if tcp { vec![nodelay] } else { Vec::new() };
         let (local, socket, config) = (None, None, Config::default());
-        Self { kind, settings, local, socket, config, runtime: PhantomData }
+        Self { kind, settings, local, socket, config, layers: None, runtime: PhantomData }
     }
 
     /// A socket that somebody else made: a `std` socket of any kind, an `OwnedFd` (on Windows an
@@ -299,7 +305,7 @@ impl<R: Runtime> AsyncSocket<R> {
     ///
     /// As the runtime says, if it cannot register the socket.
     pub fn into_listener(mut self) -> io::Result<Listener<R>> {
-        Listener::new(self.take_socket()?, self.config)
+        Listener::new(self.take_socket()?, self.config, self.layers)
     }
 
     /// The datagram socket that this one was made as, bound or not.
@@ -321,8 +327,9 @@ impl<R: Runtime> AsyncSocket<R> {
     ///
     /// # Errors
     ///
-    /// The error of the last address tried; `InvalidInput` if there is none of this socket's family. The
-    /// socket can be tried again, with all that was set on it.
+    /// The error of the last address tried; `InvalidInput` if there is none of this socket's family. Wrapped
+    /// in TLS also those of the handshake ([`UpgradeError`](crate::UpgradeError), by way of `get_ref` and
+    /// `source`). The socket can be tried again, with all that was set on it.
     ///
     /// # Cancel safety
     ///
@@ -334,8 +341,8 @@ impl<R: Runtime> AsyncSocket<R> {
         match self.resolve(address, port).await {
             Err(error) => last = error,
             Ok(found) => {
-                for address in found {
-                    match self.connect_to(address.into()).await {
+                for found in found {
+                    match self.connect_to(found.into(), Some(address)).await {
                         Ok(connection) => return Ok(connection),
                         Err(error) => last = error,
                     }
@@ -345,7 +352,8 @@ impl<R: Runtime> AsyncSocket<R> {
         Err(failed(last))
     }
 
-    /// Connects to a Unix socket. While its queue is full the connect is tried again.
+    /// Connects to a Unix socket. While its queue is full the connect is tried again. Wrapped in TLS, the
+    /// context has to say whom to expect.
     ///
     /// # Errors
     ///
@@ -362,19 +370,28 @@ impl<R: Runtime> AsyncSocket<R> {
         let path = path.as_ref();
         let failed = failed("connect to", path.display());
         match SockAddr::unix(path) {
-            Ok(address) => self.connect_to(address).await.map_err(failed),
+            Ok(address) => self.connect_to(address, None).await.map_err(failed),
             Err(error) => Err(failed(error)),
         }
     }
 
-    async fn connect_to(&mut self, address: SockAddr) -> io::Result<Connection<R::Stream>> {
+    async fn connect_to(
+        &mut self,
+        address: SockAddr,
+        host: Option<&str>,
+    ) -> io::Result<Connection<R::Stream>> {
         let to = Address::from(address.clone());
         let stream = R::connect(self.take_socket()?, address).await?;
         log::connected(to);
-        Ok(Connection::with_timer(stream, self.config, R::timer()))
+        let mut connection = Connection::with_timer(stream, self.config, R::timer());
+        if let Some(layers) = &self.layers {
+            secure::become_client(&mut connection, &**layers, host).await?;
+        }
+        Ok(connection)
     }
 
-    /// The connection that this socket, [adopted](Self::adopt), is already.
+    /// The connection that this socket, [adopted](Self::adopt), is already. It is in plain: see
+    /// `upgrade_tls`.
     ///
     /// # Errors
     ///

@@ -59,16 +59,19 @@ struct Progress {
     turn: Option<Place>,
     /// Why nothing can be sent, whether a close has begun, whether it is done.
     over: (Option<asyncnet_core::SendError>, bool, bool),
+    /// Whether everything waits for a handshake.
+    handshake: bool,
 }
 
 impl<S: Transport> State<S> {
     /// What other tasks may wait for.
     fn progress(&self) -> Progress {
-        let Link { sender, closing, flushed, .. } = &self.link;
+        let Link { sender, closing, flushed, handshake, .. } = &self.link;
         Progress {
             transmitted: (sender.transmitted_total(), *flushed),
             turn: self.turns.front().map(|turn| turn.place),
             over: (sender.check().err(), closing.has_begun(), closing.is_done()),
+            handshake: handshake.is_under_way(),
         }
     }
 
@@ -140,7 +143,7 @@ impl<S: Transport> DerefMut for Locked<'_, S> {
 impl<S: Transport> Drop for Locked<'_, S> {
     fn drop(&mut self) {
         let (before, after) = (self.before, self.progress());
-        let over = before.over != after.over;
+        let over = before.over != after.over || before.handshake != after.handshake;
         // Those who wait their turn are not in the fan-out.
         let called = match after.turn {
             Some(_) if over => self.turns.len(),

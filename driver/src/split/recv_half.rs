@@ -79,7 +79,7 @@ impl<S: Transport> RecvHalf<S> {
     /// The end, once a receive met it or a write met a reset. Final.
     #[must_use]
     pub fn end(&self) -> Option<End> {
-        self.receiver.end_after(self.shared.lock(None).link.sender.loss())
+        self.receiver.end_after(self.shared.lock(None).link.sender.coming_end())
     }
 
     /// What was received so far, in numbers.

@@ -1,0 +1,146 @@
+//! Why a secure layer failed, and why one cannot begin.
+
+use alloc::boxed::Box;
+use core::fmt;
+
+use crate::End;
+
+/// Why a secure layer failed. Final: nothing can be received or sent any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsError {
+    kind: TlsErrorKind,
+    detail: Box<str>,
+}
+
+impl TlsError {
+    /// An error of this kind, with `detail` for people.
+    #[must_use]
+    pub fn new(kind: TlsErrorKind, detail: impl Into<Box<str>>) -> Self {
+        Self { kind, detail: detail.into() }
+    }
+
+    /// What went wrong.
+    #[must_use]
+    pub const fn kind(&self) -> TlsErrorKind {
+        self.kind
+    }
+
+    /// More about it, for people; may be empty.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+}
+
+/// What went wrong in a secure layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TlsErrorKind {
+    /// The peer's certificate is not accepted here.
+    Certificate(CertificateFault),
+    /// The peer gave up, with this alert (RFC 8446, section 6): it did not like our certificate (42 to 49,
+    /// 116), or anything else.
+    Alert(u8),
+    /// The peer sent what no TLS peer sends: it speaks no TLS, or somebody changes bytes on the way.
+    Protocol,
+    /// We and the peer have no version, cipher suite or application protocol in common.
+    Incompatible,
+    /// The peer left in the middle of the handshake.
+    LeftInHandshake,
+    /// The handshake took too long.
+    TimedOut,
+    /// Something in our own settings or on our own side.
+    Local,
+}
+
+/// What is wrong with a certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CertificateFault {
+    /// It is for another name.
+    WrongName,
+    /// Nobody whom we trust has signed it.
+    UnknownIssuer,
+    /// It is no longer valid.
+    Expired,
+    /// It is not valid yet.
+    NotYetValid,
+    /// It was revoked.
+    Revoked,
+    /// The peer has shown none.
+    Missing,
+    /// Something else.
+    Other,
+}
+
+/// Why a connection cannot go over to TLS now. Nothing was changed by the attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StartTlsError {
+    /// This many bytes were received in plain and not asked for: they are not to be trusted, and must
+    /// not be taken for what came over TLS.
+    BufferedPlaintext(usize),
+    /// This many bytes are queued and would leave in plain, or sealed by surprise: flush first.
+    UnsentPlaintext(usize),
+    /// The rest of a bad line has not arrived yet.
+    Discarding,
+    /// TLS was started before.
+    AlreadyTls,
+    /// The input has ended.
+    Ended(End),
+    /// The sending side is over: closed, broken or torn.
+    CannotSend(crate::SendError),
+}
+
+impl fmt::Display for TlsErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Certificate(fault) => fault.fmt(f),
+            Self::Alert(alert) => write!(f, "the peer gave up TLS with alert {alert}"),
+            Self::Protocol => f.write_str("what the peer sent is not TLS, or was changed"),
+            Self::Incompatible => f.write_str("the peer's TLS and ours have nothing in common"),
+            Self::LeftInHandshake => f.write_str("the peer left during the TLS handshake"),
+            Self::TimedOut => f.write_str("the TLS handshake took too long"),
+            Self::Local => f.write_str("TLS failed on our side"),
+        }
+    }
+}
+
+impl fmt::Display for CertificateFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::WrongName => "the peer's certificate is for another name",
+            Self::UnknownIssuer => "the peer's certificate is signed by nobody whom we trust",
+            Self::Expired => "the peer's certificate has expired",
+            Self::NotYetValid => "the peer's certificate is not valid yet",
+            Self::Revoked => "the peer's certificate was revoked",
+            Self::Missing => "the peer has shown no certificate",
+            Self::Other => "the peer's certificate is not accepted",
+        })
+    }
+}
+
+impl fmt::Display for TlsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.kind.fmt(f)?;
+        if self.detail.is_empty() { Ok(()) } else { write!(f, " ({})", self.detail) }
+    }
+}
+
+impl fmt::Display for StartTlsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BufferedPlaintext(n) => {
+                write!(f, "{n} bytes that were received in plain were not asked for yet")
+            }
+            Self::UnsentPlaintext(n) => write!(f, "{n} bytes in plain are not sent yet"),
+            Self::Discarding => f.write_str("the rest of a bad line has not arrived yet"),
+            Self::AlreadyTls => f.write_str("TLS was started before"),
+            Self::Ended(end) => end.fmt(f),
+            Self::CannotSend(error) => error.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for TlsError {}
+impl core::error::Error for StartTlsError {}

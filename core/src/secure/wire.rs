@@ -1,0 +1,233 @@
+//! The wire under a secure layer: records on their way out, and the space that records come into.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::mem;
+
+use super::{Phase, SecureLayer, TlsError, TlsErrorKind};
+use crate::{Cause, Loss, Receiver};
+
+/// Where a read of ciphertext is best put: a copy out of the kernel to any other address can cost several
+/// times as much.
+const ALIGN: usize = 64;
+
+/// A layer, and what lies between it and the transport.
+pub(crate) struct Wire {
+    pub(crate) layer: Box<dyn SecureLayer>,
+    /// `out[head..]` is not transmitted yet.
+    out: Vec<u8>,
+    head: usize,
+    /// How many bytes at the front of the outbox the records in `out` hold. They stay there until all of
+    /// `out` is transmitted: what is unsent is always told in plaintext.
+    sealed: usize,
+    /// Plaintext that came in while nobody received.
+    early: Vec<u8>,
+    /// Lent storage for ciphertext; empty while nothing is read.
+    block: Vec<u8>,
+    /// How much the last `space` offered.
+    offered: usize,
+    /// The end of the input, once it is known and until the receiver was told.
+    end: Option<Cause>,
+    failure: Option<TlsError>,
+    /// The close notice is out, or in `out`.
+    noticed: bool,
+}
+
+impl Wire {
+    pub(crate) fn new(layer: Box<dyn SecureLayer>) -> Self {
+        Self {
+            layer,
+            out: Vec::new(),
+            head: 0,
+            sealed: 0,
+            early: Vec::new(),
+            block: Vec::new(),
+            offered: 0,
+            end: None,
+            failure: None,
+            noticed: false,
+        }
+    }
+
+    // ---- getters ---------------------------------------------------------------------------------
+
+    pub(crate) const fn failure(&self) -> Option<&TlsError> {
+        self.failure.as_ref()
+    }
+
+    pub(crate) fn is_handshaking(&self) -> bool {
+        self.end.is_none() && self.layer.phase() == Phase::Handshaking
+    }
+
+    /// Whether data can be sealed now.
+    pub(crate) fn can_seal(&self) -> bool {
+        let open = matches!(self.layer.phase(), Phase::Open | Phase::PeerClosed);
+        open && self.failure.is_none() && !self.noticed
+    }
+
+    pub(crate) fn outgoing(&self) -> &[u8] {
+        &self.out[self.head..]
+    }
+
+    pub(crate) const fn has_sealed(&self) -> bool {
+        self.sealed > 0
+    }
+
+    /// Whether a close notice is still to be put out.
+    pub(crate) const fn owes_notice(&self) -> bool {
+        !self.noticed && self.failure.is_none()
+    }
+
+    // ---- commands --------------------------------------------------------------------------------
+
+    pub(crate) fn start(&mut self) {
+        let started = self.layer.start(&mut self.out);
+        self.note(started);
+    }
+
+    /// Seals the front of the outbox, `n` bytes in `pieces`.
+    pub(crate) fn seal(&mut self, pieces: &[&[u8]], n: usize) {
+        let sealed = self.layer.seal(pieces, &mut self.out);
+        if sealed.is_ok() {
+            self.sealed = n;
+        }
+        self.note(sealed);
+    }
+
+    pub(crate) fn close(&mut self) {
+        self.noticed = true;
+        self.layer.close(&mut self.out);
+    }
+
+    /// Latches a failure; the first stays.
+    pub(crate) fn fail(&mut self, error: TlsError) {
+        if self.end.is_none() {
+            self.end = Some(Cause::TlsFailed);
+        }
+        if self.failure.is_none() {
+            self.failure = Some(error);
+        }
+    }
+
+    fn note(&mut self, result: Result<(), TlsError>) {
+        if let Err(error) = result {
+            self.fail(error);
+        }
+    }
+
+    // ---- handle_*: what the transport did --------------------------------------------------------
+
+    pub(crate) fn wants_block(&self) -> bool {
+        self.block.is_empty()
+    }
+
+    pub(crate) fn lend(&mut self, block: Vec<u8>) {
+        self.block = block;
+    }
+
+    /// Takes the storage back. Nothing lies in it: a layer takes all that comes.
+    pub(crate) fn reclaim(&mut self) -> Option<Vec<u8>> {
+        self.layer.release();
+        self.offered = 0;
+        if self.block.is_empty() { None } else { Some(mem::take(&mut self.block)) }
+    }
+
+    pub(crate) fn space(&mut self) -> &mut [u8] {
+        if self.block.is_empty() {
+            self.block = Receiver::new_block();
+        }
+        let start = self.start_of_space();
+        self.offered = self.block.len() - start;
+        &mut self.block[start..]
+    }
+
+    /// The first aligned byte of the block.
+    fn start_of_space(&self) -> usize {
+        let start = self.block.as_ptr().align_offset(ALIGN);
+        // A block of a few bytes has no aligned one to spare.
+        if start < self.block.len() { start } else { 0 }
+    }
+
+    /// The transport put `n` bytes into the last space. Plaintext goes to `receiver`, or waits for it.
+    pub(crate) fn filled(&mut self, n: usize, receiver: Option<&mut Receiver>) {
+        assert!(n <= self.offered, "a read gave more bytes than the space it was given");
+        self.offered = 0;
+        let start = self.start_of_space();
+        let mut block = mem::take(&mut self.block);
+        self.received(&mut block[start..start + n], receiver);
+        self.block = block;
+    }
+
+    pub(crate) fn received(&mut self, wire: &mut [u8], receiver: Option<&mut Receiver>) {
+        if self.failure.is_some() || self.end.is_some() {
+            return;
+        }
+        let (layer, out) = (&mut self.layer, &mut self.out);
+        let result = match receiver {
+            Some(receiver) => {
+                receiver.handle_plain(&mem::take(&mut self.early));
+                layer.received(wire, out, &mut |plain| receiver.handle_plain(plain))
+            }
+            None => {
+                let early = &mut self.early;
+                layer.received(wire, out, &mut |plain| early.extend_from_slice(plain))
+            }
+        };
+        self.note(result);
+        if self.failure.is_none() && self.layer.phase() == Phase::PeerClosed {
+            self.end = Some(Cause::Eof);
+        }
+    }
+
+    /// The transport read 0 bytes, or failed.
+    pub(crate) fn handle_end(&mut self, loss: Option<Loss>) {
+        match loss {
+            // A peer that is gone needs no second reason.
+            Some(loss) => {
+                self.end.get_or_insert(Cause::Reset(loss));
+            }
+            None if self.is_handshaking() => {
+                self.fail(TlsError::new(TlsErrorKind::LeftInHandshake, ""));
+            }
+            None => {
+                self.end.get_or_insert(Cause::TlsTruncated);
+            }
+        }
+    }
+
+    /// Takes the plaintext that came in while nobody received.
+    pub(crate) fn take_early(&mut self) -> Vec<u8> {
+        mem::take(&mut self.early)
+    }
+
+    pub(crate) const fn end(&self) -> Option<Cause> {
+        self.end
+    }
+
+    // ---- output ----------------------------------------------------------------------------------
+
+    /// `n` bytes are on the wire. Returns how many bytes of the outbox are by that.
+    pub(crate) fn transmitted(&mut self, n: usize) -> usize {
+        assert!(n <= self.outgoing().len(), "more bytes were transmitted than were outgoing");
+        self.head += n;
+        if self.head < self.out.len() {
+            return 0;
+        }
+        // An idle connection keeps no records.
+        self.out = Vec::new();
+        self.head = 0;
+        mem::take(&mut self.sealed)
+    }
+
+    /// The bytes that `out` holds are no longer in the outbox.
+    pub(crate) const fn forget_sealed(&mut self) {
+        self.sealed = 0;
+    }
+
+    /// Nothing will ever leave.
+    pub(crate) fn clear(&mut self) {
+        self.out = Vec::new();
+        self.head = 0;
+        self.sealed = 0;
+    }
+}

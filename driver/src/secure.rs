@@ -1,0 +1,184 @@
+//! The loop's part for a secure layer: the handshake, and reads that bring ciphertext.
+
+use std::fmt;
+use std::io::{self, ErrorKind};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use asyncnet_core::{Cause, Receiver, SecureLayer, TlsError, TlsErrorKind};
+
+use crate::error::{read_end, write_loss};
+use crate::link::{Link, take_turn};
+use crate::{BoxSleep, Transport, UpgradeError, log, pool};
+
+/// A handshake, and how long it may take. It lives in the connection: whichever call is polled next goes on
+/// with it.
+pub(crate) struct Handshake {
+    limit: Duration,
+    under_way: bool,
+    /// None without a clock.
+    deadline: Option<BoxSleep>,
+}
+
+impl Handshake {
+    pub(crate) const fn new(limit: Duration) -> Self {
+        Self { limit, under_way: false, deadline: None }
+    }
+
+    #[inline]
+    pub(crate) const fn is_under_way(&self) -> bool {
+        self.under_way
+    }
+
+    fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match &mut self.deadline {
+            Some(deadline) => deadline.as_mut().poll(cx),
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl fmt::Debug for Handshake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handshake").field("under_way", &self.under_way).finish_non_exhaustive()
+    }
+}
+
+impl<S: Transport> Link<S> {
+    /// Puts a secure layer under the connection and begins the handshake.
+    pub(crate) fn start_tls(
+        &mut self,
+        receiver: &mut Receiver,
+        layer: Box<dyn SecureLayer>,
+    ) -> Result<(), UpgradeError> {
+        // A send whose future was leaked, and so never dropped, is given up now.
+        self.sender.give_up_large();
+        self.sender.start_tls(receiver, layer)?;
+        self.handshake.under_way = true;
+        self.handshake.deadline = self.timer.map(|timer| timer(self.handshake.limit));
+        Ok(())
+    }
+
+    /// Ready when the handshake is over: with `Ok` if the connection is secure.
+    pub(crate) fn poll_upgrade(
+        &mut self,
+        receiver: &mut Receiver,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), UpgradeError>> {
+        if self.handshake.is_under_way() {
+            ready!(self.poll_handshake(cx));
+        }
+        self.sender.pass_on(receiver);
+        if let Some(error) = self.sender.tls_error() {
+            return Poll::Ready(Err(UpgradeError::Tls(error.clone())));
+        }
+        Poll::Ready(self.sender.check().map_err(|error| UpgradeError::CannotSend(error.into())))
+    }
+
+    /// Drives the handshake. Ready when it is over, for good or ill.
+    #[cold]
+    pub(crate) fn poll_handshake(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        // A close that has nothing to send waits for no handshake.
+        let needless = self.sender.is_closed() && self.sender.unsent() == 0;
+        while !needless && self.is_handshaking() {
+            if self.poll_handshake_step(cx).is_pending() {
+                ready!(self.handshake.poll_deadline(cx));
+                self.sender.fail_tls(TlsError::new(TlsErrorKind::TimedOut, ""));
+            }
+        }
+        self.handshake.under_way = false;
+        self.handshake.deadline = None;
+        if let Some(error) = self.sender.tls_error() {
+            log::handshake_failed(error);
+            // One attempt to tell the peer why. A close tries harder.
+            let _ = self.poll_write_out(cx);
+        }
+        Poll::Ready(())
+    }
+
+    /// Whether the handshake has to be waited for: also for its last bytes, if the peer waits for them.
+    fn is_handshaking(&self) -> bool {
+        let owes = || self.sender.owes_flight() && self.sender.has_outgoing();
+        match self.sender.failure() {
+            None => self.sender.is_handshaking() || owes(),
+            // The peer may have said why it left.
+            Some(_) => self.sender.is_handshaking(),
+        }
+    }
+
+    fn poll_handshake_step(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        ready!(self.poll_write_out(cx));
+        if self.sender.is_handshaking() {
+            if let Err(error) = ready!(self.poll_read_wire(None, cx)) {
+                self.sender.handle_wire_lost(write_loss(&error));
+            }
+        }
+        Poll::Ready(())
+    }
+
+    /// Brings `receiver` plaintext, or the end.
+    pub(crate) fn poll_fill_secure(
+        &mut self,
+        receiver: &mut Receiver,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        if !self.sender.pass_on(receiver) {
+            ready!(self.poll_read_wire(Some(receiver), cx))?;
+            self.sender.pass_on(receiver);
+        }
+        if let Some(cause) = receiver.input_end() {
+            log::ended(cause);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// One read of ciphertext.
+    fn poll_read_wire(
+        &mut self,
+        mut receiver: Option<&mut Receiver>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        let Some(stream) = &mut self.stream else {
+            self.sender.handle_wire_eof();
+            return Poll::Ready(Ok(()));
+        };
+        ready!(take_turn(&mut self.reads, cx));
+        if self.sender.wants_wire_block() {
+            self.sender.lend_wire(pool::take());
+        }
+        match Pin::new(stream).poll_read(cx, self.sender.wire_space()) {
+            Poll::Ready(Ok(0)) => self.sender.handle_wire_eof(),
+            Poll::Ready(Ok(n)) => {
+                if let Some(receiver) = receiver.as_deref_mut().filter(|it| it.wants_block()) {
+                    receiver.lend(pool::take());
+                }
+                self.sender.handle_wire(n, receiver);
+            }
+            Poll::Ready(Err(error)) => return Poll::Ready(self.handle_read_error(error)),
+            Poll::Pending => {
+                self.reads = 0;
+                let blocks = [
+                    self.sender.reclaim_wire(),
+                    receiver.and_then(asyncnet_core::Receiver::reclaim),
+                ];
+                blocks.into_iter().flatten().for_each(pool::give);
+                return Poll::Pending;
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn handle_read_error(&mut self, error: io::Error) -> io::Result<()> {
+        match read_end(&error) {
+            _ if error.kind() == ErrorKind::Interrupted => {}
+            Some(Cause::Reset(loss)) => {
+                self.sender.handle_wire_lost(loss);
+                self.dirty = false;
+            }
+            Some(_) => self.sender.handle_wire_eof(),
+            None => return Err(error),
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,139 @@
+//! The settings of one end of TLS, shared by all its connections.
+
+use std::fmt;
+use std::sync::Arc;
+
+use asyncnet_core::{SecureLayer, TlsLayer};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ServerConfig};
+
+use super::{Layers, TlsClientBuilder, TlsContextError, TlsServerBuilder};
+use crate::UpgradeError;
+
+/// The settings of TLS: whom to trust, what to show. The seed's `newContext`. Cheap to clone; connections
+/// of one context share its sessions.
+///
+/// A client verifies the server's chain and its name, always. The one way around that is a verifier of your
+/// own in a `rustls::ClientConfig`, handed in with `From`:
+///
+/// ```
+/// # fn contexts(config: std::sync::Arc<asyncnet::rustls::ClientConfig>) -> Result<(), asyncnet::TlsContextError> {
+/// use asyncnet::TlsContext;
+///
+/// let trusts_what_the_system_trusts = TlsContext::client().build()?;
+/// let trusts_mozilla = TlsContext::client().mozilla_roots().alpn(["imap"]).build()?;
+/// let trusts_one = TlsContext::client().ca_file("ca.pem")?.build()?;
+/// let server = TlsContext::server().identity_files("cert.pem", "key.pem")?.build()?;
+/// let all_by_hand = TlsContext::from(config);
+/// # Ok(()) }
+/// ```
+///
+/// The cryptography is ring's, or that of the provider which the builder is given; the default provider of
+/// the process is neither read nor set. Compared with Nim: there a client whose context has no CA verifies
+/// nothing, and `wrapConnectedSocket` never looks at the name.
+#[doc(alias = "newContext")]
+#[doc(alias = "SslContext")]
+#[derive(Clone)]
+pub struct TlsContext {
+    client: Option<Arc<ClientConfig>>,
+    server: Option<Arc<ServerConfig>>,
+    server_name: Option<ServerName<'static>>,
+}
+
+/// Which end of a TLS connection we are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TlsRole<'a> {
+    /// The one that asks, and verifies.
+    Client {
+        /// Whom the certificate has to be for: a DNS name or an IP address.
+        server_name: &'a str,
+    },
+    /// The one that answers, and shows its certificate.
+    Server,
+}
+
+impl TlsContext {
+    /// Begins the settings of a client, which trusts whom the system trusts unless told otherwise.
+    pub fn client() -> TlsClientBuilder {
+        TlsClientBuilder::new()
+    }
+
+    /// Begins the settings of a server. It needs an identity.
+    pub fn server() -> TlsServerBuilder {
+        TlsServerBuilder::new()
+    }
+
+    /// Settings for both roles: those of `self`, and those of `other` for the role that `self` has none for.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            client: self.client.or(other.client),
+            server: self.server.or(other.server),
+            server_name: self.server_name.or(other.server_name),
+        }
+    }
+
+    /// The same settings, but a client verifies that the server is `name`, whatever it connects to: for Unix
+    /// sockets, tunnels and tests.
+    ///
+    /// # Errors
+    ///
+    /// [`TlsContextError::Name`] if `name` is neither a DNS name nor an IP address.
+    pub fn for_server(mut self, name: &str) -> Result<Self, TlsContextError> {
+        self.server_name = Some(parse_name(name)?);
+        Ok(self)
+    }
+}
+
+fn parse_name(name: &str) -> Result<ServerName<'static>, TlsContextError> {
+    ServerName::try_from(name.to_owned()).map_err(|_| TlsContextError::Name(name.to_owned()))
+}
+
+impl From<Arc<ClientConfig>> for TlsContext {
+    fn from(config: Arc<ClientConfig>) -> Self {
+        Self { client: Some(config), server: None, server_name: None }
+    }
+}
+
+impl From<Arc<ServerConfig>> for TlsContext {
+    fn from(config: Arc<ServerConfig>) -> Self {
+        Self { client: None, server: Some(config), server_name: None }
+    }
+}
+
+impl Layers for TlsContext {
+    fn client_layer(&self, host: Option<&str>) -> Result<Box<dyn SecureLayer>, UpgradeError> {
+        let Some(config) = &self.client else {
+            return Err(UpgradeError::Context("the TLS settings have no client's part".into()));
+        };
+        let name = match (&self.server_name, host) {
+            (Some(name), _) => name.clone(),
+            (None, Some(host)) => {
+                parse_name(host).map_err(|error| UpgradeError::Context(error.to_string()))?
+            }
+            (None, None) => {
+                let why = "the TLS settings do not say whom to expect: see TlsContext::for_server";
+                return Err(UpgradeError::Context(why.into()));
+            }
+        };
+        Ok(Box::new(TlsLayer::client(Arc::clone(config), name)?))
+    }
+
+    fn server_layer(&self) -> Result<Box<dyn SecureLayer>, UpgradeError> {
+        match &self.server {
+            Some(config) => Ok(Box::new(TlsLayer::server(Arc::clone(config))?)),
+            None => Err(UpgradeError::Context("the TLS settings have no server's part".into())),
+        }
+    }
+}
+
+impl fmt::Debug for TlsContext {
+    /// No secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsContext")
+            .field("client", &self.client.is_some())
+            .field("server", &self.server.is_some())
+            .field("server_name", &self.server_name)
+            .finish()
+    }
+}

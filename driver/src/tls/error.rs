@@ -1,0 +1,55 @@
+//! What can be wrong with TLS settings.
+
+use std::path::PathBuf;
+use std::{fmt, io};
+
+/// Why TLS settings cannot be used. All are the caller's, or the machine's.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum TlsContextError {
+    /// A file cannot be read.
+    Read(PathBuf, io::Error),
+    /// What should be PEM is not, or holds no certificate or key where one is needed.
+    Pem(String),
+    /// It is neither a DNS name nor an IP address.
+    Name(String),
+    /// rustls refuses the settings: a key that does not fit its certificate, no root that can be used.
+    Refused(rustls::Error),
+}
+
+impl fmt::Display for TlsContextError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Read(path, error) => write!(f, "cannot read {}: {error}", path.display()),
+            Self::Pem(why) => write!(f, "the PEM is of no use: {why}"),
+            Self::Name(name) => write!(f, "{name:?} is neither a DNS name nor an IP address"),
+            Self::Refused(error) => write!(f, "the TLS settings are refused: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for TlsContextError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Read(_, error) => Some(error),
+            Self::Refused(error) => Some(error),
+            Self::Pem(_) | Self::Name(_) => None,
+        }
+    }
+}
+
+impl From<rustls::Error> for TlsContextError {
+    fn from(error: rustls::Error) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<TlsContextError> for io::Error {
+    fn from(error: TlsContextError) -> Self {
+        let kind = match &error {
+            TlsContextError::Read(_, error) => error.kind(),
+            _ => io::ErrorKind::InvalidInput,
+        };
+        Self::new(kind, error)
+    }
+}
