@@ -296,7 +296,9 @@ impl Sender {
     pub fn outgoing(&mut self) -> Outgoing<'_> {
         self.seal();
         match &self.wire {
-            Some(wire) => Outgoing::of_wire(wire),
+            // Half a record may be on the wire, and nothing may follow it.
+            Some(_) if self.interrupted => Outgoing::one(&[]),
+            Some(wire) => Outgoing::one(wire.outgoing()),
             None => self.outbox.outgoing(),
         }
     }

@@ -41,15 +41,22 @@ pub trait Bed: Executor {
     /// Whether an idle stream takes a short message at the first attempt.
     const TAKES_AT_ONCE: bool;
 
+    /// Whether it takes a few hundred bytes then, which a short message becomes over TLS.
+    const TAKES_RECORDS: bool = Self::TAKES_AT_ONCE;
+    /// Whether an unbuffered connection reads no more than the pending call needs.
+    const READS_EXACTLY: bool = true;
+
     /// A connection and its peer.
-    fn pair(config: Config) -> (Connection<Self::Stream>, Self::Peer);
+    fn pair(config: Config) -> impl Future<Output = (Connection<Self::Stream>, Self::Peer)> + Send;
 
     /// A connection with bytes on the way that its peer has not read, as many as
     /// [`HOLDS`](Self::HOLDS): whatever is queued behind them stays queued.
-    fn stuffed(config: Config) -> (Connection<Self::Stream>, Self::Peer) {
-        let (mut conn, peer) = Self::pair(config);
-        conn.try_send(vec![b'.'; Self::HOLDS].into()).expect("max_outbox is too small");
-        (conn, peer)
+    fn stuffed(config: Config) -> impl Future<Output = (Connection<Self::Stream>, Self::Peer)> {
+        async move {
+            let (mut conn, peer) = Self::pair(config).await;
+            conn.try_send(vec![b'.'; Self::HOLDS].into()).expect("max_outbox is too small");
+            (conn, peer)
+        }
     }
 }
 
@@ -65,7 +72,7 @@ pub trait Peer: Send + Sync + 'static {
     fn recv_all(&self) -> impl Future<Output = Rest> + Send;
 
     /// Ends its sending side in good order.
-    fn shutdown(&self);
+    fn shutdown(&self) -> impl Future<Output = ()> + Send;
 
     /// Breaks the connection. What it sent before still arrives. It must not have received anything.
     fn reset(self);

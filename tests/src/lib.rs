@@ -58,6 +58,7 @@ mod memory;
 mod places;
 pub mod rules;
 mod sockets;
+mod tls;
 mod tools;
 
 pub use bed::{Bed, Executor, Peer, Platform, Rest, run};
@@ -65,6 +66,7 @@ pub use memory::{Faults, Manner, Memory, Pipe, PipePeer, Random, Single, Transfe
 #[cfg(unix)]
 pub use sockets::Unix;
 pub use sockets::{SocketPeer, Tcp};
+pub use tls::{Tls, TlsPeer};
 
 /// Makes the tests of a [`Platform`]: its sockets, TCP and Unix, and its listeners.
 #[macro_export]
@@ -79,6 +81,7 @@ macro_rules! platform {
             $crate::bed!(tcp: $crate::Tcp<Platform>);
             #[cfg(unix)]
             $crate::bed!(unix: $crate::Unix<Platform>);
+            $crate::bed!(tls: $crate::Tls<$crate::Tcp<Platform>>);
             $crate::__table!([$crate::__tests] (listeners Platform));
         }
     };
@@ -110,6 +113,7 @@ macro_rules! pipe {
             type Manner = $manner;
 
             $crate::bed!(pipe: $crate::Memory<Manner>);
+            $crate::bed!(tls: $crate::Tls<$crate::Memory<Manner>>);
             $crate::__table!([$crate::__tests] (pipes Manner));
         }
     };

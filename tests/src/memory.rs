@@ -89,8 +89,9 @@ impl<M: Manner> Bed for Memory<M> {
     const HOLDS: usize = 4 * CAPACITY;
     const RESETS: bool = false;
     const TAKES_AT_ONCE: bool = !matches!(M::TRANSFERS, Transfers::Random);
+    const TAKES_RECORDS: bool = matches!(M::TRANSFERS, Transfers::Whole);
 
-    fn pair(config: Config) -> (Connection<Io<Pipe>>, PipePeer) {
+    async fn pair(config: Config) -> (Connection<Io<Pipe>>, PipePeer) {
         let (stream, peer) = pipe(M::TRANSFERS);
         (Connection::new(stream, config), peer)
     }
@@ -414,7 +415,7 @@ impl Peer for PipePeer {
         Rest::clean(self.read(usize::MAX).await)
     }
 
-    fn shutdown(&self) {
+    async fn shutdown(&self) {
         change(&self.wire, |wire, woken| wire.to_us.end(woken));
     }
 

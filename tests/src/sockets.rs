@@ -60,7 +60,7 @@ impl<P: Platform> Bed for Tcp<P> {
     const RESETS: bool = true;
     const TAKES_AT_ONCE: bool = true;
 
-    fn pair(config: Config) -> (Connection<Self::Stream>, SocketPeer) {
+    async fn pair(config: Config) -> (Connection<Self::Stream>, SocketPeer) {
         let listener = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
         let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         listener.bind(&any.into()).expect("a port");
@@ -94,7 +94,7 @@ impl<P: Platform> Bed for Unix<P> {
     const RESETS: bool = false;
     const TAKES_AT_ONCE: bool = true;
 
-    fn pair(config: Config) -> (Connection<Self::Stream>, SocketPeer) {
+    async fn pair(config: Config) -> (Connection<Self::Stream>, SocketPeer) {
         let (ours, theirs) = Socket::pair(Domain::UNIX, Type::STREAM, None).expect("a pair");
         // A Unix socket is reset by a peer that closes it with bytes unread. This byte makes sure.
         ours.send(b"!").expect("an empty socket takes a byte");
@@ -184,7 +184,7 @@ impl Peer for SocketPeer {
         Rest { bytes, reset }
     }
 
-    fn shutdown(&self) {
+    async fn shutdown(&self) {
         self.socket.shutdown(Shutdown::Write).expect("connected");
     }
 

@@ -72,10 +72,10 @@ macro_rules! interrupted {
 macro_rules! receivers {
     ($bed:ty, $config:expr, |$receiver:ident, $peer:ident| $scene:block) => {{
         {
-            let (mut $receiver, $peer) = <$bed>::pair($config);
+            let (mut $receiver, $peer) = <$bed>::pair($config).await;
             $scene
         }
-        let (connection, $peer) = <$bed>::pair($config);
+        let (connection, $peer) = <$bed>::pair($config).await;
         let (mut $receiver, _sender) = connection.split();
         $scene
     }};
@@ -85,10 +85,10 @@ macro_rules! receivers {
 macro_rules! senders {
     ($bed:ty, $config:expr, |$sender:ident, $peer:ident| $scene:block) => {{
         {
-            let (mut $sender, $peer) = <$bed>::pair($config);
+            let (mut $sender, $peer) = <$bed>::pair($config).await;
             $scene
         }
-        let (connection, $peer) = <$bed>::pair($config);
+        let (connection, $peer) = <$bed>::pair($config).await;
         let (_receiver, $sender) = connection.split();
         $scene
     }};

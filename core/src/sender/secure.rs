@@ -5,7 +5,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::{Large, Sender};
-use crate::outbox::{Outbox, Outgoing};
+use crate::outbox::Outbox;
 use crate::secure::Wire;
 use crate::{
     Cause, Loss, Receiver, SecureLayer, SendError, StartTlsError, TlsError, TlsErrorKind,
@@ -202,14 +202,14 @@ impl Sender {
 
     /// Seals what is queued, if a secure layer lies in between and is ready for it.
     pub(super) fn seal(&mut self) {
-        let Some(wire) = &mut self.wire else {
+        let Some(wire) = self.wire.as_mut().filter(|_| !self.interrupted) else {
             return;
         };
         if self.outbox.len() > 0 {
             if wire.can_seal() && !wire.has_sealed() {
                 seal_front(wire, &self.outbox);
             }
-        } else if self.closed && !self.interrupted && wire.owes_notice() {
+        } else if self.closed && self.loss.is_none() && wire.owes_notice() {
             wire.close();
         }
         self.drop_after_failure();
@@ -221,9 +221,9 @@ impl Sender {
         let Some(wire) = &self.wire else {
             return self.outbox.len() > 0;
         };
-        let notice = || self.closed && !self.interrupted && wire.owes_notice();
-        !wire.outgoing().is_empty()
-            || if self.outbox.len() > 0 { wire.can_seal() } else { self.loss.is_none() && notice() }
+        let notice = || self.closed && self.loss.is_none() && wire.owes_notice();
+        let queued = || if self.outbox.len() > 0 { wire.can_seal() } else { notice() };
+        !self.interrupted && (!wire.outgoing().is_empty() || queued())
     }
 
     /// How the connection broke, as an error of whoever wants to send.
@@ -254,11 +254,4 @@ fn seal_front(wire: &mut Wire, outbox: &Outbox) {
         }
     }
     wire.seal(&pieces[..count], n);
-}
-
-impl<'a> Outgoing<'a> {
-    /// The records of a secure layer.
-    pub(super) fn of_wire(wire: &'a Wire) -> Self {
-        Self::one(wire.outgoing())
-    }
 }

@@ -18,13 +18,13 @@ pub async fn b1_recv_waits_for_n_bytes_and_gives_fewer_only_at_the_end<B: Bed>()
             peer.send(b"defg").await;
             assert_eq!(waiting.await.expect("a block"), b"abcde");
         }
-        peer.shutdown();
+        peer.shutdown().await;
         assert_eq!(conn.recv(5).await.expect("the rest"), b"fg");
         assert_eq!(conn.recv(5).await.expect("the end"), b"");
     });
     receivers!(B, Config::default(), |conn, peer| {
         peer.send(b"abcdefg").await;
-        peer.shutdown();
+        peer.shutdown().await;
         let mut buf = [b'-'; 5];
         assert_eq!(conn.recv_into(&mut buf).await.expect("a block"), 5);
         assert_eq!(&buf, b"abcde");
@@ -56,7 +56,7 @@ pub async fn b1_unbuffered_recv_answers_with_what_there_is<B: Bed>() {
             got.extend(part);
         }
         assert_eq!(got, b"abcdef");
-        peer.shutdown();
+        peer.shutdown().await;
         assert_eq!(conn.recv(4).await.expect("the end"), b"");
     });
 }
@@ -73,7 +73,7 @@ pub async fn b2_a_block_above_max_block_is_an_error_before_anything_is_read<B: B
                 }
                 error => panic!("{error}"),
             };
-            too_large(at_once(conn.next_block(5)).await.expect_err("too large"));
+            too_large(conn.next_block(5).await.expect_err("too large"));
             too_large(at_once(conn.recv(5)).await.expect_err("too large"));
             let mut buf = [0; 5];
             too_large(at_once(conn.recv_into(&mut buf)).await.expect_err("too large"));
@@ -117,7 +117,7 @@ pub async fn b4_a_peek_answers_without_consuming<B: Bed>() {
                 assert_eq!((peeked.expect("bytes"), &buf), (2, b"ab"));
             }
             assert_line!(conn, "ab");
-            peer.shutdown();
+            peer.shutdown().await;
             assert_eq!(conn.next_block(2).await.expect("a block"), b"cd");
             let peeked = conn.recv_with(9, Flags::PEEK | Flags::SAFE_DISCONN).await;
             assert_eq!(peeked.expect("the end"), b"");
@@ -132,7 +132,7 @@ pub async fn b4_a_peek_answers_without_consuming<B: Bed>() {
 pub async fn b4_a_filled_buffer_is_not_consumed<B: Bed>() {
     receivers!(B, Config::default(), |conn, peer| {
         peer.send(b"ab\ncd").await;
-        peer.shutdown();
+        peer.shutdown().await;
         assert_eq!(conn.fill_buf().await.expect("bytes")[0], b'a');
         conn.consume(1);
         assert_line!(conn, "b");
@@ -144,8 +144,11 @@ pub async fn b4_a_filled_buffer_is_not_consumed<B: Bed>() {
 
 /// What was not asked for stays with the system, for whoever takes the stream.
 pub async fn b5_unbuffered_reads_no_more_than_the_call_needs<B: Bed>() {
+    if !B::READS_EXACTLY {
+        return;
+    }
     let config = Config::default().buffered(false);
-    let (mut conn, peer) = B::pair(config);
+    let (mut conn, peer) = B::pair(config).await;
     peer.send(b"ab\ncdefgh\n").await;
     assert_line!(conn, "ab");
     assert_eq!(conn.next_block(2).await.expect("a block"), b"cd");
@@ -168,6 +171,9 @@ pub async fn b5_peeked_bytes_stay_and_come_first<B: Bed>() {
         assert_line!(conn, "bc");
         assert_eq!(conn.next_block(3).await.expect("a block"), b"def");
     });
+    if !B::READS_EXACTLY {
+        return;
+    }
     receivers!(B, config, |conn, peer| {
         // A peek that was dropped has asked for nothing.
         assert!(waits(pin!(conn.recv_with(9, Flags::PEEK))).await);

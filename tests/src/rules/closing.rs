@@ -61,7 +61,7 @@ pub async fn c3_close_tells_what_was_lost<B: Bed>() {
 
 /// A receiving half still hands out the lines that it has, then `Closed`.
 pub async fn c3_a_receiving_half_gives_its_lines_then_closed<B: Bed>() {
-    let (conn, peer) = B::pair(Config::default());
+    let (conn, peer) = B::pair(Config::default()).await;
     let (mut receiver, sender) = conn.split();
     peer.send(b"a\nb\npart").await;
     receiver.peek().await.expect("bytes");
@@ -82,7 +82,7 @@ pub async fn c3_a_receiving_half_gives_its_lines_then_closed<B: Bed>() {
 /// Our close ends the receive that waits, whatever was called before, and though the peer is still there.
 pub async fn c3_close_wakes_a_waiting_receive<B: Bed>() {
     for half_closed in [false, true] {
-        let (conn, peer) = B::pair(Config::default());
+        let (conn, peer) = B::pair(Config::default()).await;
         let (mut receiver, sender) = conn.split();
         let receiving = B::spawn(async move { receiver.next_line().await.map(drop) });
         if half_closed {
@@ -101,7 +101,7 @@ pub async fn c3_close_wakes_a_waiting_receive<B: Bed>() {
 /// So does an abort.
 pub async fn c3_abort_wakes_a_waiting_receive<B: Bed>() {
     for half_closed in [false, true] {
-        let (conn, peer) = B::pair(Config::default());
+        let (conn, peer) = B::pair(Config::default()).await;
         let (mut receiver, sender) = conn.split();
         let mut receiving = pin!(receiver.next_line());
         if half_closed {
@@ -117,7 +117,7 @@ pub async fn c3_abort_wakes_a_waiting_receive<B: Bed>() {
 
 /// An abort loses what is queued and, where that can be seen, looks like no orderly end.
 pub async fn c3_abort_is_a_reset<B: Bed>() {
-    let (mut conn, peer) = B::stuffed(Config::default().max_outbox(B::HOLDS));
+    let (mut conn, peer) = B::stuffed(Config::default().max_outbox(B::HOLDS)).await;
     conn.abort();
     assert!(conn.is_closed());
     let rest = peer.recv_all().await;
@@ -129,7 +129,7 @@ pub async fn c3_abort_is_a_reset<B: Bed>() {
 
 /// A close lets those out whose message is queued, and nobody else.
 pub async fn c3_waiting_sends_are_flushed_if_they_are_queued<B: Bed>() {
-    let (conn, peer) = B::stuffed(Config::default().max_outbox(2 * B::HOLDS));
+    let (conn, peer) = B::stuffed(Config::default().max_outbox(2 * B::HOLDS)).await;
     let (_receiver, sender) = conn.split();
     let message = vec![b'q'; B::HOLDS / 2];
     let large = vec![b'w'; 3 * B::HOLDS / 2];
@@ -159,7 +159,7 @@ pub async fn c3_close_after_a_torn_message_resets<B: Bed>() {
 
 /// Who stops sending has not left; the descriptor goes with the last half.
 pub async fn c3_dropping_all_sending_halves_closes_nothing<B: Bed>() {
-    let (conn, peer) = B::pair(Config::default());
+    let (conn, peer) = B::pair(Config::default()).await;
     let (mut receiver, sender) = conn.split();
     let clone = sender.clone();
     drop(sender);
@@ -229,7 +229,7 @@ pub async fn c3_a_close_waits_for_the_peer_only_so_long<M: Manner>() {
 pub async fn c4_shutdown_write_ends_our_side_alone<B: Bed>() {
     let config = Config::default().max_outbox(2 * B::HOLDS);
 
-    let (mut conn, peer) = B::pair(config);
+    let (mut conn, peer) = B::pair(config).await;
     let backlog = vec![b'm'; B::HOLDS];
     conn.feed(&backlog).expect("there is room");
     let (rest, ended) = zip(peer.recv_all(), conn.shutdown_write()).await;
@@ -239,11 +239,11 @@ pub async fn c4_shutdown_write_ends_our_side_alone<B: Bed>() {
     conn.shutdown_write().await.expect("twice is fine");
     peer.send(b"line\n").await;
     assert_line!(conn, "line");
-    peer.shutdown();
+    peer.shutdown().await;
     assert_eq!(conn.next_line().await.expect("the end"), None);
     assert!(!conn.is_closed());
 
-    let (conn, peer) = B::pair(config);
+    let (conn, peer) = B::pair(config).await;
     let (mut receiver, sender) = conn.split();
     sender.feed(&backlog).expect("there is room");
     let (rest, ended) = zip(peer.recv_all(), sender.shutdown_write()).await;
@@ -256,7 +256,7 @@ pub async fn c4_shutdown_write_ends_our_side_alone<B: Bed>() {
 
 /// A dropped connection is gone, and tried to send what was queued.
 pub async fn c5_drop_frees_the_stream_and_tries_once_to_send<B: Bed>() {
-    let (mut conn, peer) = B::pair(Config::default());
+    let (mut conn, peer) = B::pair(Config::default()).await;
     conn.feed(b"last words").expect("there is room");
     drop(conn);
     let rest = peer.recv_all().await;
@@ -264,7 +264,7 @@ pub async fn c5_drop_frees_the_stream_and_tries_once_to_send<B: Bed>() {
         assert_eq!(rest, Rest::clean("last words"));
     }
 
-    let (conn, peer) = B::pair(Config::default());
+    let (conn, peer) = B::pair(Config::default()).await;
     let (receiver, sender) = conn.split();
     sender.feed(b"last words").expect("there is room");
     let mut ending = pin!(peer.recv_all());
@@ -280,11 +280,11 @@ pub async fn c5_drop_frees_the_stream_and_tries_once_to_send<B: Bed>() {
 /// A drop does not wait for a peer that does not read.
 pub async fn c5_drop_never_blocks<B: Bed>() {
     let config = Config::default().max_outbox(B::HOLDS);
-    let (conn, peer) = B::stuffed(config);
+    let (conn, peer) = B::stuffed(config).await;
     drop(conn);
     assert!(peer.recv_all().await.bytes.len() < B::HOLDS);
 
-    let (conn, peer) = B::stuffed(config);
+    let (conn, peer) = B::stuffed(config).await;
     let (receiver, sender) = conn.split();
     {
         let mut receiver = receiver;
@@ -306,7 +306,7 @@ pub async fn c6_the_last_reply_survives_unread_input<B: Bed>() {
             if B::RESETS {
                 peer.send(&[b'u'; UNREAD]).await;
             }
-            peer.shutdown();
+            peer.shutdown().await;
             rest_of(peer).await
         };
         let (rest, closed) = zip(talking, conn.close()).await;

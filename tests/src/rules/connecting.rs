@@ -175,7 +175,7 @@ pub async fn a13_a_closed_connection_has_no_socket<P: Platform>() {
         if close {
             let rest = async {
                 assert_eq!(peer.recv_all().await, Rest::clean(""));
-                peer.shutdown();
+                peer.shutdown().await;
             };
             zip(conn.close(), rest).await.0.expect("a connection");
         } else {

@@ -51,7 +51,7 @@ pub async fn a12_with_max_open_an_accept_waits_for_a_close<P: Platform>() {
         let mut third = pin!(listener.accept_addr());
         assert!(waits(third.as_mut()).await, "two are open");
         // A peer that ends its side is not enough; that we close ours is.
-        peers[0].shutdown();
+        peers[0].shutdown().await;
         assert!(matches!(one.next_line().await, Ok(None)));
         assert!(waits(third.as_mut()).await, "two are open");
         one.close().await.expect("a connection");
@@ -81,7 +81,7 @@ pub async fn a12_every_way_to_close_counts<P: Platform>() {
         match way {
             0 => drop(conn),
             1 => {
-                peer.shutdown();
+                peer.shutdown().await;
                 conn.close().await.expect("a connection");
                 assert_eq!(listener.open(), 0, "it is closed");
             }
@@ -115,7 +115,7 @@ pub async fn a12_finish_waits_for_the_open_ones<P: Platform>() {
         // What is open goes on.
         peers[1].send(b"line\n").await;
         assert_line!(second, "line");
-        peers[1].shutdown();
+        peers[1].shutdown().await;
         second.close().await.expect("a connection");
     };
     let (left, ()) = zip(listener.finish(LONG), close).await;

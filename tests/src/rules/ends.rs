@@ -30,7 +30,7 @@ pub async fn end_eof_between_lines_is_no_bytes_in_every_view<B: Bed>() {
     for config in configs() {
         receivers!(B, config, |conn, peer| {
             peer.send(b"line\n").await;
-            peer.shutdown();
+            peer.shutdown().await;
             assert_line!(conn, "line");
             assert!(conn.end().is_none());
             for _ in 0..2 {
@@ -54,7 +54,7 @@ pub async fn end_eof_inside_a_line_is_told_by_the_typed_view<B: Bed>() {
     for config in configs() {
         receivers!(B, config, |conn, peer| {
             peer.send(b"line\npart").await;
-            peer.shutdown();
+            peer.shutdown().await;
             assert_eq!(conn.recv_line().await.expect("a line"), "line");
             for _ in 0..2 {
                 assert_eq!(conn.recv_line().await.expect("the end"), "");
@@ -75,14 +75,14 @@ pub async fn end_eof_inside_a_block_gives_the_bytes_that_came<B: Bed>() {
     for config in configs() {
         receivers!(B, config, |conn, peer| {
             peer.send(b"part").await;
-            peer.shutdown();
+            peer.shutdown().await;
             assert_eq!(conn.recv(9).await.expect("what came"), b"part");
             assert_eq!(conn.recv(9).await.expect("the end"), b"");
             assert_eq!(told(conn.end()), (Cause::Eof, 0));
         });
         receivers!(B, config, |conn, peer| {
             peer.send(b"part").await;
-            peer.shutdown();
+            peer.shutdown().await;
             let cut = conn.next_block(9).await.expect_err("five are missing");
             assert_eq!(kind(cut), ErrorKind::UnexpectedEof);
             assert_eq!(told(conn.end()), (Cause::Eof, 4));
@@ -188,10 +188,10 @@ pub async fn end_reset_keeps_its_kind<M: Manner>() {
 /// The last row: whoever closes knows it, whatever the view.
 pub async fn end_closed_by_us_is_an_error_in_every_view<B: Bed>() {
     for config in configs() {
-        let (mut conn, peer) = B::pair(config);
+        let (mut conn, peer) = B::pair(config).await;
         peer.send(b"line\npart").await;
         assert_line!(conn, "line");
-        peer.shutdown();
+        peer.shutdown().await;
         conn.close().await.expect("nothing was queued");
         for _ in 0..2 {
             assert_err!(conn.recv_line().await, RecvError::Closed);
@@ -212,8 +212,8 @@ pub async fn end_closed_by_us_is_an_error_in_every_view<B: Bed>() {
 
 /// An end is final: what is learned later does not change it.
 pub async fn e1_the_first_end_stays<B: Bed>() {
-    let (mut conn, peer) = B::pair(Config::default());
-    peer.shutdown();
+    let (mut conn, peer) = B::pair(Config::default()).await;
+    peer.shutdown().await;
     assert_eq!(conn.next_line().await.expect("the end"), None);
     drop(peer);
     while conn.send_line(b"anybody?").await.is_ok() {}
@@ -228,9 +228,9 @@ pub async fn e1_the_first_end_stays<B: Bed>() {
 
 /// The partial outlives everything but the connection, and is never a line.
 pub async fn e2_the_partial_stays_and_never_becomes_a_line<B: Bed>() {
-    let (mut conn, peer) = B::pair(Config::default());
+    let (mut conn, peer) = B::pair(Config::default()).await;
     peer.send(b"part").await;
-    peer.shutdown();
+    peer.shutdown().await;
     assert_eq!(conn.recv_line().await.expect("the end"), "");
     assert_eq!(conn.recv(4).await.expect("the end"), b"");
     assert_err!(conn.next_block(4).await, RecvError::Disconnected(_));
@@ -288,7 +288,7 @@ pub async fn e3_a_flush_after_the_loss_is_an_error<B: Bed>() {
     // Lost while the flush waits: bytes that were fed, and the traits of `futures`.
     let config = Config::default().max_outbox(B::HOLDS);
     for by_trait in [true, false] {
-        let (mut conn, peer) = B::stuffed(config);
+        let (mut conn, peer) = B::stuffed(config).await;
         let flushing = async {
             if by_trait {
                 AsyncWriteExt::flush(&mut conn).await.is_err()
@@ -305,7 +305,7 @@ pub async fn e3_a_flush_after_the_loss_is_an_error<B: Bed>() {
 
 /// A bad line costs that line.
 pub async fn e4_a_line_error_leaves_everything<B: Bed>() {
-    let (mut conn, peer) = B::pair(Config::default().max_line(4));
+    let (mut conn, peer) = B::pair(Config::default().max_line(4)).await;
     peer.send(b"too long\nnext\n").await;
     let error = conn.next_line().await.expect_err("too long");
     assert!(matches!(error, RecvError::Line(LineError::TooLong { .. })));
@@ -318,13 +318,13 @@ pub async fn e4_a_line_error_leaves_everything<B: Bed>() {
 
 /// The end of the input is not the end of the output.
 pub async fn e4_an_end_leaves_sending_and_a_reset_does_not<B: Bed>() {
-    let (mut conn, peer) = B::pair(Config::default());
-    peer.shutdown();
+    let (mut conn, peer) = B::pair(Config::default()).await;
+    peer.shutdown().await;
     assert_eq!(conn.next_line().await.expect("the end"), None);
     conn.send_line(b"bye").await.expect("a half-closed peer listens");
     assert_eq!(peer.recv(5).await, b"bye\r\n");
 
-    let (mut conn, peer) = B::pair(Config::default());
+    let (mut conn, peer) = B::pair(Config::default()).await;
     peer.reset();
     assert_err!(conn.next_line().await, RecvError::Disconnected(_));
     assert_err!(conn.send_line(b"bye").await, SendError::Disconnected(_));
@@ -334,7 +334,7 @@ pub async fn e4_an_end_leaves_sending_and_a_reset_does_not<B: Bed>() {
 pub async fn e5_write_first_and_read_first_give_the_same_answers<B: Bed>() {
     for write_first in [true, false] {
         for config in configs() {
-            let (mut conn, peer) = B::pair(config);
+            let (mut conn, peer) = B::pair(config).await;
             peer.send(b"kept\nalso kept\npart").await;
             peer.reset();
             while write_first && conn.send_line(b"anybody?").await.is_ok() {}
@@ -345,7 +345,7 @@ pub async fn e5_write_first_and_read_first_give_the_same_answers<B: Bed>() {
             assert_eq!(told_reset(conn.end()), 4);
             assert_eq!(conn.partial(), b"part");
 
-            let (conn, peer) = B::pair(config);
+            let (conn, peer) = B::pair(config).await;
             let (mut receiver, sender) = conn.split();
             peer.send(b"kept\nalso kept\npart").await;
             peer.reset();

@@ -128,7 +128,7 @@ pub async fn l6_lines_are_delivered_before_an_error<B: Bed>() {
     });
 
     let mut got = Vec::new();
-    let (mut conn, peer) = B::pair(short());
+    let (mut conn, peer) = B::pair(short()).await;
     peer.send(bytes).await;
     while let Ok(Some(batch)) = conn.next_lines().await {
         got.extend(batch.lines.map(<[u8]>::to_vec));
@@ -137,7 +137,7 @@ pub async fn l6_lines_are_delivered_before_an_error<B: Bed>() {
     assert_line!(conn, "c");
 
     got.clear();
-    let (conn, peer) = B::pair(short());
+    let (conn, peer) = B::pair(short()).await;
     let (mut receiver, _sender) = conn.split();
     peer.send(bytes).await;
     while let Ok(Some(lines)) = receiver.next_lines().await {
@@ -151,7 +151,7 @@ pub async fn l6_lines_are_delivered_before_an_error<B: Bed>() {
 pub async fn l6_lines_are_delivered_before_an_end<B: Bed>() {
     receivers!(B, Config::default(), |conn, peer| {
         peer.send(b"a\nb\n").await;
-        peer.shutdown();
+        peer.shutdown().await;
         assert_line!(conn, "a");
         assert_line!(conn, "b");
         assert_eq!(conn.next_line().await.expect("an orderly end"), None);
@@ -171,7 +171,7 @@ pub async fn l6_lines_are_delivered_before_an_end<B: Bed>() {
 pub async fn l7_an_empty_line_is_no_end<B: Bed>() {
     receivers!(B, Config::default(), |conn, peer| {
         peer.send(b"\n\r\n\n").await;
-        peer.shutdown();
+        peer.shutdown().await;
         assert_line!(conn, "");
         assert_eq!(conn.recv_line().await.expect("a line"), "\r\n");
         let mut line = b"old".to_vec();
@@ -217,7 +217,7 @@ pub async fn l8_every_receive_first_finishes_discarding<B: Bed>() {
 
 /// Taking the stream would hand the rest of a bad line to somebody else.
 pub async fn l8_into_parts_refuses_while_discarding<B: Bed>() {
-    let (mut conn, peer) = B::pair(short());
+    let (mut conn, peer) = B::pair(short()).await;
     peer.send(b"1234567890").await;
     assert_err!(conn.next_line().await, RecvError::Line(_));
     let Err(mut conn) = conn.into_parts() else {

@@ -16,8 +16,10 @@ fn roomy<B: Bed>() -> Config {
 }
 
 /// A split connection whose transport is full.
-fn stuffed_halves<B: Bed>(config: Config) -> (RecvHalf<B::Stream>, SendHalf<B::Stream>, B::Peer) {
-    let (conn, peer) = B::stuffed(config);
+async fn stuffed_halves<B: Bed>(
+    config: Config,
+) -> (RecvHalf<B::Stream>, SendHalf<B::Stream>, B::Peer) {
+    let (conn, peer) = B::stuffed(config).await;
     let (receiver, sender) = conn.split();
     (receiver, sender, peer)
 }
@@ -59,7 +61,7 @@ pub async fn s2_a_dropped_message_leaves_whole_or_not_at_all<B: Bed>() {
 
 /// A message that waited for room and was dropped is not sent, and takes nobody's turn.
 pub async fn s2_a_message_dropped_while_it_waits_for_room_is_not_sent<B: Bed>() {
-    let (_receiver, sender, peer) = stuffed_halves::<B>(roomy::<B>());
+    let (_receiver, sender, peer) = stuffed_halves::<B>(roomy::<B>()).await;
     let large = vec![b'l'; B::HOLDS / 2];
     let mut behind = pin!(sender.send(&large));
     {
@@ -79,7 +81,7 @@ pub async fn s2_a_torn_message_is_followed_by_nothing<B: Bed>() {
     let config = Config::default().max_outbox(1000);
     let message = vec![b't'; B::HOLDS];
 
-    let (mut conn, peer) = B::pair(config);
+    let (mut conn, peer) = B::pair(config).await;
     peer.send(b"line\n").await;
     assert!(waits(pin!(conn.send(&message))).await);
     assert_err!(conn.send(b"x").await, SendError::Interrupted);
@@ -91,7 +93,7 @@ pub async fn s2_a_torn_message_is_followed_by_nothing<B: Bed>() {
     assert!(rest.bytes.len() < message.len() && rest.bytes.iter().all(|b| *b == b't'));
     assert_eq!(rest.reset, B::RESETS);
 
-    let (conn, peer) = B::pair(config);
+    let (conn, peer) = B::pair(config).await;
     let (mut receiver, sender) = conn.split();
     peer.send(b"line\n").await;
     assert!(waits(pin!(sender.send(&message))).await);
@@ -125,7 +127,7 @@ pub async fn s4_a_line_with_a_line_break_inside_is_refused<B: Bed>() {
         conn.send_line(b"fine").await.expect("a line");
         assert_eq!(peer.recv(6).await, b"fine\r\n");
     });
-    let (mut conn, peer) = B::pair(Config::default());
+    let (mut conn, peer) = B::pair(Config::default()).await;
     peer.send(b"a\n").await;
     let batch = conn.next_lines().await.expect("a line");
     let mut outbox = batch.expect("a line").outbox;
@@ -140,11 +142,11 @@ pub async fn s5_fed_bytes_leave_while_a_receive_waits<B: Bed>() {
             assert_eq!(peer.recv(n).await, question);
             peer.send(b"answer\n").await;
         };
-        let (mut conn, peer) = B::pair(Config::default());
+        let (mut conn, peer) = B::pair(Config::default()).await;
         conn.feed(&question).expect("there is room");
         zip(async { assert_line!(conn, "answer") }, answer(&peer)).await;
 
-        let (conn, peer) = B::pair(Config::default());
+        let (conn, peer) = B::pair(Config::default()).await;
         let (mut receiver, sender) = conn.split();
         sender.feed(&question).expect("there is room");
         zip(async { assert_line!(receiver, "answer") }, answer(&peer)).await;
@@ -160,7 +162,7 @@ pub async fn s5_fed_bytes_leave_while_a_receive_waits<B: Bed>() {
 
 /// Answers to a batch leave together, before the next wait.
 pub async fn s5_a_batch_is_answered_without_a_flush<B: Bed>() {
-    let (mut conn, peer) = B::pair(Config::default());
+    let (mut conn, peer) = B::pair(Config::default()).await;
     let serving = async {
         while let Some(mut batch) = conn.next_lines().await.expect("lines") {
             for line in batch.lines {
@@ -174,7 +176,7 @@ pub async fn s5_a_batch_is_answered_without_a_flush<B: Bed>() {
         assert_eq!(peer.recv(6).await, b"a\r\nb\r\n");
         peer.send(b"c\n").await;
         assert_eq!(peer.recv(3).await, b"c\r\n");
-        peer.shutdown();
+        peer.shutdown().await;
     };
     zip(serving, asking).await;
 }
@@ -183,15 +185,15 @@ pub async fn s5_a_batch_is_answered_without_a_flush<B: Bed>() {
 pub async fn s5_fed_bytes_leave_before_an_end_or_an_error_is_reported<B: Bed>() {
     let config = Config::default().max_outbox(4 * B::HOLDS);
     for what in 0..4 {
-        let (mut conn, peer) = B::pair(config.max_line(4).max_block(4));
+        let (mut conn, peer) = B::pair(config.max_line(4).max_block(4)).await;
         let backlog = vec![b'.'; B::HOLDS];
         conn.feed(&backlog).expect("there is room");
         match what {
-            0 => peer.shutdown(),
+            0 => peer.shutdown().await,
             1 => peer.send(b"too long").await,
             2 => {
                 peer.send(b"par").await;
-                peer.shutdown();
+                peer.shutdown().await;
             }
             _ => {}
         }
@@ -213,13 +215,13 @@ pub async fn s5_fed_bytes_leave_before_an_end_or_an_error_is_reported<B: Bed>() 
 
 /// Bytes that cannot leave do not keep an end from being told.
 pub async fn s5_a_failing_write_side_holds_up_no_end<B: Bed>() {
-    let (mut conn, peer) = B::pair(Config::default());
+    let (mut conn, peer) = B::pair(Config::default()).await;
     conn.feed(b"never read\n").expect("there is room");
     peer.reset();
     assert_err!(conn.next_line().await, RecvError::Disconnected(_));
     assert!(conn.is_disconnected());
 
-    let (conn, peer) = B::pair(Config::default());
+    let (conn, peer) = B::pair(Config::default()).await;
     let (mut receiver, sender) = conn.split();
     sender.feed(b"never read\n").expect("there is room");
     peer.reset();
@@ -229,23 +231,23 @@ pub async fn s5_a_failing_write_side_holds_up_no_end<B: Bed>() {
 
 /// On a receiving half queued bytes are tried before the end is reported, and hold nothing up.
 pub async fn s5_a_receiving_half_tries_once_before_an_end<B: Bed>() {
-    let (conn, peer) = B::pair(Config::default());
+    let (conn, peer) = B::pair(Config::default()).await;
     let (mut receiver, sender) = conn.split();
     sender.feed(b"1").expect("there is room");
-    peer.shutdown();
+    peer.shutdown().await;
     assert_eq!(receiver.next_line().await.expect("the end"), None);
     if B::TAKES_AT_ONCE {
         assert_eq!(peer.recv(1).await, b"1");
     }
 
-    let (mut receiver, _sender, peer) = stuffed_halves::<B>(roomy::<B>());
-    peer.shutdown();
+    let (mut receiver, _sender, peer) = stuffed_halves::<B>(roomy::<B>()).await;
+    peer.shutdown().await;
     assert_eq!(receiver.next_line().await.expect("the end"), None);
 }
 
 /// Where nobody receives, `drive` moves what was fed.
 pub async fn s5_drive_moves_what_was_fed<B: Bed>() {
-    let (conn, peer) = B::pair(Config::default());
+    let (conn, peer) = B::pair(Config::default()).await;
     let (receiver, sender) = conn.split();
     drop(receiver);
     let feeding = async {
@@ -255,7 +257,7 @@ pub async fn s5_drive_moves_what_was_fed<B: Bed>() {
             sender.feed(piece).expect("there is room");
         }
         assert_eq!(peer.recv(2).await, b"bc");
-        peer.shutdown();
+        peer.shutdown().await;
         sender.close().await.expect("all was sent");
     };
     let (driven, ()) = zip(sender.drive(), feeding).await;
@@ -286,7 +288,7 @@ pub async fn s6_above_max_outbox_feed_and_try_send_answer_full<B: Bed>() {
         assert_eq!(conn.queued(), 0);
         conn.feed(b"again").expect("there is room");
     });
-    let (mut conn, _peer) = B::stuffed(roomy::<B>());
+    let (mut conn, _peer) = B::stuffed(roomy::<B>()).await;
     let large = Bytes::from(vec![b'x'; B::HOLDS]);
     assert_err!(conn.try_send(large.clone()), SendError::Full { .. });
     let (_receiver, sender) = conn.split();
@@ -305,7 +307,7 @@ pub async fn s6_small_pieces_are_merged<B: Bed>() {
 
 /// Sends that wait for room get it in the order they came; those that do not wait get none before.
 pub async fn s6_waiting_sends_are_first_come_first_served<B: Bed>() {
-    let (_receiver, sender, peer) = stuffed_halves::<B>(roomy::<B>());
+    let (_receiver, sender, peer) = stuffed_halves::<B>(roomy::<B>()).await;
     let messages = [b'1', b'2', b'3'].map(|byte| vec![byte; B::HOLDS * 3 / 4]);
     let [mut a, mut b, mut c] = messages.each_ref().map(|m| Box::pin(sender.send(m)));
     assert!(waits(a.as_mut()).await && waits(b.as_mut()).await && waits(c.as_mut()).await);
@@ -321,7 +323,7 @@ pub async fn s6_waiting_sends_are_first_come_first_served<B: Bed>() {
 
 /// A peer that does not read is not read from, nor is it handed what it sent before.
 pub async fn s6_a_receive_hands_out_nothing_while_much_is_queued<B: Bed>() {
-    let (mut conn, peer) = B::pair(roomy::<B>());
+    let (mut conn, peer) = B::pair(roomy::<B>()).await;
     peer.send(b"a\nb\nc\nd\n").await;
     assert_line!(conn, "a");
     let backlog = vec![b'.'; B::HOLDS];
@@ -390,7 +392,7 @@ pub async fn s7_a_flush_that_was_dropped_is_taken_up_by_the_next_call<B: Bed>() 
             flushed.expect("the peer is there");
             assert_eq!(got, b"12345678");
         });
-        let (mut conn, peer) = B::pair(Config::default());
+        let (mut conn, peer) = B::pair(Config::default()).await;
         let _ = poll_n_times_then_drop(conn.send(b"12345678"), polls).await;
         let receiving = async {
             if polls > 0 {

@@ -39,7 +39,7 @@ pub async fn c1_next_line_loses_nothing<B: Bed>() {
 
 /// `next_lines`, dropped at every wait, and its batches half-way.
 pub async fn c1_next_lines_loses_nothing<B: Bed>() {
-    let (mut conn, peer) = B::pair(Config::default());
+    let (mut conn, peer) = B::pair(Config::default()).await;
     let receiving = async {
         let mut got = 0;
         while got < LINES {
@@ -186,7 +186,7 @@ pub async fn c1_close_is_taken_up_again<B: Bed>() {
 
 /// A receive that is dropped at every wait still sends what was fed.
 pub async fn c1_a_dropped_receive_loses_no_fed_byte<B: Bed>() {
-    let (mut conn, peer) = B::pair(Config::default());
+    let (mut conn, peer) = B::pair(Config::default()).await;
     let talking = async {
         for i in 0..LINES {
             conn.feed_line(format!("question {i}").as_bytes()).expect("there is room");
@@ -209,7 +209,7 @@ pub async fn s3_messages_of_different_tasks_never_mix<B: Bed>() {
     const TASKS: usize = 4;
     const MESSAGES: usize = 25;
     // Some messages are larger than the outbox, most are not, few fit beside another.
-    let (conn, peer) = B::pair(Config::default().max_outbox(900));
+    let (conn, peer) = B::pair(Config::default().max_outbox(900)).await;
     let (mut receiver, sender) = conn.split();
     let peer = Arc::new(peer);
     let tasks: Vec<_> = (0..TASKS)
@@ -253,7 +253,7 @@ pub async fn s3_messages_of_different_tasks_never_mix<B: Bed>() {
         let chatting = Arc::clone(&peer);
         let ((), rest) =
             zip(trickle(&*chatting, numbered_lines().as_bytes()), peer.recv_all()).await;
-        peer.shutdown();
+        peer.shutdown().await;
         rest
     };
     let ((), rest) = zip(sending, reading).await;
@@ -275,7 +275,7 @@ pub async fn s3_messages_of_different_tasks_never_mix<B: Bed>() {
 pub async fn c2_a_waiting_receive_and_a_waiting_send_both_go_on<B: Bed>() {
     for (receiver_last, reads_first) in [(true, true), (true, false), (false, true), (false, false)]
     {
-        let (conn, peer) = B::pair(Config::default());
+        let (conn, peer) = B::pair(Config::default()).await;
         let (mut receiver, sender) = conn.split();
         let receiving = async move {
             assert_line!(receiver, "line");
@@ -314,7 +314,7 @@ async fn all_wait() {
 
 /// Several senders and a receiver.
 pub async fn c2_waiting_tasks_are_all_woken<B: Bed>() {
-    let (conn, peer) = B::pair(Config::default().max_outbox(B::HOLDS));
+    let (conn, peer) = B::pair(Config::default().max_outbox(B::HOLDS)).await;
     let (mut receiver, sender) = conn.split();
     let tasks: Vec<_> = (0..3)
         .map(|_| {
@@ -336,7 +336,7 @@ pub async fn c2_waiting_tasks_are_all_woken<B: Bed>() {
 
 /// A send that is dropped while it waits to write leaves that to the receive that waits beside it.
 pub async fn c2_a_dropped_send_leaves_its_wake_up_to_others<B: Bed>() {
-    let (conn, peer) = B::pair(Config::default().max_outbox(2 * B::HOLDS));
+    let (conn, peer) = B::pair(Config::default().max_outbox(2 * B::HOLDS)).await;
     let (mut receiver, sender) = conn.split();
     let message = vec![b'm'; B::HOLDS];
     let receiving = B::spawn(async move {
@@ -352,7 +352,7 @@ pub async fn c2_a_dropped_send_leaves_its_wake_up_to_others<B: Bed>() {
 
 /// The same the other way round.
 pub async fn c2_a_dropped_receive_leaves_its_wake_up_to_others<B: Bed>() {
-    let (conn, peer) = B::pair(Config::default());
+    let (conn, peer) = B::pair(Config::default()).await;
     let (mut receiver, sender) = conn.split();
     let sending = B::spawn(async move { sender.send(&vec![b'm'; B::HOLDS]).await });
     all_wait().await;
@@ -368,7 +368,7 @@ pub async fn c2_a_dropped_receive_leaves_its_wake_up_to_others<B: Bed>() {
 
 /// Whoever is done calls the next, which may have looked too early.
 pub async fn c2_the_turn_is_passed_on<B: Bed>() {
-    let (conn, peer) = B::pair(Config::default().max_outbox(1000));
+    let (conn, peer) = B::pair(Config::default().max_outbox(1000)).await;
     let (_receiver, sender) = conn.split();
     let large = sender.clone();
     let mut first = Box::pin(async move { large.send(&vec![b'l'; B::HOLDS]).await });
@@ -383,7 +383,7 @@ pub async fn c2_the_turn_is_passed_on<B: Bed>() {
 
 /// Everything that waits hears of the end.
 pub async fn c2_a_reset_wakes_all<B: Bed>() {
-    let (conn, peer) = B::stuffed(Config::default().max_outbox(B::HOLDS));
+    let (conn, peer) = B::stuffed(Config::default().max_outbox(B::HOLDS)).await;
     let (mut receiver, sender) = conn.split();
     let message = vec![b'm'; B::HOLDS];
     let mut waiting: Vec<_> = (0..2).map(|_| Box::pin(sender.send_line(&message))).collect();
