@@ -83,7 +83,10 @@ fn ip(address: &Address) -> String {
 fn tell(stats: &RoomStats) {
     let RoomStats { members, total, evicted_hard, evicted_soft, .. } = stats;
     let MemberStats { messages, bytes, dropped_messages, .. } = total;
-    info!(members, messages, bytes, dropped_messages, evicted_hard, evicted_soft, "the room in numbers");
+    info!(
+        members,
+        messages, bytes, dropped_messages, evicted_hard, evicted_soft, "the room in numbers"
+    );
 }
 
 /// One client, from its arrival to its leaving.

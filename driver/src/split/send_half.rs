@@ -287,7 +287,7 @@ impl<S: Transport> SendHalf<S> {
         &self.shared.fan_out
     }
 
-    /// Queues what `feed` does, past those that wait for room, and writes; returns what is queued then.
+    /// Writes what is queued, then what `feed` queues past those that wait for room; returns what is left.
     /// Whoever waits at `me` is not called for that.
     pub(crate) fn fill(
         &self,
@@ -295,9 +295,13 @@ impl<S: Transport> SendHalf<S> {
         feed: impl FnOnce(&mut Sender),
     ) -> Result<usize, SendError> {
         let mut state = self.shared.lock(Some(me));
+        let mut cx = Context::from_waker(&self.shared.waker);
+        let is_idle = state.link.poll_transmit(&mut cx).is_ready();
         feed(&mut state.link.sender);
-        // What is left is for whoever waits: the stream wakes them all through the fan-out.
-        let _ = state.link.poll_transmit(&mut Context::from_waker(&self.shared.waker));
+        if is_idle {
+            // What is left is for whoever waits: the stream wakes them all through the fan-out.
+            let _ = state.link.poll_transmit(&mut cx);
+        }
         state.link.sender.check()?;
         Ok(state.link.sender.queued())
     }

@@ -1,5 +1,9 @@
 //! A room: in order to everyone, nobody forgotten in its list, and only the slow are put out.
 
+mod passing;
+mod policies;
+mod schedules;
+
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
