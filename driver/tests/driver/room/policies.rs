@@ -285,6 +285,26 @@ fn what_is_sent_past_the_room_comes_whole_though_a_backlog_waits() {
 }
 
 #[test]
+fn what_a_smaller_room_has_made_too_large_is_dropped() {
+    let (large, mut tasks) = room(RoomLimits::default());
+    let small = Room::<End>::new(RoomLimits::default().hard(HARD), clock::timer);
+    let (_receiver, sender, peer) = client(0);
+    let member = large.join_with(sender.clone(), Policy::DropOldest);
+    say(&large, b"first");
+    tasks.run();
+    let _other = small.join(sender.clone());
+    for text in [&[b'x'; HARD][..], b"last"] {
+        say(&large, text);
+        tasks.run();
+    }
+    peer.input.state().capacity = WIDE;
+    assert!(poll_once(sender.flush()).is_ready());
+    assert_eq!(peer.hear(), b"first\r\nlast\r\n");
+    let stats = member.stats();
+    assert_eq!((stats.messages, stats.dropped_messages, large.members()), (2, 1, 1));
+}
+
+#[test]
 fn what_waits_for_many_is_stored_once() {
     const MEMBERS: usize = 50;
     const MESSAGE: usize = 100 << 10;
