@@ -58,12 +58,11 @@ impl Backlog {
     /// Drops the oldest until no more than `room` is charged. A newest that has no room by itself goes
     /// alone: it would drive out the others for nothing.
     pub(super) fn trim(&mut self, room: usize, count: &mut MemberStats) {
-        if self.batches.back().is_some_and(|newest| newest.charge() > room) {
-            let newest = self.batches.pop_back();
-            newest.iter().for_each(|newest| {
-                self.charge -= newest.charge();
-                count.dropped(newest);
-            });
+        let newest = self.batches.back().filter(|newest| newest.charge() > room).cloned();
+        if let Some(newest) = newest {
+            self.batches.pop_back();
+            self.charge -= newest.charge();
+            count.dropped(&newest);
         }
         while self.charge > room {
             let Some(oldest) = self.pop() else { return };

@@ -46,7 +46,7 @@ impl One {
 
     /// Says a line in a turn of its own.
     fn say(&mut self, number: usize, len: usize) {
-        say(&self.room, line(number, len)[..len - 2].as_bytes());
+        say(&self.room, &line(number, len).as_bytes()[..len - 2]);
         self.tasks.run();
     }
 
@@ -158,8 +158,8 @@ fn messages_of_one_turn_are_dropped_and_counted_together() {
         let mut one = One::new(policy, 0);
         for turn in 0..10 {
             // Two lines make a batch.
-            say(&one.room, line(2 * turn, 100)[..98].as_bytes());
-            say(&one.room, line(2 * turn + 1, 100)[..98].as_bytes());
+            say(&one.room, &line(2 * turn, 100).as_bytes()[..98]);
+            say(&one.room, &line(2 * turn + 1, 100).as_bytes()[..98]);
             one.tasks.run();
         }
         let heard = one.hear();
@@ -204,7 +204,7 @@ fn each_member_has_its_own_policy_and_the_rooms_without_a_word() {
         room.join(fast),
     ];
     for number in 0..20 {
-        say(&room, line(number, 100)[..98].as_bytes());
+        say(&room, &line(number, 100).as_bytes()[..98]);
         tasks.run();
         // Nobody waits for the others.
         assert_eq!(peer.hear(), line(number, 100).as_bytes());
