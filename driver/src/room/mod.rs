@@ -82,7 +82,7 @@ struct Shared<S: Transport> {
     waiting: Arc<FanOut>,
     limits: RoomLimits,
     timer: Timer,
-    /// Which members wait for no more.
+    /// Which members have a connection that has moved.
     calls: Arc<Calls>,
 }
 
@@ -99,8 +99,9 @@ struct State<S: Transport> {
     /// How often the task took the events, and how often it was done with them.
     taken: u64,
     applied: u64,
+    /// The last id that was given away.
     last: u64,
-    /// As of then.
+    /// As it was when the events were last applied.
     stats: RoomStats,
 }
 
