@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use asyncnet::{Config, RoomLimits};
+use asyncnet::{Config, Policy, RoomLimits};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// A chat room: every line that one client sends goes to all.
@@ -43,10 +43,14 @@ pub(crate) struct Serve {
     /// The longest line that a client may send, in bytes without its end
     #[arg(long, value_name = "BYTES", default_value_t = Config::default().max_line)]
     pub(crate) max_line: usize,
-    /// Disconnect a client once more than this waits for it, in bytes
+    /// What happens to a client that does not read what is said
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) slow: Slow,
+    /// How much may wait for a client before that happens, in bytes
     #[arg(long, value_name = "BYTES", default_value_t = RoomLimits::default().hard)]
     pub(crate) hard_limit: usize,
-    /// Disconnect a client for which more than this waits for too long, in bytes
+    /// Disconnect a client for which more than this waits for too long, in bytes; with
+    /// --slow disconnect only
     #[arg(long, value_name = "BYTES", default_value_t = RoomLimits::default().soft)]
     pub(crate) soft_limit: usize,
     /// How long is too long, in seconds
@@ -73,7 +77,31 @@ impl Serve {
 
     pub(crate) fn limits(&self) -> RoomLimits {
         let soft_for = Duration::from_secs(self.soft_seconds);
-        RoomLimits::default().hard(self.hard_limit).soft(self.soft_limit, soft_for)
+        RoomLimits::default()
+            .hard(self.hard_limit)
+            .soft(self.soft_limit, soft_for)
+            .policy(self.slow.into())
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(crate) enum Slow {
+    /// It is disconnected
+    #[default]
+    Disconnect,
+    /// It misses what is said then
+    DropNewest,
+    /// It misses what was said first of what waits
+    DropOldest,
+}
+
+impl From<Slow> for Policy {
+    fn from(slow: Slow) -> Self {
+        match slow {
+            Slow::Disconnect => Self::Disconnect,
+            Slow::DropNewest => Self::DropNewest,
+            Slow::DropOldest => Self::DropOldest,
+        }
     }
 }
 

@@ -6,8 +6,8 @@ use std::pin::Pin;
 
 use async_channel::Receiver;
 use asyncnet::{
-    Address, AsyncSocket, Connection, Domain, Listener, Protocol, RecvError, RecvHalf, Room,
-    SendError, SendRuntime, SockOpt, SockType, Transport,
+    Address, AsyncSocket, Connection, Domain, Listener, MemberStats, Protocol, RecvError, RecvHalf,
+    Room, RoomStats, SendError, SendRuntime, SockOpt, SockType, Transport,
 };
 use futures_lite::future;
 use tracing::{info, warn};
@@ -45,6 +45,7 @@ pub(crate) async fn serve<R: SendRuntime>(
     };
     let result = future::or(accepting, stopping).await;
     room.close();
+    tell(&room.stats());
     result
 }
 
@@ -78,6 +79,16 @@ fn ip(address: &Address) -> String {
     address.inet().map_or_else(String::new, |address| address.ip().to_string())
 }
 
+/// Says what the room has done.
+fn tell(stats: &RoomStats) {
+    let RoomStats { members, total, evicted_hard, evicted_soft, .. } = stats;
+    let MemberStats { messages, bytes, dropped_messages, .. } = total;
+    info!(
+        members,
+        messages, bytes, dropped_messages, evicted_hard, evicted_soft, "the room in numbers"
+    );
+}
+
 /// One client, from its arrival to its leaving.
 async fn client<S: Transport>(conn: Connection<S>, address: Address, room: Room<S>) {
     info!(%address, "joined");
@@ -85,7 +96,10 @@ async fn client<S: Transport>(conn: Connection<S>, address: Address, room: Room<
     let member = room.join(sender.clone());
     let left = relay(&mut lines, &address, &room).await;
     // What it said last comes back to it too.
-    member.leave().await;
+    let MemberStats { messages, dropped_messages, .. } = member.leave().await;
+    if dropped_messages > 0 {
+        warn!(messages, dropped_messages, %address, "it read too slowly to get everything");
+    }
     match left {
         Ok(()) => info!(%address, "left"),
         Err(RecvError::Closed) => warn!(%address, "disconnected: it did not read what was said"),

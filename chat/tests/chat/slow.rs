@@ -9,6 +9,8 @@ use crate::harness::{Client, Server};
 on_every_runtime! {
     who_is_past_the_hard_limit_is_disconnected
     who_is_over_the_soft_limit_for_too_long_is_disconnected
+    who_drops_the_newest_misses_what_was_said_while_it_did_not_read
+    who_drops_the_oldest_gets_the_latest
     who_lags_under_the_limits_loses_nothing
     who_joins_during_a_broadcast_gets_every_line_from_there_on
 }
@@ -43,7 +45,7 @@ fn disconnects_the_stalled(server: &Server, pause: Duration) {
 }
 
 fn who_is_past_the_hard_limit_is_disconnected(runtime: &str) {
-    let limits = ["--max-line", "65536", "--hard-limit", "262144"];
+    let limits = ["--slow", "disconnect", "--max-line", "65536", "--hard-limit", "262144"];
     disconnects_the_stalled(&Server::start(runtime, &limits), Duration::ZERO);
 }
 
@@ -53,6 +55,67 @@ fn who_is_over_the_soft_limit_for_too_long_is_disconnected(runtime: &str) {
     let server = Server::start(runtime, limits.as_flattened());
     // The pause keeps what is queued for a second small.
     disconnects_the_stalled(&server, Duration::from_millis(5));
+}
+
+/// More than fits into the sockets and the queue of a client that does not read.
+const MANY: usize = 400;
+
+/// Says `MANY` lines while a client does not read, and then, again and again, a last one, until `stalled`
+/// has heard that. The numbers of the lines that it heard, and of all that it may have.
+fn talks_past_the_stalled(server: &Server) -> (Client, Vec<usize>, usize) {
+    let (mut speaker, mut other) = (server.client(), server.client());
+    let mut stalled = server.client();
+    for number in 0..MANY {
+        exchange(number, &mut speaker, &mut other);
+    }
+    let heard_end = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let speaking = scope.spawn(|| {
+            let mut said = MANY;
+            while !heard_end.load(Ordering::Relaxed) {
+                exchange(MANY, &mut speaker, &mut other);
+                said += 1;
+            }
+            said
+        });
+        let mut heard = Vec::new();
+        while heard.last() != Some(&MANY) {
+            let line = stalled.line().expect("the connection ended");
+            let number = String::from_utf8_lossy(&line).parse().unwrap();
+            assert!(line == text(number), "{number} is torn");
+            heard.push(number);
+        }
+        heard_end.store(true, Ordering::Relaxed);
+        let said = speaking.join().unwrap();
+        (stalled, heard, said)
+    })
+}
+
+fn who_drops_the_newest_misses_what_was_said_while_it_did_not_read(runtime: &str) {
+    let limits = ["--slow", "drop-newest", "--max-line", "65536", "--hard-limit", "262144"];
+    let server = Server::start(runtime, &limits);
+    let (mut stalled, heard, _) = talks_past_the_stalled(&server);
+    assert!(heard.is_sorted() && heard[..5] == [0, 1, 2, 3, 4], "{heard:?}");
+    assert!(!heard.contains(&(MANY - 1)), "it missed nothing");
+    leaves_as_slow(&server, &mut stalled);
+}
+
+fn who_drops_the_oldest_gets_the_latest(runtime: &str) {
+    let limits = ["--slow", "drop-oldest", "--max-line", "65536", "--hard-limit", "1048576"];
+    let server = Server::start(runtime, &limits);
+    let (mut stalled, heard, said) = talks_past_the_stalled(&server);
+    assert!(heard.is_sorted() && heard[..5] == [0, 1, 2, 3, 4], "{heard:?}");
+    // While it reads, so much more may be said that the end of those lines is dropped too.
+    let latest = heard.contains(&(MANY - 1)) || said > MANY + 5;
+    assert!(heard.len() < MANY && latest, "{heard:?}");
+    leaves_as_slow(&server, &mut stalled);
+}
+
+/// The log tells that it missed something.
+fn leaves_as_slow(server: &Server, stalled: &mut Client) {
+    stalled.end_sending();
+    stalled.wait_for_any_end();
+    server.program.wait_for(&stalled.name, "it read too slowly");
 }
 
 fn who_lags_under_the_limits_loses_nothing(runtime: &str) {

@@ -6,10 +6,11 @@ use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use asyncnet_core::{Bytes, End, SendStats};
+use asyncnet_core::{Bytes, End, SendStats, Sender};
 
 use super::{Shared, State, Task};
 use crate::connection::hide_loss;
+use crate::fan_out::{FanOut, Place};
 use crate::link::Link;
 use crate::message::Progress;
 use crate::socket::address;
@@ -279,6 +280,30 @@ impl<S: Transport> SendHalf<S> {
     /// As [`Connection::peer_addr`](crate::Connection::peer_addr).
     pub fn peer_addr(&self) -> io::Result<Address> {
         address::peer(self.shared.lock(None).link.stream.as_ref())
+    }
+
+    /// Where to wait until the connection has moved.
+    pub(crate) fn fan_out(&self) -> &FanOut {
+        &self.shared.fan_out
+    }
+
+    /// Writes what is queued, then what `feed` queues past those that wait for room; returns what is left.
+    /// Whoever waits at `me` is not called for that.
+    pub(crate) fn fill(
+        &self,
+        me: Place,
+        feed: impl FnOnce(&mut Sender),
+    ) -> Result<usize, SendError> {
+        let mut state = self.shared.lock(Some(me));
+        let mut cx = Context::from_waker(&self.shared.waker);
+        let is_idle = state.link.poll_transmit(&mut cx).is_ready();
+        feed(&mut state.link.sender);
+        if is_idle {
+            // What is left is for whoever waits: the stream wakes them all through the fan-out.
+            let _ = state.link.poll_transmit(&mut cx);
+        }
+        state.link.sender.check()?;
+        Ok(state.link.sender.queued())
     }
 }
 

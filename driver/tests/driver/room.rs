@@ -1,5 +1,9 @@
 //! A room: in order to everyone, nobody forgotten in its list, and only the slow are put out.
 
+mod passing;
+mod policies;
+mod schedules;
+
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -92,7 +96,9 @@ fn a_member_that_has_left_leaves_nothing_in_the_list() {
     let member = room.join(sender);
     tasks.run();
     assert_eq!(room.members(), 1);
-    tasks.spawn("leaver", member.leave());
+    tasks.spawn("leaver", async move {
+        member.leave().await;
+    });
     assert_eq!(tasks.run(), ["room"]);
     assert_eq!(room.members(), 0);
     assert!(peer.hears_end(), "the room keeps the connection");
@@ -126,7 +132,7 @@ fn the_hard_limit_puts_out_only_the_slow_member() {
         say(&room, &[b'x'; 98]);
         tasks.run();
     }
-    assert_eq!((room.members(), room.evicted()), (1, 1));
+    assert_eq!((room.members(), room.stats().evicted()), (1, 1));
     assert_put_out(&mut slow);
     assert!(poll_once(fast.next_line()).is_pending());
     assert_eq!(peer.hear().len(), 200 * 100);
@@ -146,7 +152,7 @@ fn a_receive_that_waits_hears_that_its_member_was_put_out() {
         tasks.run();
     }
     assert_eq!(tasks.run(), ["room"]);
-    assert_eq!(room.evicted(), 1);
+    assert_eq!(room.stats().evicted(), 1);
 }
 
 #[test]
@@ -163,7 +169,7 @@ fn the_soft_limit_puts_out_a_member_that_is_slow_for_too_long() {
     std::thread::sleep(soft_for);
     clock::strike();
     tasks.run();
-    assert_eq!((room.members(), room.evicted()), (1, 1));
+    assert_eq!((room.members(), room.stats().evicted()), (1, 1));
     assert_put_out(&mut slow);
 }
 
@@ -176,7 +182,7 @@ fn the_soft_limit_spares_a_member_that_is_slow_for_a_while() {
     tasks.run();
     clock::strike();
     tasks.run();
-    assert_eq!((room.members(), room.evicted()), (1, 0));
+    assert_eq!((room.members(), room.stats().evicted()), (1, 0));
     let mut heard = Vec::new();
     while poll_once(sender.flush()).is_pending() {
         heard.extend(peer.hear());
@@ -195,7 +201,7 @@ fn a_soft_limit_without_an_end_never_strikes() {
     tasks.run();
     say(&room, b"more");
     assert_eq!(tasks.run(), ["room"]);
-    assert_eq!((room.members(), room.evicted()), (1, 0));
+    assert_eq!((room.members(), room.stats().evicted()), (1, 0));
 }
 
 #[test]
@@ -209,7 +215,7 @@ fn merged_lines_put_out_no_idle_member() {
         say(&room, &[b'x'; 98]);
     }
     tasks.run();
-    assert_eq!((room.members(), room.evicted()), (1, 0));
+    assert_eq!((room.members(), room.stats().evicted()), (1, 0));
     assert_eq!(peer.hear().len(), 20 * 100);
 }
 
@@ -226,7 +232,9 @@ fn a_room_that_is_no_longer_run_is_closed_and_wakes_who_waits() {
     tasks.spawn("speaker", async move {
         assert_eq!(speaker.send_line(b"me too").await, Err(SendError::Closed));
     });
-    tasks.spawn("leaver", member.leave());
+    tasks.spawn("leaver", async move {
+        member.leave().await;
+    });
     assert_eq!(tasks.run(), ["speaker", "leaver"]);
     drop(run);
     tasks.run_to_end();
@@ -259,7 +267,7 @@ fn a_closed_room_delivers_what_was_said_and_ends() {
     assert_eq!(poll_once(room.send_line(b"wait")), Poll::Ready(Err(SendError::Closed)));
     tasks.run_to_end();
     assert_eq!(peer.hear(), b"good night\r\n");
-    assert_eq!(poll_once(member.leave()), Poll::Ready(()));
+    assert!(poll_once(member.leave()).is_ready());
 }
 
 #[test]
@@ -271,7 +279,7 @@ fn a_member_that_closed_by_itself_is_forgotten_at_the_next_message() {
     sender.abort();
     say(&room, b"who is here?");
     tasks.run();
-    assert_eq!((room.members(), room.evicted()), (0, 0));
+    assert_eq!((room.members(), room.stats().evicted()), (0, 0));
 }
 
 #[test]

@@ -5,6 +5,14 @@
 //! event loop leaves in one write to each member. It alone holds the members: no lock is held while it
 //! writes, and a member that does not read costs the others nothing.
 
+mod batch;
+mod calls;
+mod floor;
+mod limits;
+mod member;
+mod membership;
+mod stats;
+
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -12,56 +20,37 @@ use std::mem;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant};
-
-use asyncnet_core::Bytes;
+use std::time::Instant;
 
 use crate::fan_out::FanOut;
 use crate::{BoxSleep, SendError, SendHalf, Timer, Transport};
+use batch::Batch;
+use calls::Calls;
+use floor::Floor;
+use member::Member;
+
+pub use limits::{Policy, RoomLimits};
+pub use membership::Membership;
+pub use stats::{MemberStats, RoomStats};
 
 /// How many bytes may wait for the room's own task before those who speak wait for it.
 const BACKLOG: usize = 1 << 20;
-/// Messages are merged up to this many bytes.
-const MERGED: usize = 64 << 10;
 
-/// How far behind a member may be before it is disconnected. The rule that Redis has for its clients.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct RoomLimits {
-    /// A member is disconnected when more than this is queued for it, in bytes as `max_outbox` counts
-    /// them; it has to be larger than the longest message. Default 32 MiB.
-    pub hard: usize,
-    /// A member is disconnected when more than this is queued for it for [`soft_for`](Self::soft_for)
-    /// without a break. Default 8 MiB.
-    pub soft: usize,
-    /// Default 10 seconds.
-    pub soft_for: Duration,
-}
-
-impl Default for RoomLimits {
-    fn default() -> Self {
-        Self { hard: 32 << 20, soft: 8 << 20, soft_for: Duration::from_secs(10) }
-    }
-}
-
-impl RoomLimits {
-    /// Sets [`RoomLimits::hard`].
-    #[must_use]
-    pub const fn hard(mut self, bytes: usize) -> Self {
-        self.hard = bytes;
-        self
-    }
-
-    /// Sets [`RoomLimits::soft`] and [`RoomLimits::soft_for`].
-    #[must_use]
-    pub const fn soft(mut self, bytes: usize, soft_for: Duration) -> Self {
-        self.soft = bytes;
-        self.soft_for = soft_for;
-        self
-    }
-}
-
-/// A room of connections over `S`. Clone it for every task that speaks.
+/// A room of connections over `S`: how to write to many clients. Clone it for every task that speaks.
+///
+/// Give it the [`SendHalf`] of each client ([`join`](Self::join)), say something
+/// ([`send_line`](Self::send_line)), and let one task [`run`](Self::run) it. Then
+///
+/// - a message is stored once, however many get it; all that is said in one turn of the event loop leaves
+///   in one write to each member;
+/// - speaking waits for no member, and one that does not read delays nobody;
+/// - each member has a queue of its own, bounded in bytes ([`RoomLimits`]), and where that is full its
+///   [`Policy`] says what happens: it is disconnected, or it misses the newest or the oldest messages.
+///   Always whole ones: a member never gets a torn line. [`stats`](Self::stats) counts all of it;
+/// - members join and leave from any task at any time.
+///
+/// What a task sends to one member past the room, through a clone of its `SendHalf`, comes whole too, but
+/// may overtake what the room has queued for it.
 ///
 /// ```
 /// use asyncnet::{Connection, Room, RoomLimits, Runtime, Transport};
@@ -93,6 +82,8 @@ struct Shared<S: Transport> {
     waiting: Arc<FanOut>,
     limits: RoomLimits,
     timer: Timer,
+    /// Which members have a connection that has moved.
+    calls: Arc<Calls>,
 }
 
 struct State<S: Transport> {
@@ -108,27 +99,39 @@ struct State<S: Transport> {
     /// How often the task took the events, and how often it was done with them.
     taken: u64,
     applied: u64,
+    /// The last id that was given away.
     last: u64,
-    members: usize,
-    evicted: u64,
+    /// As it was when the events were last applied.
+    stats: RoomStats,
 }
 
 enum Event<S: Transport> {
     Join(Member<S>),
     Leave(u64),
-    Message(Vec<u8>),
+    Message(Draft),
 }
 
-struct Member<S: Transport> {
-    id: u64,
-    sender: SendHalf<S>,
-    /// Since when it is over the soft limit.
-    slow_since: Option<Instant>,
+/// A batch that may still grow.
+struct Draft {
+    bytes: Vec<u8>,
+    messages: u64,
+}
+
+impl From<Draft> for Batch {
+    fn from(Draft { bytes, messages }: Draft) -> Self {
+        Self { bytes: bytes.into(), messages }
+    }
 }
 
 impl<S: Transport> Shared<S> {
     fn state(&self) -> MutexGuard<'_, State<S>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn next_id(&self) -> u64 {
+        let mut state = self.state();
+        state.last += 1;
+        state.last
     }
 
     /// Changes the state, then calls the room's task. Returns what `change` returns.
@@ -157,29 +160,51 @@ impl<S: Transport> Room<S> {
             taken: 0,
             applied: 0,
             last: 0,
-            members: 0,
-            evicted: 0,
+            stats: RoomStats::default(),
         };
-        let (state, waiting) = (Mutex::new(state), FanOut::new());
-        Self { shared: Arc::new(Shared { state, waiting, limits, timer }) }
+        let (state, waiting, calls) = (Mutex::new(state), FanOut::new(), Arc::default());
+        Self { shared: Arc::new(Shared { state, waiting, limits, timer, calls }) }
     }
 
-    /// Adds a member. It gets what is said from here on, until the membership is dropped or it is too
-    /// far behind; then it is disconnected, and its receiving half answers `Closed`. Its `max_outbox`
-    /// becomes the hard limit; a message larger than that, sent past the room, must not be on its way
-    /// when the room speaks.
-    #[must_use = "dropping the membership leaves the room"]
+    /// Adds a member, with the policy of the [`RoomLimits`]. It gets what is said from here on, until the
+    /// membership is dropped or the member is disconnected; then its receiving half answers `Closed`. Its
+    /// `max_outbox` becomes the hard limit. A message larger than that, sent past the room and under way
+    /// when the room speaks, counts as a full queue.
     pub fn join(&self, sender: SendHalf<S>) -> Membership<S> {
-        sender.set_max_outbox(self.shared.limits.hard);
-        let id = self.shared.change(|state| {
-            state.last += 1;
-            let id = state.last;
-            if !state.closed {
-                state.events.push_back(Event::Join(Member { id, sender, slow_since: None }));
+        self.join_with(sender, self.shared.limits.policy)
+    }
+
+    /// As [`join`](Self::join), with a policy of its own.
+    ///
+    /// ```
+    /// use asyncnet::{Membership, Policy, Room, SendHalf, Transport};
+    ///
+    /// /// Somebody who looks at the latest and at nothing else.
+    /// fn watch<S: Transport>(room: &Room<S>, sender: SendHalf<S>) -> Membership<S> {
+    ///     room.join_with(sender, Policy::DropOldest)
+    /// }
+    ///
+    /// /// How much that one has missed.
+    /// fn missed<S: Transport>(member: &Membership<S>) -> u64 {
+    ///     member.stats().dropped_messages
+    /// }
+    /// ```
+    pub fn join_with(&self, sender: SendHalf<S>, policy: Policy) -> Membership<S> {
+        let shared = &self.shared;
+        sender.set_max_outbox(shared.limits.hard);
+        let id = shared.next_id();
+        let member = Member::new(id, sender, policy, &shared.calls);
+        let tally = Arc::clone(&member.tally);
+        let refused = shared.change(|state| {
+            if state.closed {
+                return Some(member);
             }
-            id
+            state.events.push_back(Event::Join(member));
+            None
         });
-        Membership { room: self.clone(), id, left: false }
+        // With it perhaps a connection, so not under the lock.
+        drop(refused);
+        Membership { room: self.clone(), id, tally, left: false }
     }
 
     /// Sends `text` and CR LF to every member. Waits only while the room's own task is far behind, never
@@ -234,10 +259,10 @@ impl<S: Transport> Room<S> {
                 return Poll::Pending;
             }
             // A message may be larger than a merged one; a member takes it if it is below the limit.
-            let merged = MERGED.min(self.shared.limits.hard / 4);
-            let message = state.message(text.len() + end.len(), merged);
-            message.extend_from_slice(text);
-            message.extend_from_slice(end);
+            let draft = state.draft(text.len() + end.len(), self.shared.limits.portion());
+            draft.bytes.extend_from_slice(text);
+            draft.bytes.extend_from_slice(end);
+            draft.messages += 1;
             Poll::Ready(Ok(()))
         })
     }
@@ -245,13 +270,14 @@ impl<S: Transport> Room<S> {
     /// How many members there are.
     #[must_use]
     pub fn members(&self) -> usize {
-        self.shared.state().members
+        self.stats().members
     }
 
-    /// How many members were disconnected because they were too far behind.
+    /// What was done so far, in numbers. What was said just now is in it once the room's task had its
+    /// turn.
     #[must_use]
-    pub fn evicted(&self) -> u64 {
-        self.shared.state().evicted
+    pub fn stats(&self) -> RoomStats {
+        self.shared.state().stats
     }
 
     /// Ends the room: its task delivers what was said and returns.
@@ -263,34 +289,42 @@ impl<S: Transport> Room<S> {
     ///
     /// # Cancel safety
     ///
-    /// Dropping it, polled or not, closes the room; what was said and not delivered is lost.
+    /// Dropping it, polled or not, closes the room; what was said and not delivered is lost, as is what
+    /// still waits in the room for members with [`Policy::DropOldest`].
     pub fn run(self) -> impl Future<Output = ()> {
         let closer = Closer { room: self };
         async move { closer.room.deliver_all().await }
     }
 
     async fn deliver_all(&self) {
-        let mut floor = Floor { members: Vec::new(), evicted: 0, limits: self.shared.limits };
+        let mut floor = Floor::new(self.shared.limits);
         loop {
             let alarm = floor
                 .next_alarm()
                 .map(|at| (self.shared.timer)(at.saturating_duration_since(Instant::now())));
-            let Some(events) = self.next_events(alarm).await else {
-                return;
+            let events = self.next_events(alarm).await;
+            floor.go_on(self.shared.calls.take());
+            let Some(events) = events else {
+                floor.clear();
+                return self.publish(floor.stats());
             };
             floor.apply(events);
             floor.evict_slow(Instant::now());
-            let mut state = self.shared.state();
-            state.applied = state.taken;
-            state.members = floor.members.len();
-            state.evicted = floor.evicted;
-            drop(state);
-            // Those who wait for room to speak, and those who wait to have left.
-            self.shared.waiting.wake_if(|_| true);
+            self.publish(floor.stats());
         }
     }
 
-    /// What happened since the last call; empty if it was the alarm. `None`: the room is closed, and
+    /// What was taken is applied.
+    fn publish(&self, stats: RoomStats) {
+        let mut state = self.shared.state();
+        state.applied = state.taken;
+        state.stats = stats;
+        drop(state);
+        // Those who wait for room to speak, and those who wait to have left.
+        self.shared.waiting.wake_if(|_| true);
+    }
+
+    /// What happened since the last call; empty if it was the alarm, or a member's connection. `None`: the room is closed, and
     /// everything that happened in it was handed out.
     async fn next_events(&self, alarm: Option<BoxSleep>) -> Option<VecDeque<Event<S>>> {
         let mut alarm = pin!(alarm);
@@ -313,9 +347,10 @@ impl<S: Transport> Room<S> {
     }
 
     fn has_events(&self, cx: &Context<'_>) -> bool {
+        let called = self.shared.calls.wait(cx.waker());
         let waker = cx.waker().clone();
         let mut state = self.shared.state();
-        let has = state.closed || !state.events.is_empty();
+        let has = called || state.closed || !state.events.is_empty();
         let old = if has { Some(waker) } else { state.runner.replace(waker) };
         drop(state);
         drop(old);
@@ -332,18 +367,19 @@ impl<S: Transport> Room<S> {
 }
 
 impl<S: Transport> State<S> {
-    /// The message to append `more` bytes to, one of at most `merged` bytes or a new one.
-    fn message(&mut self, more: usize, merged: usize) -> &mut Vec<u8> {
+    /// The batch to append a message of `more` bytes to, one of at most `merged` bytes or a new one.
+    fn draft(&mut self, more: usize, merged: usize) -> &mut Draft {
         self.backlog += more;
         let merge = matches!(
             self.events.back(),
-            Some(Event::Message(last)) if last.len() + more <= merged
+            Some(Event::Message(last)) if last.bytes.len() + more <= merged
         );
         if !merge {
-            self.events.push_back(Event::Message(Vec::with_capacity(more)));
+            let draft = Draft { bytes: Vec::with_capacity(more), messages: 0 };
+            self.events.push_back(Event::Message(draft));
         }
         match self.events.back_mut() {
-            Some(Event::Message(message)) => message,
+            Some(Event::Message(draft)) => draft,
             _ => unreachable!("a message was just put there"),
         }
     }
@@ -359,127 +395,11 @@ impl<S: Transport> Drop for Closer<S> {
         let events = self.room.shared.change(|state| {
             state.closed = true;
             state.ended = true;
-            state.members = 0;
+            state.stats.members = 0;
             mem::take(&mut state.events)
         });
         drop(events);
         self.room.shared.waiting.wake_if(|_| true);
-    }
-}
-
-/// The members, in the hands of the room's task.
-struct Floor<S: Transport> {
-    members: Vec<Member<S>>,
-    evicted: u64,
-    limits: RoomLimits,
-}
-
-impl<S: Transport> Floor<S> {
-    fn apply(&mut self, events: VecDeque<Event<S>>) {
-        for event in events {
-            match event {
-                Event::Join(member) => self.members.push(member),
-                Event::Leave(id) => self.members.retain(|member| member.id != id),
-                Event::Message(message) => self.deliver(&message.into()),
-            }
-        }
-    }
-
-    fn deliver(&mut self, message: &Bytes) {
-        let (limits, evicted) = (self.limits, &mut self.evicted);
-        self.members.retain_mut(|member| match member.sender.offer(message.clone()) {
-            Ok(queued) => {
-                member.note_queued(queued, limits.soft);
-                true
-            }
-            Err(SendError::Full { .. }) => {
-                member.sender.abort();
-                *evicted += 1;
-                false
-            }
-            // It is gone; its own task knows by now, or will.
-            Err(_) => false,
-        });
-    }
-
-    /// When the next member may have been slow for too long; never, if no clock counts that far.
-    fn next_alarm(&self) -> Option<Instant> {
-        let since = self.members.iter().filter_map(|member| member.slow_since).min()?;
-        since.checked_add(self.limits.soft_for)
-    }
-
-    /// Disconnects the members that were over the soft limit for too long.
-    fn evict_slow(&mut self, now: Instant) {
-        let RoomLimits { soft, soft_for, .. } = self.limits;
-        let evicted = &mut self.evicted;
-        self.members.retain_mut(|member| {
-            let Some(since) = member.slow_since else {
-                return true;
-            };
-            member.note_queued(member.sender.queued(), soft);
-            let slow = member.slow_since.is_some() && now.duration_since(since) >= soft_for;
-            if slow {
-                member.sender.abort();
-                *evicted += 1;
-            }
-            !slow
-        });
-    }
-}
-
-impl<S: Transport> Member<S> {
-    fn note_queued(&mut self, queued: usize, soft: usize) {
-        if queued <= soft {
-            self.slow_since = None;
-        } else if self.slow_since.is_none() {
-            self.slow_since = Some(Instant::now());
-        }
-    }
-}
-
-/// A place in a room. Dropping it leaves: what is queued for it already still goes out.
-pub struct Membership<S: Transport> {
-    room: Room<S>,
-    id: u64,
-    left: bool,
-}
-
-impl<S: Transport> Membership<S> {
-    /// Leaves, and waits until all that was said before is queued for this member too: what a client
-    /// said last comes back to it before the connection is closed.
-    ///
-    /// # Cancel safety
-    ///
-    /// Cancel safe: it has left once this was polled, or when it is dropped.
-    pub async fn leave(mut self) {
-        let batch = self.announce();
-        let shared = &self.room.shared;
-        let waiter = shared.waiting.waiter();
-        poll_fn(|cx| {
-            waiter.wait(cx.waker());
-            let state = shared.state();
-            if state.applied >= batch || state.ended { Poll::Ready(()) } else { Poll::Pending }
-        })
-        .await;
-    }
-
-    /// Says that it leaves; returns which taking of the events will tell the room's task.
-    fn announce(&mut self) -> u64 {
-        self.left = true;
-        self.room.shared.change(|state| {
-            if !state.closed {
-                state.events.push_back(Event::Leave(self.id));
-            }
-            state.taken + 1
-        })
-    }
-}
-
-impl<S: Transport> Drop for Membership<S> {
-    fn drop(&mut self) {
-        if !self.left {
-            self.announce();
-        }
     }
 }
 
@@ -492,11 +412,5 @@ impl<S: Transport> Clone for Room<S> {
 impl<S: Transport> fmt::Debug for Room<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Room").field("members", &self.members()).finish_non_exhaustive()
-    }
-}
-
-impl<S: Transport> fmt::Debug for Membership<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Membership").field("id", &self.id).finish_non_exhaustive()
     }
 }

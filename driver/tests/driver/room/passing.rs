@@ -1,0 +1,141 @@
+//! Members that come and go while the room writes.
+
+use std::io::ErrorKind;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Wake, Waker};
+use std::thread;
+
+use asyncnet::{Policy, Room, RoomLimits};
+use futures_io::AsyncRead;
+use futures_lite::future::block_on;
+
+use super::{client, room, say};
+use crate::pipe::End;
+use crate::{WIDE, clock};
+
+type Action = Box<dyn FnOnce() + Send>;
+
+/// A waker that does something, once.
+struct Act(Mutex<Option<Action>>);
+
+impl Wake for Act {
+    fn wake(self: Arc<Self>) {
+        let action = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(action) = action {
+            action();
+        }
+    }
+}
+
+/// Does `action` in the middle of the next write that `peer` hears.
+fn when_it_hears(peer: &mut End, action: impl FnOnce() + Send + 'static) {
+    let waker = Waker::from(Arc::new(Act(Mutex::new(Some(Box::new(action))))));
+    let mut buf = [0];
+    let read = Pin::new(peer).poll_read(&mut Context::from_waker(&waker), &mut buf);
+    assert!(read.is_pending());
+}
+
+#[test]
+fn who_comes_or_goes_in_the_middle_of_a_delivery_does_so_behind_it() {
+    for policy in [Policy::Disconnect, Policy::DropNewest, Policy::DropOldest] {
+        let (room, mut tasks) = room(RoomLimits::default().policy(policy));
+        let (_first, sender, mut first) = client(WIDE);
+        let _member = room.join(sender);
+        let (_second, sender, second) = client(WIDE);
+        let goes = room.join(sender);
+        let (_third, sender, third) = client(WIDE);
+        let joined = Arc::new(Mutex::new(None));
+        tasks.run();
+        let (within, comes) = (room.clone(), Arc::clone(&joined));
+        when_it_hears(&mut first, move || {
+            drop(goes);
+            *comes.lock().unwrap() = Some(within.join(sender));
+            say(&within, b"b");
+        });
+        say(&room, b"a");
+        tasks.run();
+        say(&room, b"c");
+        tasks.run();
+        assert_eq!(first.hear(), b"a\r\nb\r\nc\r\n");
+        assert_eq!(second.hear(), b"a\r\n");
+        assert_eq!(third.hear(), b"b\r\nc\r\n");
+        assert_eq!(room.members(), 2);
+        assert_eq!(joined.lock().unwrap().as_ref().unwrap().stats().messages, 2);
+    }
+}
+
+#[test]
+fn a_member_whose_connection_goes_in_the_middle_of_a_delivery_harms_nobody() {
+    for policy in [Policy::Disconnect, Policy::DropNewest, Policy::DropOldest] {
+        let (room, mut tasks) = room(RoomLimits::default().policy(policy));
+        let mut all: [_; 3] = std::array::from_fn(|_| client(WIDE));
+        let _members = all.each_ref().map(|(_, sender, _)| room.join(sender.clone()));
+        tasks.run();
+        let (aborted, broken) = (all[1].1.clone(), all[2].2.input.clone());
+        when_it_hears(&mut all[0].2, move || {
+            aborted.abort();
+            broken.state().write_error = Some(ErrorKind::BrokenPipe);
+        });
+        say(&room, b"a");
+        tasks.run();
+        say(&room, b"b");
+        tasks.run();
+        assert_eq!(all[0].2.hear(), b"a\r\nb\r\n");
+        assert_eq!(all[1].2.hear(), b"");
+        assert_eq!(all[2].2.hear(), b"");
+        assert_eq!((room.members(), room.stats().evicted()), (1, 0));
+    }
+}
+
+/// Joins and leaves again and again; whatever it heard between must be without a gap.
+fn come_and_go(room: &Room<End>, policy: Policy) {
+    for visit in 0..200 {
+        let (receiver, sender, peer) = client(WIDE);
+        let member = room.join_with(sender.clone(), policy);
+        if visit % 3 == 0 {
+            thread::yield_now();
+        }
+        let mut delivered = None;
+        if visit % 2 == 0 {
+            delivered = Some(block_on(member.leave()));
+        } else {
+            drop(member);
+        }
+        let heard = String::from_utf8(peer.hear()).unwrap();
+        let numbers: Vec<u64> = heard.lines().map(|line| line.parse().unwrap()).collect();
+        assert!(numbers.windows(2).all(|pair| pair[0] + 1 == pair[1]), "{heard}");
+        if let Some(delivered) = delivered {
+            assert_eq!(
+                (delivered.messages, delivered.bytes),
+                (numbers.len() as u64, heard.len() as u64)
+            );
+        }
+        drop((receiver, sender));
+    }
+}
+
+#[test]
+fn members_of_many_threads_come_and_go_while_the_room_runs() {
+    let room = Room::<End>::new(RoomLimits::default(), clock::timer);
+    thread::scope(|scope| {
+        let run = scope.spawn(|| block_on(room.clone().run()));
+        let speaker = scope.spawn(|| {
+            let mut number = 0;
+            while block_on(room.send_line(format!("{number}").as_bytes())).is_ok() {
+                number += 1;
+            }
+        });
+        let policies = [Policy::Disconnect, Policy::DropNewest, Policy::DropOldest];
+        let guests = policies.map(|policy| {
+            let room = &room;
+            scope.spawn(move || come_and_go(room, policy))
+        });
+        let left = guests.map(|guest| guest.join().is_ok());
+        room.close();
+        run.join().unwrap();
+        speaker.join().unwrap();
+        assert_eq!(left, [true; 3]);
+    });
+    assert_eq!((room.members(), room.stats().evicted()), (0, 0));
+}

@@ -1,0 +1,327 @@
+//! What happens to a member that is too far behind, to the byte. What is queued counts 64 bytes for each
+//! piece; in a connection small pieces are one.
+
+use std::time::Duration;
+
+use allocation_counter::measure;
+use asyncnet::{MemberStats, Membership, Policy, RecvHalf, Room, RoomLimits, SendHalf};
+
+use super::{HOUR, assert_put_out, client, room, say};
+use crate::pipe::End;
+use crate::tasks::Tasks;
+use crate::{WIDE, clock, poll_once};
+
+const HARD: usize = 1000;
+const POLICIES: [Policy; 3] = [Policy::Disconnect, Policy::DropNewest, Policy::DropOldest];
+
+/// A line of `len` bytes on the wire, with its number in front.
+fn line(number: usize, len: usize) -> String {
+    format!("{number:<0$}\r\n", len - 2)
+}
+
+/// Lines of 100 bytes, one for each of `numbers`.
+fn lines(numbers: impl IntoIterator<Item = usize>) -> String {
+    numbers.into_iter().map(|number| line(number, 100)).collect()
+}
+
+/// A room of that hard limit with one member, whose peer takes `capacity` bytes until it is read.
+struct One {
+    policy: Policy,
+    room: Room<End>,
+    tasks: Tasks<'static>,
+    receiver: RecvHalf<End>,
+    sender: SendHalf<End>,
+    peer: End,
+    member: Option<Membership<End>>,
+}
+
+impl One {
+    fn new(policy: Policy, capacity: usize) -> Self {
+        let (room, mut tasks) = room(RoomLimits::default().hard(HARD).soft(HARD, HOUR));
+        let (receiver, sender, peer) = client(capacity);
+        let member = Some(room.join_with(sender.clone(), policy));
+        tasks.run();
+        Self { policy, room, tasks, receiver, sender, peer, member }
+    }
+
+    /// Says a line in a turn of its own.
+    fn say(&mut self, number: usize, len: usize) {
+        say(&self.room, &line(number, len).as_bytes()[..len - 2]);
+        self.tasks.run();
+    }
+
+    fn say_all(&mut self, numbers: std::ops::Range<usize>) {
+        numbers.for_each(|number| self.say(number, 100));
+    }
+
+    /// What the peer hears once it reads, until nothing more comes. Where the room keeps the queue it
+    /// moves that by itself.
+    fn hear(&mut self) -> String {
+        self.peer.input.state().capacity = WIDE;
+        let mut heard = self.peer.hear();
+        loop {
+            self.tasks.run();
+            if self.policy != Policy::DropOldest || self.room.members() == 0 {
+                let _ = poll_once(self.sender.flush());
+            }
+            let more = self.peer.hear();
+            if more.is_empty() {
+                return String::from_utf8(heard).unwrap();
+            }
+            heard.extend(more);
+        }
+    }
+
+    /// Messages and bytes, delivered and dropped.
+    #[track_caller]
+    fn assert_counted(&self, delivered: (u64, u64), dropped: (u64, u64)) {
+        let MemberStats { messages, bytes, dropped_messages, dropped_bytes, .. } =
+            self.member.as_ref().unwrap().stats();
+        assert_eq!(((messages, bytes), (dropped_messages, dropped_bytes)), (delivered, dropped));
+        assert_eq!(self.room.stats().total, self.member.as_ref().unwrap().stats());
+    }
+}
+
+/// Fills the queue of a member that takes nothing, with a last line that leaves `free` bytes.
+fn filled(policy: Policy, free: isize) -> One {
+    let mut one = One::new(policy, 0);
+    // Where the oldest may go, one is in the connection, and each of the others a piece of its own.
+    let (lines, pieces) = if policy == Policy::DropOldest { (5, 6) } else { (8, 1) };
+    one.say_all(0..lines);
+    let last = (HARD - lines * 100 - pieces * 64).checked_add_signed(-free).unwrap();
+    one.say(lines, last);
+    one
+}
+
+#[test]
+fn a_queue_may_be_exactly_full() {
+    for policy in POLICIES {
+        for free in [0, 1] {
+            let one = filled(policy, free);
+            let stats = one.room.stats();
+            assert_eq!((stats.members, stats.evicted()), (1, 0), "{policy:?}");
+            assert_eq!(stats.total.dropped_messages, 0, "{policy:?}");
+        }
+    }
+}
+
+#[test]
+fn one_byte_more_is_too_much() {
+    let mut one = filled(Policy::Disconnect, -1);
+    let stats = one.room.stats();
+    assert_eq!((stats.members, stats.evicted_hard, stats.evicted_soft), (0, 1, 0));
+    assert_put_out(&mut one.receiver);
+    // The line that was too much is in no number: the connection is gone.
+    one.assert_counted((8, 800), (0, 0));
+
+    let mut one = filled(Policy::DropNewest, -1);
+    one.assert_counted((8, 800), (1, 137));
+    assert_eq!(one.hear(), lines(0..8));
+
+    let mut one = filled(Policy::DropOldest, -1);
+    one.assert_counted((1, 100), (1, 100));
+    let last = HARD - 500 - 6 * 64 + 1;
+    assert_eq!(one.hear(), lines([0, 2, 3, 4]) + &line(5, last));
+    one.assert_counted((5, 400 + last as u64), (1, 100));
+}
+
+#[test]
+fn the_newest_are_dropped_until_there_is_room_again() {
+    let mut one = One::new(Policy::DropNewest, 130);
+    one.say_all(0..20);
+    // 130 bytes are on the wire, and of the rest as many whole lines are queued as fit.
+    one.assert_counted((10, 1000), (10, 1000));
+    assert_eq!(one.hear(), lines(0..10));
+    one.say_all(20..22);
+    assert_eq!(one.hear(), lines(20..22));
+    one.assert_counted((12, 1200), (10, 1000));
+    assert_eq!((one.room.members(), one.room.stats().evicted()), (1, 0));
+}
+
+#[test]
+fn the_oldest_are_dropped_but_for_those_on_the_wire() {
+    let mut one = One::new(Policy::DropOldest, 130);
+    one.say_all(0..20);
+    // One line is on the wire, and a part of the next, which stays whole.
+    one.assert_counted((2, 200), (13, 1300));
+    assert_eq!(one.hear(), lines([0, 1].into_iter().chain(15..20)));
+    one.assert_counted((7, 700), (13, 1300));
+    one.say_all(20..22);
+    assert_eq!(one.hear(), lines(20..22));
+    one.assert_counted((9, 900), (13, 1300));
+    assert_eq!((one.room.members(), one.room.stats().evicted()), (1, 0));
+}
+
+#[test]
+fn messages_of_one_turn_are_dropped_and_counted_together() {
+    for policy in [Policy::DropNewest, Policy::DropOldest] {
+        let mut one = One::new(policy, 0);
+        for turn in 0..10 {
+            // Two lines make a batch.
+            say(&one.room, &line(2 * turn, 100).as_bytes()[..98]);
+            say(&one.room, &line(2 * turn + 1, 100).as_bytes()[..98]);
+            one.tasks.run();
+        }
+        let heard = one.hear();
+        let stats = one.member.as_ref().unwrap().stats();
+        assert_eq!(stats.messages + stats.dropped_messages, 20);
+        assert_eq!(stats.messages % 2, 0, "half a turn");
+        assert_eq!(heard.len(), usize::try_from(stats.bytes).unwrap());
+        assert_eq!(heard[..200], lines(0..2));
+        let last = lines(18..20);
+        assert_eq!(heard.ends_with(&last), policy == Policy::DropOldest);
+    }
+}
+
+#[test]
+fn a_message_above_the_limit_drives_out_no_other() {
+    for policy in [Policy::DropNewest, Policy::DropOldest] {
+        let mut one = One::new(policy, 0);
+        one.say(9, HARD + 1);
+        one.assert_counted((0, 0), (1, 1001));
+        one.say_all(0..3);
+        one.say(9, HARD + 1);
+        assert_eq!(one.hear(), lines(0..3), "{policy:?}");
+        one.assert_counted((3, 300), (2, 2002));
+        one.say(9, HARD);
+        assert_eq!(one.hear(), line(9, HARD), "{policy:?}");
+    }
+    let mut one = One::new(Policy::Disconnect, 0);
+    one.say(9, HARD + 1);
+    assert_eq!((one.room.members(), one.room.stats().evicted_hard), (0, 1));
+}
+
+#[test]
+fn each_member_has_its_own_policy_and_the_rooms_without_a_word() {
+    let limits = RoomLimits::default().hard(HARD).policy(Policy::DropNewest);
+    let (room, mut tasks) = room(limits);
+    let slow = [client(0), client(0), client(0)];
+    let (_receiver, fast, peer) = client(WIDE);
+    let members = [
+        room.join_with(slow[0].1.clone(), Policy::Disconnect),
+        room.join(slow[1].1.clone()),
+        room.join_with(slow[2].1.clone(), Policy::DropOldest),
+        room.join(fast),
+    ];
+    for number in 0..20 {
+        say(&room, &line(number, 100).as_bytes()[..98]);
+        tasks.run();
+        // Nobody waits for the others.
+        assert_eq!(peer.hear(), line(number, 100).as_bytes());
+    }
+    let dropped = members.each_ref().map(|member| member.stats().dropped_messages);
+    assert_eq!(dropped, [0, 11, 14, 0]);
+    let stats = room.stats();
+    assert_eq!((stats.members, stats.evicted_hard, stats.evicted_soft), (3, 1, 0));
+    let sum = |of: fn(MemberStats) -> u64| members.iter().map(|member| of(member.stats())).sum();
+    assert_eq!(stats.total.messages, sum(|stats| stats.messages));
+    assert_eq!(stats.total.bytes, sum(|stats| stats.bytes));
+    assert_eq!(stats.total.dropped_messages, sum(|stats| stats.dropped_messages));
+    assert_eq!(stats.total.dropped_bytes, sum(|stats| stats.dropped_bytes));
+}
+
+#[test]
+fn the_soft_limit_is_for_those_that_are_disconnected() {
+    let soft_for = Duration::from_millis(20);
+    let (room, mut tasks) = room(RoomLimits::default().soft(1000, soft_for));
+    let slow: [_; 3] = std::array::from_fn(|_| client(0));
+    let _members = [0, 1, 2].map(|i| room.join_with(slow[i].1.clone(), POLICIES[i]));
+    say(&room, &[b'x'; 2000]);
+    tasks.run();
+    std::thread::sleep(soft_for);
+    clock::strike();
+    tasks.run();
+    let stats = room.stats();
+    assert_eq!((stats.members, stats.evicted_hard, stats.evicted_soft), (2, 0, 1));
+    assert!(slow[0].1.is_closed());
+}
+
+#[test]
+fn who_leaves_takes_along_what_waits_in_the_room() {
+    let mut one = One::new(Policy::DropOldest, 130);
+    one.say_all(0..20);
+    drop(one.member.take());
+    one.say_all(20..22);
+    assert_eq!(one.room.members(), 0);
+    assert_eq!(one.hear(), lines([0, 1].into_iter().chain(15..20)));
+    let stats = one.room.stats().total;
+    assert_eq!((stats.messages, stats.dropped_messages), (7, 13));
+}
+
+#[test]
+fn a_room_that_is_closed_leaves_nothing_behind() {
+    let mut one = One::new(Policy::DropOldest, 130);
+    one.say_all(0..20);
+    one.room.close();
+    one.tasks.run_to_end();
+    assert_eq!(one.hear(), lines([0, 1].into_iter().chain(15..20)));
+    one.assert_counted((7, 700), (13, 1300));
+}
+
+#[test]
+fn a_member_with_a_backlog_that_is_gone_is_forgotten_at_once() {
+    let mut one = One::new(Policy::DropOldest, 0);
+    one.say_all(0..20);
+    one.sender.abort();
+    one.tasks.run();
+    assert_eq!((one.room.members(), one.room.stats().evicted()), (0, 0));
+
+    let mut one = One::new(Policy::DropOldest, 10);
+    one.say_all(0..20);
+    one.peer.refuse();
+    one.peer.hear();
+    one.tasks.run();
+    assert_eq!((one.room.members(), one.room.stats().evicted()), (0, 0));
+}
+
+#[test]
+fn what_is_sent_past_the_room_comes_whole_though_a_backlog_waits() {
+    let mut one = One::new(Policy::DropOldest, 130);
+    one.say_all(0..20);
+    assert_eq!(one.sender.feed_line(b"for you alone"), Ok(()));
+    let heard = one.hear();
+    assert_eq!(heard.split_inclusive("\r\n").nth(2), Some("for you alone\r\n"));
+    assert_eq!(heard.len(), 700 + 15);
+}
+
+#[test]
+fn what_a_smaller_room_has_made_too_large_is_dropped() {
+    let (large, mut tasks) = room(RoomLimits::default());
+    let small = Room::<End>::new(RoomLimits::default().hard(HARD), clock::timer);
+    let (_receiver, sender, peer) = client(0);
+    let member = large.join_with(sender.clone(), Policy::DropOldest);
+    say(&large, b"first");
+    tasks.run();
+    let _other = small.join(sender.clone());
+    for text in [&[b'x'; HARD][..], b"last"] {
+        say(&large, text);
+        tasks.run();
+    }
+    peer.input.state().capacity = WIDE;
+    assert!(poll_once(sender.flush()).is_ready());
+    assert_eq!(peer.hear(), b"first\r\nlast\r\n");
+    let stats = member.stats();
+    assert_eq!((stats.messages, stats.dropped_messages, large.members()), (2, 1, 1));
+}
+
+#[test]
+fn what_waits_for_many_is_stored_once() {
+    const MEMBERS: usize = 50;
+    const MESSAGE: usize = 100 << 10;
+    let (room, mut tasks) = room(RoomLimits::default());
+    let slow: Vec<_> = (0..MEMBERS).map(|_| client(0)).collect();
+    let policy = |i| if i % 2 == 0 { Policy::DropNewest } else { Policy::DropOldest };
+    let join = |(i, (_, sender, _)): (usize, &(_, SendHalf<End>, _))| {
+        room.join_with(sender.clone(), policy(i))
+    };
+    let _members: Vec<_> = slow.iter().enumerate().map(join).collect();
+    tasks.run();
+    let info = measure(|| {
+        for _ in 0..4 {
+            say(&room, &[b'x'; MESSAGE]);
+            tasks.run();
+        }
+    });
+    let held = usize::try_from(info.bytes_current).unwrap();
+    assert!(held < 6 * MESSAGE, "{held} bytes");
+}
