@@ -67,7 +67,7 @@ pub(crate) fn stream(mut u: Unstructured<'_>) -> Result<Vec<u8>> {
         0..=223 => 1,
         224..=239 => 2,
         240..=249 => 100,
-        _ => LONGEST,
+        _ => 2000,
     };
     let once = u.take_rest();
     Ok(once.repeat(times.min(LONGEST / once.len().max(1)).max(1)))
