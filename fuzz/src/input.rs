@@ -11,7 +11,7 @@ const LONGEST: usize = 100 << 10;
 pub(crate) fn size(u: &mut Unstructured<'_>) -> Result<usize> {
     const EDGES: [usize; 8] = [63, 64, 1023, 1024, 8 << 10, 16 << 10, (64 << 10) - 1, 64 << 10];
     let byte = usize::from(u.arbitrary::<u8>()?);
-    Ok(if byte < 240 { byte % 24 } else { EDGES[byte % EDGES.len()] })
+    Ok(if byte < 208 { byte % 24 } else { EDGES[byte % EDGES.len()] })
 }
 
 /// A limit: small, large or none.
@@ -21,10 +21,14 @@ fn limit(u: &mut Unstructured<'_>) -> Result<usize> {
     Ok(if byte < 192 { byte % 32 } else { LARGE[byte % LARGE.len()] })
 }
 
-/// The limit of an outbox, in which a piece alone is charged 64.
+/// The limit of an outbox: for small pieces, for a few that are kept uncopied, or for more than one merged.
 pub(crate) fn max_outbox(u: &mut Unstructured<'_>) -> Result<usize> {
     let byte = usize::from(u.arbitrary::<u8>()?);
-    Ok(if byte < 128 { 2 * byte } else { 40 * byte.pow(2) })
+    Ok(match byte {
+        0..=99 => 2 * byte,
+        100..=199 => 30 * byte,
+        _ => 1000 * byte,
+    })
 }
 
 pub(crate) fn config(u: &mut Unstructured<'_>) -> Result<Config> {
@@ -71,4 +75,16 @@ pub(crate) fn stream(mut u: Unstructured<'_>) -> Result<Vec<u8>> {
     };
     let once = u.take_rest();
     Ok(once.repeat(times.min(LONGEST / once.len().max(1)).max(1)))
+}
+
+/// Whether `slices`, one behind the other, are `bytes`; none of them may be empty.
+pub(crate) fn is_all_of<'a>(slices: impl Iterator<Item = &'a [u8]>, bytes: &[u8]) -> bool {
+    let mut rest = bytes;
+    for slice in slices {
+        match rest.strip_prefix(slice) {
+            Some(behind) if !slice.is_empty() => rest = behind,
+            _ => return false,
+        }
+    }
+    rest.is_empty()
 }
