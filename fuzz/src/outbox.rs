@@ -9,6 +9,9 @@ use crate::input;
 /// What a queued piece is charged beside its length.
 const PIECE: usize = 64;
 
+/// How many operations a case has at most.
+const MOST_OPS: usize = 150;
+
 #[derive(Clone, Copy, Debug)]
 enum Op {
     Feed(usize),
@@ -262,7 +265,10 @@ impl World {
 
 fn case(mut u: Unstructured<'_>) -> Result<()> {
     let mut world = World::new(input::max_outbox(&mut u)?);
-    while !u.is_empty() {
+    for _ in 0..MOST_OPS {
+        if u.is_empty() {
+            break;
+        }
         world.apply(Op::new(&mut u)?);
     }
     world.finish();
