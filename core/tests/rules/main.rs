@@ -10,5 +10,6 @@ mod memory;
 mod model;
 mod panics;
 mod play;
+mod sender_model;
 mod sending;
 mod small_world;

@@ -1,6 +1,8 @@
 //! Random streams, random chunkings and random calls of both views.
 
-use asyncnet_core::{Config, End, Ends, Framing, Lines, Loss, Receiver, RecvError, Step};
+use asyncnet_core::{
+    Config, End, Ends, Framing, Lines, Loss, Receiver, RecvError, RecvStats, Step,
+};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -33,15 +35,18 @@ fn own(bytes: &[u8]) -> Option<Vec<u8>> {
 }
 
 impl Call {
-    fn run(self, conn: &mut Receiver, ends: Ends) -> Result<Step<Option<Vec<u8>>>, RecvError> {
+    fn run(self, conn: &mut Receiver) -> Result<Step<Option<Vec<u8>>>, RecvError> {
+        let Config { ends, buffered, .. } = *conn.config();
+        // An unbuffered `recv` answers what one read gave.
+        let most = |n: usize| if buffered { n } else { n.min(1) };
         Ok(match self {
             Self::NextLine => conn.poll_line()?.map(|span| own(conn.bytes(span?))),
             Self::OneOfNextLines => conn.next_lines()?.map(|lines| own(lines?.next()?)),
             Self::NextBlock(n) => conn.poll_block(n)?.map(|span| own(conn.bytes(span))),
             Self::NextByte => conn.poll_bytes(1)?.map(|span| own(conn.bytes(span?))),
-            Self::Recv(n) => conn.recv(n, ends)?.map(Some),
+            Self::Recv(n) => conn.recv(most(n), ends)?.map(Some),
             Self::RecvInto(n) => {
-                let mut buf = vec![0; n];
+                let mut buf = vec![0; most(n)];
                 let step = conn.recv_into(&mut buf, ends)?;
                 step.map(|n| own(&buf[..n]))
             }
@@ -107,8 +112,9 @@ fn config() -> impl Strategy<Value = Config> {
     let framing = prop_oneof![Just(Framing::Lenient), Just(Framing::Crlf)];
     let ends = prop_oneof![Just(Ends::Hide), Just(Ends::Tell)];
     let max_line = prop_oneof![0..15usize, Just(usize::MAX)];
-    (framing, ends, max_line).prop_map(|(framing, ends, max)| {
-        let config = Config::default().framing(framing).ends(ends);
+    let buffered = prop::bool::weighted(0.8);
+    (framing, ends, max_line, buffered).prop_map(|(framing, ends, max, buffered)| {
+        let config = Config::default().framing(framing).ends(ends).buffered(buffered);
         config.max_line(max).max_block(18)
     })
 }
@@ -117,32 +123,55 @@ fn ending() -> impl Strategy<Value = Ending> {
     prop_oneof![Just(Ending::Eof), Just(Ending::Lost(Loss::Reset))]
 }
 
-/// A way in, and the sizes of the chunks, over and over.
-fn reads() -> impl Strategy<Value = (Way, Vec<usize>)> {
-    let sizes = prop_oneof![Just(vec![1]), Just(vec![9999]), vec(1..10usize, 1..9)];
-    (proptest::sample::select(WAYS.to_vec()), sizes)
+/// How the bytes come in.
+#[derive(Debug)]
+struct Reads {
+    way: Way,
+    /// A chunk comes before every call, and not only when one waits.
+    eager: bool,
+    /// The sizes of the chunks, over and over.
+    sizes: Vec<usize>,
 }
 
-fn play<'a>(
-    config: Config,
-    stream: &'a [u8],
-    ending: Ending,
-    (way, sizes): &(Way, Vec<usize>),
-) -> Play<'a, Receiver> {
-    let sizes = sizes.iter().cycle();
+fn reads() -> impl Strategy<Value = Reads> {
+    let way = proptest::sample::select(WAYS.to_vec());
+    let sizes = prop_oneof![Just(vec![1]), Just(vec![9999]), vec(1..10usize, 1..9)];
+    (way, any::<bool>(), sizes).prop_map(|(way, eager, sizes)| Reads { way, eager, sizes })
+}
+
+fn play<'a>(config: Config, stream: &'a [u8], ending: Ending, reads: &Reads) -> Play<'a, Receiver> {
+    let sizes = reads.sizes.iter().cycle();
     let starts = sizes.scan(0, |at, size| Some(std::mem::replace(at, *at + size)));
     let starts: Vec<usize> = starts.take_while(|at| *at < stream.len()).collect();
     let chunks = cut(stream, |at| starts.contains(&at));
-    Play::new(config, chunks, ending, *way)
+    Play::new(config, chunks, ending, reads.way)
 }
 
-/// The answers, and what is left: the end if a call met it, and the partial.
-type Outcome = (Vec<Answer>, Option<End>, Vec<u8>);
+/// The answers, and what is left: the end, the partial and the numbers.
+type Outcome = (Vec<Answer>, Option<End>, Vec<u8>, RecvStats);
 
-fn outcome(mut play: Play<'_, Receiver>, calls: &[Call], ends: Ends) -> Outcome {
-    let ask = |call: &Call| play.ask(|conn| call.run(conn, ends));
-    let answers = calls.iter().map(ask).collect();
-    (answers, play.conn.end(), play.conn.partial().to_vec())
+/// Makes all calls, reads the rest line by line, and then makes all calls once more: E1.
+fn outcome(mut play: Play<'_, Receiver>, calls: &[Call], eager: bool) -> Outcome {
+    let mut ask = |call: &Call| {
+        if eager {
+            play.push();
+        }
+        play.ask(|conn| call.run(conn))
+    };
+    let mut answers: Vec<Answer> = calls.iter().map(&mut ask).collect();
+    loop {
+        let answer = ask(&Call::NextLine);
+        let over = matches!(answer, Ok(None) | Err(RecvError::Disconnected(_)));
+        answers.push(answer);
+        if over {
+            break;
+        }
+    }
+    let end = play.conn.end();
+    let again = calls.iter().map(|call| play.ask(|conn| call.run(conn)));
+    answers.extend(again);
+    assert_eq!(play.conn.end(), end, "E1");
+    (answers, end, play.conn.partial().to_vec(), play.conn.stats())
 }
 
 /// Takes everything by calls that answer what there is, and asserts that each answer is what `stream` holds
@@ -152,10 +181,11 @@ fn conserve(mut play: Play<'_, Receiver>, framing: Framing, stream: &[u8], sizes
     let mut sizes = sizes.iter().cycle();
     while play.conn.end().is_none() {
         let size = *sizes.next().expect("a cycle");
-        let taken = if size % 2 == 0 {
-            take_bytes(&mut play, rest, size)
-        } else {
-            take_lines(&mut play, framing, rest, size)
+        let taken = match size % 3 {
+            // Too large a block would take nothing.
+            0 => take_block(&mut play, rest, size.min(18)),
+            1 => take_bytes(&mut play, rest, size),
+            _ => take_lines(&mut play, framing, rest, size),
         };
         rest = &rest[taken..];
     }
@@ -172,6 +202,15 @@ fn take_bytes(play: &mut Play<'_, Receiver>, rest: &[u8], size: usize) -> usize 
     assert_eq!(peeked.unwrap_or_default(), bytes, "a peek tells what comes");
     assert!(bytes.len() <= size && rest.starts_with(&bytes));
     bytes.len()
+}
+
+fn take_block(play: &mut Play<'_, Receiver>, rest: &[u8], size: usize) -> usize {
+    let block = play.ask(|conn| Ok(conn.poll_block(size)?.map(|span| conn.bytes(span).to_vec())));
+    let Ok(block) = block else {
+        return 0;
+    };
+    assert!(block.len() == size && rest.starts_with(&block));
+    size
 }
 
 fn take_lines(play: &mut Play<'_, Receiver>, framing: Framing, rest: &[u8], most: usize) -> usize {
@@ -218,7 +257,7 @@ proptest! {
     ) {
         let [one, two] = reads.map(|reads| {
             let play = play(config, &stream, ending, &reads);
-            outcome(play, &calls, config.ends)
+            outcome(play, &calls, reads.eager)
         });
         prop_assert_eq!(one, two);
     }

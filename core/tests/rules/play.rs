@@ -132,6 +132,15 @@ impl<'a, M: Machine> Play<'a, M> {
         }
     }
 
+    /// Brings the next chunk, or tells the end behind the last, though nobody waits for it.
+    pub(crate) fn push(&mut self) {
+        match self.chunks.next() {
+            Some(chunk) => self.bring(chunk),
+            None if matches!(self.end, Ending::Open) => {}
+            None => self.finish(),
+        }
+    }
+
     fn bring(&mut self, mut chunk: &[u8]) {
         while !chunk.is_empty() {
             let n = read(&mut self.conn, chunk, self.way);
