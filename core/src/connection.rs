@@ -219,8 +219,13 @@ impl Connection {
 
     /// A read met this loss. Nothing can be sent any more either.
     pub fn handle_lost(&mut self, loss: Loss) {
-        self.receiver.handle_lost(loss);
-        self.sender.handle_lost(loss);
+        if self.sender.is_secure() {
+            self.sender.handle_wire_lost(loss);
+            self.sender.pass_on(&mut self.receiver);
+        } else {
+            self.receiver.handle_end(self.sender.end_cause(Cause::Reset(loss)));
+            self.sender.handle_lost(loss);
+        }
     }
 
     /// A write met this loss. Receiving goes on with what is still there, and the end behind that is
@@ -339,7 +344,7 @@ impl Connection {
     /// Ends both sides. What is queued is still [`outgoing`](Self::outgoing); receives answer
     /// [`RecvError::Closed`] from here on, sends [`SendError::Closed`].
     pub fn close(&mut self) {
-        self.receiver.close();
+        self.receiver.close(self.sender.coming_end());
         self.sender.close();
     }
 

@@ -294,11 +294,14 @@ impl Receiver {
 
     // ---- closing, discarding and ending ----------------------------------------------------------
 
-    /// Closes the receiving side at once: every later receive answers [`RecvError::Closed`].
-    pub fn close(&mut self) {
+    /// Closes the receiving side at once: every later receive answers [`RecvError::Closed`]. The end is
+    /// our close, unless the sending half has told another one
+    /// ([`Sender::coming_end`](crate::Sender::coming_end)).
+    pub fn close(&mut self, told: Option<Cause>) {
         if !matches!(self.state, State::Ended(_) | State::Closed(_)) {
+            let end = self.end_after(told);
             self.inbox.free();
-            self.state = State::Closed(End::new(Cause::Closed, 0));
+            self.state = State::Closed(end.unwrap_or(End::new(Cause::Closed, 0)));
         } else if let State::Ended(end) = self.state {
             self.state = State::Closed(end);
         }

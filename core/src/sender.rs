@@ -170,11 +170,12 @@ impl Sender {
 
     /// What the receiving half is to take for the cause of an end that its transport reported as
     /// `seen`. A reset that a write met first is handed out only once by the system, so the read that
-    /// follows sees an end that looks orderly and is not.
+    /// follows sees an end that looks orderly and is not. Where it sees another reset, the first one was
+    /// told already.
     #[must_use]
     pub fn end_cause(&self, seen: Cause) -> Cause {
         match (self.loss, seen) {
-            (Some(loss), Cause::Eof | Cause::TlsTruncated) => Cause::Reset(loss),
+            (Some(loss), Cause::Eof | Cause::TlsTruncated | Cause::Reset(_)) => Cause::Reset(loss),
             _ => seen,
         }
     }

@@ -277,7 +277,7 @@ impl<S: Transport> Connection<S> {
     ///
     /// Cancel safe: the next call goes on where this one was.
     pub async fn close(&mut self) -> Result<(), SendError> {
-        self.receiver.close();
+        self.receiver.close(self.link.sender.coming_end());
         poll_fn(|cx| self.link.poll_close(cx)).await
     }
 
@@ -298,7 +298,7 @@ impl<S: Transport> Connection<S> {
     /// Closes at once: what is queued is lost, and the peer sees a reset (over TCP; other streams know
     /// only an early end).
     pub fn abort(&mut self) {
-        self.receiver.close();
+        self.receiver.close(self.link.sender.coming_end());
         self.link.abort();
     }
 

@@ -276,10 +276,7 @@ impl World<'_> {
         assert_eq!(conn.wants_read(), model.wants_read());
         if let Some((cause, _)) = end {
             let told = *self.told.get_or_insert(cause);
-            // Looser than the rule: an end that a write alone has met may become another reset, or ours.
-            let resets = matches!((told, cause), (Cause::Reset(_), Cause::Reset(_)));
-            let same = cause == told || resets || cause == Cause::Closed;
-            assert!(same, "E1: {told:?} became {cause:?}");
+            assert_eq!(cause, told, "E1: what `end` has told stays");
         }
         assert_eq!(conn.unsent(), self.queued.len());
         assert!(input::is_all_of(conn.outgoing(), &self.queued), "S1: what is outgoing");

@@ -235,7 +235,7 @@ impl World {
         self.sender.transmitted(n);
     }
 
-    fn compare(&self) {
+    fn compare(&mut self) {
         let Self { sender, accepted, wire, .. } = self;
         let unsent = &accepted[wire.len()..];
         assert!(input::is_all_of(sender.outgoing(), unsent), "once and in order");
@@ -244,6 +244,7 @@ impl World {
         assert_eq!(sender.queued(), sender.unsent() + PIECE * slices, "S6: the charge");
         assert_eq!(sender.accepted_total(), accepted.len() as u64);
         assert_eq!(sender.transmitted_total(), wire.len() as u64);
+        let sender = &self.sender;
         assert_eq!(sender.check(), self.check());
         assert_eq!((sender.loss(), sender.max_outbox()), (self.loss, self.max));
         assert_eq!(sender.is_interrupted(), self.interrupted);

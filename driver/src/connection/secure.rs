@@ -95,7 +95,7 @@ impl<S: Transport> Connection<S> {
             self.abort();
             return Poll::Ready(());
         }
-        self.receiver.close();
+        self.receiver.close(self.link.sender.coming_end());
         self.link.poll_close(cx).map(drop)
     }
 

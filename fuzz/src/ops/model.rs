@@ -89,6 +89,8 @@ impl<'a> Model<'a> {
 
     pub(super) fn partial(&self) -> &'a [u8] {
         match self.state {
+            // A close that met no end drops what is unread.
+            State::Closed(Some((_, 0))) => &[],
             State::Ended(..) | State::Closed(Some(_)) => self.unread(),
             _ => &[],
         }
@@ -123,8 +125,8 @@ impl<'a> Model<'a> {
     }
 
     pub(super) fn lost(&mut self, loss: Loss) {
-        self.input_end.get_or_insert(Cause::Reset(loss));
         self.write_lost(loss);
+        self.eof();
     }
 
     pub(super) fn write_lost(&mut self, loss: Loss) {
@@ -135,7 +137,7 @@ impl<'a> Model<'a> {
         self.state = match self.state {
             State::Ended(cause, partial) => State::Closed(Some((cause, partial))),
             State::Closed(end) => State::Closed(end),
-            _ => State::Closed(None),
+            _ => State::Closed(self.end()),
         };
     }
 
