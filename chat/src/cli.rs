@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use asyncnet::{Config, Policy, RoomLimits};
@@ -56,6 +57,25 @@ pub(crate) struct Serve {
     /// How long is too long, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = RoomLimits::default().soft_for.as_secs())]
     pub(crate) soft_seconds: u64,
+    #[command(flatten)]
+    pub(crate) tls: ServeTls,
+}
+
+/// How the room is reached over TLS, if it is.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ServeTls {
+    /// Speak TLS, with a certificate made now for this machine's loopback and the address of --listen
+    #[arg(long, conflicts_with_all = ["cert", "key"])]
+    pub(crate) tls_self_signed: bool,
+    /// Write that certificate to a file, in PEM: what others join with
+    #[arg(long, value_name = "FILE", requires = "tls_self_signed")]
+    pub(crate) cert_out: Option<PathBuf>,
+    /// Speak TLS with the certificate in this file, in PEM
+    #[arg(long, value_name = "FILE", requires = "key")]
+    pub(crate) cert: Option<PathBuf>,
+    /// The key to it
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    pub(crate) key: Option<PathBuf>,
 }
 
 impl Serve {
@@ -118,4 +138,13 @@ pub(crate) struct Join {
     /// The room's address
     #[arg(value_name = "ADDR:PORT", default_value = "127.0.0.1:12345")]
     pub(crate) address: SocketAddr,
+    /// Speak TLS, and join only if the room's certificate is good
+    #[arg(long)]
+    pub(crate) tls: bool,
+    /// Trust the certificates in this file, in PEM, and not those that the system trusts
+    #[arg(long, value_name = "FILE", requires = "tls")]
+    pub(crate) ca: Option<PathBuf>,
+    /// The name that the certificate has to be for, if it is not the address
+    #[arg(long, value_name = "NAME", requires = "tls")]
+    pub(crate) name: Option<String>,
 }

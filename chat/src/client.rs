@@ -1,7 +1,6 @@
 //! A small client for people: standard input to the room, the room to standard output.
 
 use std::io::{self, BufRead, Write};
-use std::net::SocketAddr;
 use std::thread;
 
 use asyncnet::{
@@ -10,14 +9,20 @@ use asyncnet::{
 };
 use futures_lite::future;
 
-/// Joins the room at `address`, until the room closes. The end of standard input ends our side only:
-/// what others say meanwhile is still printed.
-pub(crate) async fn join<R: Runtime>(address: &SocketAddr) -> io::Result<()>
+use crate::{cli, tls};
+
+/// Joins the room of these options, until it closes. The end of standard input ends our side only: what
+/// others say meanwhile is still printed.
+pub(crate) async fn join<R: Runtime>(options: &cli::Join) -> io::Result<()>
 where
     R::Stream: Send,
 {
+    let address = options.address;
     let domain = if address.is_ipv4() { Domain::Inet } else { Domain::Inet6 };
     let mut socket = AsyncSocket::<R>::new(domain, SockType::Stream, Protocol::Tcp)?;
+    if let Some(context) = tls::client(options)? {
+        socket.wrap_tls(&context);
+    }
     let conn = socket
         .connect(&address.ip().to_string(), address.port())
         .await

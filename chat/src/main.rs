@@ -8,6 +8,7 @@ mod cli;
 mod client;
 mod runtime;
 mod server;
+mod tls;
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
@@ -28,7 +29,7 @@ fn main() -> ExitCode {
         .init();
     let result = match cli.command() {
         Command::Serve(options) => serve(options),
-        Command::Join(options) => runtime::join(&options.address),
+        Command::Join(options) => runtime::join(&options),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

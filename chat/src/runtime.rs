@@ -1,7 +1,6 @@
 //! The only place that knows which runtimes there are: each starts the same server and spawns for it.
 
 use std::io;
-use std::net::SocketAddr;
 
 use async_channel::Receiver;
 use asyncnet_async_std::AsyncStd;
@@ -30,7 +29,7 @@ pub(crate) fn serve(options: cli::Serve, stopped: Receiver<()>) -> io::Result<()
     }
 }
 
-/// Joins the room at `address`. One person needs no choice of runtime.
-pub(crate) fn join(address: &SocketAddr) -> io::Result<()> {
-    smol::block_on(client::join::<Smol>(address))
+/// Joins a room. One person needs no choice of runtime.
+pub(crate) fn join(options: &cli::Join) -> io::Result<()> {
+    smol::block_on(client::join::<Smol>(options))
 }

@@ -12,7 +12,8 @@ use asyncnet::{
 use futures_lite::future;
 use tracing::{info, warn};
 
-use crate::cli;
+use crate::tls::Shown;
+use crate::{cli, tls};
 
 /// What the runtime is given to run beside the accept loop.
 pub(crate) type Job = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -26,8 +27,9 @@ pub(crate) async fn serve<R: SendRuntime>(
     spawn: impl Fn(Job),
     stopped: Receiver<()>,
 ) -> io::Result<()> {
-    let listener = listen::<R>(&options).await?;
-    announce(&listener.local_addr()?)?;
+    let shown = tls::server(&options)?;
+    let listener = listen::<R>(&options, shown.as_ref()).await?;
+    announce(&listener.local_addr()?, &options, shown.as_ref())?;
 
     let room = Room::new(options.limits(), R::timer());
     spawn(Box::pin(room.clone().run()));
@@ -49,7 +51,10 @@ pub(crate) async fn serve<R: SendRuntime>(
     result
 }
 
-async fn listen<R: SendRuntime>(options: &cli::Serve) -> io::Result<Listener<R>> {
+async fn listen<R: SendRuntime>(
+    options: &cli::Serve,
+    shown: Option<&Shown>,
+) -> io::Result<Listener<R>> {
     let cli::Serve { listen, .. } = options;
     let failed = |error: io::Error| {
         io::Error::new(error.kind(), format!("cannot listen on {listen}: {error}"))
@@ -57,18 +62,29 @@ async fn listen<R: SendRuntime>(options: &cli::Serve) -> io::Result<Listener<R>>
     let domain = if listen.is_ipv4() { Domain::Inet } else { Domain::Inet6 };
     let mut socket = AsyncSocket::<R>::new(domain, SockType::Stream, Protocol::Tcp)?
         .with_config(options.config());
+    if let Some(shown) = shown {
+        socket.wrap_tls(&shown.context);
+    }
     socket.set_sock_opt(SockOpt::ReuseAddr, true)?;
     socket.bind_addr(&listen.ip().to_string(), listen.port()).await.map_err(failed)?;
     socket.listen(BACKLOG).map_err(failed)
 }
 
 /// Says where we listen, first of all and at once: programs wait for that line.
-fn announce(address: &Address) -> io::Result<()> {
-    let text = format!(
-        "listening on {address}\njoin with: asyncnet-chat join {address}   (or: nc {} {})\n",
-        ip(address),
-        address.port()
-    );
+fn announce(address: &Address, options: &cli::Serve, shown: Option<&Shown>) -> io::Result<()> {
+    let (ip, port) = (ip(address), address.port());
+    let mut text = format!("listening on {address}\njoin with: asyncnet-chat join ");
+    match shown {
+        None => text += &format!("{address}   (or: nc {ip} {port})\n"),
+        Some(Shown { fingerprint, .. }) => {
+            let ca = options.tls.cert_out.as_ref();
+            let ca = ca.map_or_else(String::new, |path| format!("--ca {} ", path.display()));
+            text += &format!("--tls {ca}{address}   (or: ncat --ssl {ip} {port})\n");
+            if let Some(fingerprint) = fingerprint {
+                text += &format!("the certificate's SHA-256 fingerprint: {fingerprint}\n");
+            }
+        }
+    }
     // One write: a program may read the first line alone and go away.
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes())?;
