@@ -56,6 +56,8 @@ mod bed;
 mod faulty;
 mod memory;
 mod places;
+#[cfg(target_os = "linux")]
+pub mod player;
 pub mod rules;
 mod sockets;
 mod tools;

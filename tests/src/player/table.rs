@@ -1,0 +1,148 @@
+//! The sockets of a script, by name.
+
+use std::cell::RefCell;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+
+use async_lock::Mutex;
+use asyncnet::{AsyncSocket, Connection, Datagram, Listener, RecvHalf, Runtime, SendHalf};
+
+use super::answer::Failure;
+use super::{Op, Stage};
+
+/// A socket, in whatever state it is. A clone is the same socket.
+pub(super) enum Socket<R: Runtime> {
+    /// Neither connected nor listening.
+    Fresh(Rc<Fresh<R>>),
+    Whole(Rc<Mutex<Connection<R::Stream>>>),
+    Halves(Rc<Halves<R>>),
+    Listener(Rc<Listener<R>>),
+    Datagram(Rc<Datagrams<R>>),
+    /// What was closed by being dropped.
+    Dropped,
+}
+
+/// A socket before it is used.
+pub(super) struct Fresh<R: Runtime> {
+    pub(super) socket: Mutex<AsyncSocket<R>>,
+    /// Whether it was made for datagrams.
+    pub(super) datagram: bool,
+}
+
+/// A connection that several operations use at once. Receives take turns, as tasks would have to.
+pub(super) struct Halves<R: Runtime> {
+    pub(super) recv: Mutex<RecvHalf<R::Stream>>,
+    pub(super) send: SendHalf<R::Stream>,
+    /// The halves do not give their descriptor away. Gone once a close begins.
+    pub(super) descriptor: RefCell<Option<OwnedFd>>,
+}
+
+/// A datagram socket, and where its `send` goes.
+pub(super) struct Datagrams<R: Runtime> {
+    pub(super) socket: Datagram<R>,
+    pub(super) to: RefCell<Option<SocketAddr>>,
+}
+
+impl<R: Runtime> Clone for Socket<R> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Fresh(it) => Self::Fresh(Rc::clone(it)),
+            Self::Whole(it) => Self::Whole(Rc::clone(it)),
+            Self::Halves(it) => Self::Halves(Rc::clone(it)),
+            Self::Listener(it) => Self::Listener(Rc::clone(it)),
+            Self::Datagram(it) => Self::Datagram(Rc::clone(it)),
+            Self::Dropped => Self::Dropped,
+        }
+    }
+}
+
+impl<R: Runtime> Socket<R> {
+    /// Why `call` cannot be asked of it.
+    pub(super) fn has_no(&self, call: &str) -> Failure {
+        Failure::by_type(match self {
+            Self::Fresh(_) => format!("a socket in no use yet has no {call}"),
+            Self::Whole(_) | Self::Halves(_) => format!("a connection has no {call}"),
+            Self::Listener(_) => format!("a listener has no {call}"),
+            Self::Datagram(_) => format!("a datagram socket has no {call}"),
+            Self::Dropped => format!("a socket that was dropped has no {call}"),
+        })
+    }
+
+    /// Another descriptor of the same socket, for what the system is to be asked. `None`: it was closed.
+    pub(super) async fn descriptor(&self) -> Result<Option<OwnedFd>, Failure> {
+        Ok(Some(match self {
+            Self::Whole(connection) => match connection.lock().await.os_socket() {
+                Some(socket) => socket.try_clone_to_owned()?,
+                None => return Ok(None),
+            },
+            Self::Halves(halves) => match &*halves.descriptor.borrow() {
+                Some(descriptor) => descriptor.try_clone()?,
+                None => return Ok(None),
+            },
+            Self::Listener(listener) => listener.os_socket().try_clone_to_owned()?,
+            Self::Datagram(datagrams) => datagrams.socket.os_socket().try_clone_to_owned()?,
+            Self::Fresh(_) | Self::Dropped => return Err(self.has_no("descriptor to show")),
+        }))
+    }
+
+    /// The same, where a closed socket is an error.
+    pub(super) async fn open_descriptor(&self) -> Result<OwnedFd, Failure> {
+        let closed = || io::Error::new(io::ErrorKind::NotConnected, "closed: no descriptor");
+        Ok(self.descriptor().await?.ok_or_else(closed)?)
+    }
+}
+
+impl<R: Runtime> Stage<R> {
+    /// The socket that an operation is about.
+    pub(super) fn socket(&self, op: &Op) -> Result<Socket<R>, Failure> {
+        self.named(op.socket())
+    }
+
+    pub(super) fn named(&self, name: &str) -> Result<Socket<R>, Failure> {
+        let unknown = || Failure::script(format!("there is no socket {name}"));
+        self.sockets.borrow().get(name).cloned().ok_or_else(unknown)
+    }
+
+    pub(super) fn put(&self, name: &str, socket: Socket<R>) {
+        // An old one of that name is dropped when the table is free.
+        let old = self.sockets.borrow_mut().insert(name.into(), socket);
+        drop(old);
+    }
+
+    pub(super) fn remove(&self, name: &str) -> Result<Socket<R>, Failure> {
+        let unknown = || Failure::script(format!("there is no socket {name}"));
+        self.sockets.borrow_mut().remove(name).ok_or_else(unknown)
+    }
+
+    /// A new connection: whole, or in halves if the script needs it so.
+    pub(super) fn connected(
+        &self,
+        connection: Connection<R::Stream>,
+    ) -> Result<Socket<R>, Failure> {
+        if !self.settings.halves {
+            return Ok(Socket::Whole(Rc::new(Mutex::new(connection))));
+        }
+        let descriptor = connection.os_socket().map(|socket| socket.try_clone_to_owned());
+        let descriptor = RefCell::new(descriptor.transpose()?);
+        let (recv, send) = connection.split();
+        let recv = Mutex::new(recv);
+        Ok(Socket::Halves(Rc::new(Halves { recv, send, descriptor })))
+    }
+
+    /// The socket `name` as its only owner, to be made into something else.
+    pub(super) fn take_fresh(&self, name: &str, call: &str) -> Result<AsyncSocket<R>, Failure> {
+        match self.named(name)? {
+            Socket::Fresh(_) => {}
+            other => return Err(other.has_no(call)),
+        }
+        match self.remove(name)? {
+            Socket::Fresh(fresh) => match Rc::try_unwrap(fresh) {
+                Ok(fresh) => Ok(fresh.socket.into_inner()),
+                Err(_) => Err(Failure::by_type("another call is using the socket")),
+            },
+            other => Err(other.has_no(call)),
+        }
+    }
+}
