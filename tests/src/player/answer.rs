@@ -98,10 +98,17 @@ impl From<SendError> for Failure {
 
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
-        let failure = Self::new(format!("{:?}", error.kind()), &error);
-        let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<SocketError>());
-        let code = inner.map_or(error.raw_os_error(), |inner| inner.system_error().raw_os_error());
-        match code {
+        let name = format!("{:?}", error.kind());
+        let failed = error.get_ref().and_then(|inner| inner.downcast_ref::<SocketError>());
+        // Where it was tried is known to the script, and a port is another one in every run.
+        let (failure, system) = match failed {
+            Some(failed) => {
+                let system = failed.system_error();
+                (Self::new(name, system).with("tried", failed.operation()), system)
+            }
+            None => (Self::new(name, &error), &error),
+        };
+        match system.raw_os_error() {
             Some(code) => failure.with("errno", code),
             None => failure,
         }

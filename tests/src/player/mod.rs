@@ -7,11 +7,10 @@
 //! Operations come one after the other. One that is not done in time is *pending*, and what happens to it
 //! then is what would happen in a program:
 //!
-//! - A call holds its connection. When the next call on the same one comes, the pending call is given up:
-//!   its future is dropped.
-//! - If a script looks at an operation later, or does not wait for it, its connections are split: sends
-//!   and a close then go on beside whatever else there is. Receives that the script did not wait for take
-//!   turns, as tasks do that share a receiving half.
+//! - It is given up: its future is dropped, as by a timeout.
+//! - But if a script looks at an operation later, or does not wait for it, its connections are split.
+//!   Sends and a close then go on beside whatever else there is. So do receives that the script did not
+//!   wait for: they take turns, as tasks do that share a receiving half.
 
 mod answer;
 mod make;
@@ -119,7 +118,7 @@ struct Stage<R: Runtime> {
 
 /// An operation that was begun.
 struct Begun {
-    op: Op,
+    is_receive: bool,
     task: Option<Task<Value>>,
     answer: Option<Value>,
 }
@@ -170,18 +169,23 @@ impl<R: Runtime> Player<R> {
             answer["of"] = of.into();
             return answer;
         }
-        self.give_up_for(op).await;
         let (stage, task_op) = (Rc::clone(&self.stage), op.clone());
         let task = self
             .executor
             .spawn(async move { stage.run(&task_op).await.unwrap_or_else(Failure::into_value) });
-        self.begun.insert(k, Begun { op: op.clone(), task: Some(task), answer: None });
+        let begun = Begun { is_receive: is_receive(op), task: Some(task), answer: None };
+        self.begun.insert(k, begun);
         if op.is("bg") {
             let head_start = op.number("after_ms").and_then(|ms| ms.try_into().ok()).unwrap_or(10);
             R::sleep(Duration::from_millis(head_start)).await;
             return json!({ "bg": true });
         }
-        self.settled(k, patience).await
+        let answer = self.settled(k, patience).await;
+        if answer == pending() {
+            self.give_up(k).await;
+            return self.settled(k, Duration::ZERO).await;
+        }
+        answer
     }
 
     /// The answer of the `k`th operation, if there is one in time.
@@ -202,13 +206,11 @@ impl<R: Runtime> Player<R> {
         begun.answer.clone().unwrap_or_else(pending)
     }
 
-    /// Gives up what stands in the way of `op`.
-    async fn give_up_for(&mut self, op: &Op) {
+    /// Gives up the `k`th operation, which is late, if nobody could use its connection meanwhile.
+    async fn give_up(&mut self, k: i64) {
         let halves = self.stage.settings.halves;
-        for begun in self.begun.values_mut() {
-            let other = &begun.op;
-            let in_the_way = !halves || (is_receive(op) && is_receive(other));
-            if in_the_way && !other.is("bg") && other.socket() == op.socket() {
+        if let Some(begun) = self.begun.get_mut(&k) {
+            if !halves || begun.is_receive {
                 if let Some(task) = begun.task.take() {
                     begun.answer = task.cancel().await;
                 }
