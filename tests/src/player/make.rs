@@ -60,7 +60,7 @@ impl<R: Runtime> Stage<R> {
         for _ in 0..op.number("n").unwrap_or_default() {
             drop(AsyncSocket::<R>::new(Domain::Inet, SockType::Stream, Protocol::Tcp)?);
         }
-        ok(open_descriptors()? - before)
+        ok(open_descriptors()?.saturating_sub(before))
     }
 
     pub(super) async fn bind(&self, op: &Op) -> Answer {
@@ -117,7 +117,7 @@ impl<R: Runtime> Stage<R> {
             }
             Socket::Fresh(fresh) => {
                 let connection = fresh.socket.lock().await.connect(host, port).await?;
-                self.put(op.socket(), self.connected(connection)?);
+                self.connected(op.socket(), connection);
             }
             other => return Err(other.has_no("connect")),
         }
@@ -128,10 +128,11 @@ impl<R: Runtime> Stage<R> {
         let Socket::Listener(listener) = self.socket(op)? else {
             return Err(self.socket(op)?.has_no("accept"));
         };
-        let accepted = self.connected(listener.accept().await?)?;
-        let mut answer = flags(accepted.open_descriptor().await?)?;
+        let connection = listener.accept().await?;
+        let socket = connection.os_socket().expect("it is open");
+        let mut answer = flags(socket)?;
         answer["is_ssl"] = json!(false);
-        self.put(op.makes(), accepted);
+        self.connected(op.makes(), connection);
         Ok(answer)
     }
 
@@ -140,7 +141,7 @@ impl<R: Runtime> Stage<R> {
             return Err(self.socket(op)?.has_no("accept_addr"));
         };
         let (connection, from) = listener.accept_addr().await?;
-        self.put(op.makes(), self.connected(connection)?);
+        self.connected(op.makes(), connection);
         ok(from.inet().map(|from| from.ip().to_string()))
     }
 

@@ -8,9 +8,9 @@
 //! then is what would happen in a program:
 //!
 //! - It is given up: its future is dropped, as by a timeout.
-//! - But if a script looks at an operation later, or does not wait for it, its connections are split.
-//!   Sends and a close then go on beside whatever else there is. So do receives that the script did not
-//!   wait for: they take turns, as tasks do that share a receiving half.
+//! - But if the script does not wait for an operation, or looks at it again later, its connection is
+//!   split first, and it goes on beside others. A receive that the script waits for holds its half, and is
+//!   given up all the same; those that it does not wait for take turns, as tasks do that share a half.
 
 mod answer;
 mod make;
@@ -24,7 +24,7 @@ mod text;
 mod tls;
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -70,8 +70,10 @@ pub struct Settings {
     pub certs: PathBuf,
     /// Whether connections are buffered.
     pub buffered: bool,
-    /// Whether connections are split.
+    /// Whether connections are split from the start.
     pub halves: bool,
+    /// The operations that the script looks at again.
+    pub checked: BTreeSet<i64>,
     /// The limit of a line, if not the default.
     pub max_line: Option<usize>,
     /// The bounds of a close.
@@ -95,7 +97,8 @@ impl Settings {
             v6: false,
             certs: PathBuf::new(),
             buffered: true,
-            halves: ops.iter().any(|op| op.is("bg") || ["check", "send_many"].contains(&op.name())),
+            halves: false,
+            checked: ops.iter().filter_map(|op| op.number("ref")).collect(),
             max_line: limit(ops),
             close: Config::default().close.drain(DRAIN, DRAIN_BYTES),
             events: Box::new(drop),
@@ -118,7 +121,6 @@ struct Stage<R: Runtime> {
 
 /// An operation that was begun.
 struct Begun {
-    is_receive: bool,
     task: Option<Task<Value>>,
     answer: Option<Value>,
 }
@@ -169,19 +171,23 @@ impl<R: Runtime> Player<R> {
             answer["of"] = of.into();
             return answer;
         }
+        // Whether it may go on when it is late.
+        let goes_on = op.is("bg") || self.stage.settings.checked.contains(&k);
+        if goes_on || op.name() == "send_many" {
+            self.stage.split(op.socket());
+        }
         let (stage, task_op) = (Rc::clone(&self.stage), op.clone());
         let task = self
             .executor
             .spawn(async move { stage.run(&task_op).await.unwrap_or_else(Failure::into_value) });
-        let begun = Begun { is_receive: is_receive(op), task: Some(task), answer: None };
-        self.begun.insert(k, begun);
+        self.begun.insert(k, Begun { task: Some(task), answer: None });
         if op.is("bg") {
             let head_start = op.number("after_ms").and_then(|ms| ms.try_into().ok()).unwrap_or(10);
             R::sleep(Duration::from_millis(head_start)).await;
             return json!({ "bg": true });
         }
         let answer = self.settled(k, patience).await;
-        if answer == pending() {
+        if answer == pending() && (!goes_on || is_receive(op)) {
             self.give_up(k).await;
             return self.settled(k, Duration::ZERO).await;
         }
@@ -206,14 +212,11 @@ impl<R: Runtime> Player<R> {
         begun.answer.clone().unwrap_or_else(pending)
     }
 
-    /// Gives up the `k`th operation, which is late, if nobody could use its connection meanwhile.
+    /// Gives up the `k`th operation. It may be done just now.
     async fn give_up(&mut self, k: i64) {
-        let halves = self.stage.settings.halves;
         if let Some(begun) = self.begun.get_mut(&k) {
-            if !halves || begun.is_receive {
-                if let Some(task) = begun.task.take() {
-                    begun.answer = task.cancel().await;
-                }
+            if let Some(task) = begun.task.take() {
+                begun.answer = task.cancel().await;
             }
         }
     }

@@ -45,6 +45,15 @@ pub(super) struct Datagrams<R: Runtime> {
     pub(super) to: RefCell<Option<SocketAddr>>,
 }
 
+impl<R: Runtime> Halves<R> {
+    fn of(connection: Connection<R::Stream>) -> Self {
+        // Without one, only what asks the system about this connection fails.
+        let descriptor = connection.os_socket().and_then(|socket| socket.try_clone_to_owned().ok());
+        let (recv, send) = connection.split();
+        Self { recv: Mutex::new(recv), send, descriptor: RefCell::new(descriptor) }
+    }
+}
+
 impl<R: Runtime> Clone for Socket<R> {
     fn clone(&self) -> Self {
         match self {
@@ -116,19 +125,27 @@ impl<R: Runtime> Stage<R> {
         self.sockets.borrow_mut().remove(name).ok_or_else(unknown)
     }
 
-    /// A new connection: whole, or in halves if the script needs it so.
-    pub(super) fn connected(
-        &self,
-        connection: Connection<R::Stream>,
-    ) -> Result<Socket<R>, Failure> {
-        if !self.settings.halves {
-            return Ok(Socket::Whole(Rc::new(Mutex::new(connection))));
+    /// A new connection.
+    pub(super) fn connected(&self, name: &str, connection: Connection<R::Stream>) {
+        self.put(name, Socket::Whole(Rc::new(Mutex::new(connection))));
+        if self.settings.halves {
+            self.split(name);
         }
-        let descriptor = connection.os_socket().map(|socket| socket.try_clone_to_owned());
-        let descriptor = RefCell::new(descriptor.transpose()?);
-        let (recv, send) = connection.split();
-        let recv = Mutex::new(recv);
-        Ok(Socket::Halves(Rc::new(Halves { recv, send, descriptor })))
+    }
+
+    /// Splits the connection `name`, if it is one, still whole, and in nobody's hands.
+    pub(super) fn split(&self, name: &str) {
+        let Ok(Socket::Whole(_)) = self.named(name) else {
+            return;
+        };
+        let Ok(Socket::Whole(whole)) = self.remove(name) else {
+            return;
+        };
+        let split = match Rc::try_unwrap(whole) {
+            Ok(whole) => Socket::Halves(Rc::new(Halves::of(whole.into_inner()))),
+            Err(whole) => Socket::Whole(whole),
+        };
+        self.put(name, split);
     }
 
     /// The socket `name` as its only owner, to be made into something else.

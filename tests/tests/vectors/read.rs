@@ -59,10 +59,6 @@ fn vector(lines: &[&str]) -> Result<Vector, String> {
             None => vector.steps.push(step(line, vector.steps.len(), &mut labels)?),
         }
     }
-    if !labels.is_empty() {
-        // What goes on beside other calls takes halves.
-        vector.only.push("halves".into());
-    }
     if vector.name.is_empty() || vector.rules.is_empty() {
         return Err("a vector has a name and rules".into());
     }

@@ -88,24 +88,16 @@ pub(crate) fn step(
 
 /// What is between spaces, but for those inside of quotes.
 fn words(line: &str) -> Result<Vec<String>, String> {
-    let (mut words, mut quoted) = (vec![String::new()], false);
-    for letter in line.chars() {
+    let mut quoted = false;
+    let words = line.split(|letter| {
         quoted ^= letter == '"';
-        match words.last_mut() {
-            Some(word) if letter == ' ' && !quoted => {
-                if !word.is_empty() {
-                    words.push(String::new());
-                }
-            }
-            Some(word) => word.push(letter),
-            None => {}
-        }
+        letter == ' ' && !quoted
+    });
+    let words: Vec<_> = words.filter(|word| !word.is_empty()).map(Into::into).collect();
+    if quoted || words.is_empty() {
+        return Err(format!("no words, or an open quote: {line}"));
     }
-    if quoted {
-        return Err(format!("a quote is open: {line}"));
-    }
-    words.retain(|word| !word.is_empty());
-    if words.is_empty() { Err("a step without words".into()) } else { Ok(words) }
+    Ok(words)
 }
 
 fn peer(words: &[String]) -> Result<Peer, String> {
