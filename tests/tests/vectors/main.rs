@@ -6,6 +6,7 @@ mod play;
 mod read;
 mod step;
 
+use std::collections::HashSet;
 use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
@@ -69,11 +70,14 @@ fn bounded<B: Bench>(vector: Vector, way: Way) -> Result<(), String> {
 }
 
 macro_rules! tests {
-    ($($file:ident)*) => {$(
-        mod $file {
+    ($($file:ident)*) => {
+        const FILES: &[&str] = &[$($file::FILE),*];
+
+        $(mod $file {
             use super::{AsyncStd, Smol, Tokio, play_all};
 
-            const FILE: &str = include_str!(concat!("../../vectors/", stringify!($file), ".txt"));
+            pub(super) const FILE: &str =
+                include_str!(concat!("../../vectors/", stringify!($file), ".txt"));
 
             #[test]
             fn on_tokio() {
@@ -89,8 +93,23 @@ macro_rules! tests {
             fn on_smol() {
                 play_all::<Smol>(FILE);
             }
-        }
-    )*};
+        })*
+    };
 }
 
 tests!(lines blocks ends sending closing sockets tls);
+
+/// A rule that nobody knows decides nothing, and a name that two have names neither.
+#[test]
+fn every_vector_has_a_name_of_its_own_and_known_rules() {
+    const CONTRACT: &str = include_str!("../../../docs/contract.md");
+    let mut names = HashSet::new();
+    for file in FILES {
+        for Vector { name, rules, .. } in vectors(file).unwrap_or_else(|error| panic!("{error}")) {
+            for rule in rules.split_whitespace() {
+                assert!(CONTRACT.contains(&format!("**{rule}**")), "{name}: what is {rule}?");
+            }
+            assert!(names.insert(name.clone()), "{name} is there twice");
+        }
+    }
+}
