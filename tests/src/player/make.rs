@@ -109,7 +109,7 @@ impl<R: Runtime> Stage<R> {
             port = self.port_of(other).await?;
         }
         if op.is("dead_port") {
-            port = dead_port(self.settings.host())?;
+            port = dead_port(host)?;
         }
         match self.socket(op)? {
             Socket::Datagram(datagrams) => {
