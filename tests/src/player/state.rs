@@ -135,7 +135,7 @@ impl<R: Runtime> Stage<R> {
         })
     }
 
-    // ---- helpers of a script: what the system knows ------------------------------------------------
+    // ---- what the system knows of a socket ------------------------------------------------------
 
     pub(super) async fn fionread(&self, op: &Op) -> Answer {
         ok(readable(&self.socket(op)?.open_descriptor().await?)?)
