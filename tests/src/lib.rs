@@ -49,6 +49,9 @@
 //!   byte at a time, or few, or nothing until it is flushed, and wakes only the last waker.
 //! - Where receiving and sending can be split, a scene is played twice: with a whole connection, and
 //!   with the half in question.
+//! - Beside the rules there are vectors (`tests/vectors`): scripts, as text, of what a peer does and what
+//!   a connection answers. The `player` plays them, and the program `scenario` plays scripts of the same
+//!   operations that others wrote.
 //! - Every test is bounded by a watchdog on another thread. The bound says nothing about speed, and no
 //!   test measures any.
 
@@ -56,6 +59,8 @@ mod bed;
 mod faulty;
 mod memory;
 mod places;
+#[cfg(target_os = "linux")]
+pub mod player;
 pub mod rules;
 mod sockets;
 mod tls;

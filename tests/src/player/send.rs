@@ -1,0 +1,61 @@
+//! Sending.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use async_executor::LocalExecutor;
+use asyncnet::Runtime;
+use serde_json::json;
+
+use super::answer::{Answer, Failure, ok};
+use super::system::memory;
+use super::table::Socket;
+use super::{Op, Stage};
+
+impl<R: Runtime> Stage<R> {
+    pub(super) async fn send(&self, op: &Op) -> Answer {
+        let (message, flags) = (op.bytes("data"), op.flags());
+        match self.socket(op)? {
+            Socket::Whole(connection) => {
+                connection.lock().await.send_with(&message, flags).await?;
+            }
+            Socket::Halves(halves) => halves.send.send_with(&message, flags).await?,
+            Socket::Datagram(datagrams) => {
+                let to = *datagrams.to.borrow();
+                let to = to.ok_or_else(|| Failure::by_type("a datagram goes to an address"))?;
+                let host = to.ip().to_string();
+                datagrams.socket.send_to(&message, &host, to.port()).await?;
+            }
+            other => return Err(other.has_no("send")),
+        }
+        ok(true)
+    }
+
+    /// Many sends at once, nobody waiting for any: what do they cost?
+    pub(super) async fn send_many(&self, op: &Op) -> Answer {
+        let Socket::Halves(halves) = self.socket(op)? else {
+            return Err(Failure::by_type("sends at once take the sending half"));
+        };
+        let (count, size) = (op.number("n").unwrap_or(1), op.number("size").unwrap_or(1));
+        // One message for all of them: what the caller holds is not to be measured.
+        let message: Rc<[u8]> = vec![b'x'; size.try_into().unwrap_or_default()].into();
+        let before = memory("VmRSS")?;
+        let executor = LocalExecutor::new();
+        let sends: Vec<_> = (0..count)
+            .map(|_| {
+                let (halves, message) = (Rc::clone(&halves), Rc::clone(&message));
+                let flags = op.flags();
+                executor.spawn(async move { halves.send.send_with(&message, flags).await })
+            })
+            .collect();
+        executor.run(R::sleep(Duration::from_millis(100))).await;
+        let grown = memory("VmRSS")?.saturating_sub(before);
+        let finished = sends.iter().filter(|send| send.is_finished()).count();
+        Ok(json!({
+            "finished": finished < sends.len(),
+            "rss_grew_mib_at_least_50": grown > 50 << 10,
+            "_rss_delta_kib": grown,
+            "_n_finished": finished,
+        }))
+    }
+}

@@ -1,0 +1,165 @@
+//! The sockets of a script, by name.
+
+use std::cell::RefCell;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+
+use async_lock::Mutex;
+use asyncnet::{AsyncSocket, Connection, Datagram, Listener, RecvHalf, Runtime, SendHalf};
+
+use super::answer::Failure;
+use super::{Op, Stage};
+
+/// A socket, in whatever state it is. A clone is the same socket.
+pub(super) enum Socket<R: Runtime> {
+    /// Neither connected nor listening.
+    Fresh(Rc<Fresh<R>>),
+    Whole(Rc<Mutex<Connection<R::Stream>>>),
+    Halves(Rc<Halves<R>>),
+    Listener(Rc<Listener<R>>),
+    Datagram(Rc<Datagrams<R>>),
+    /// What was closed by being dropped.
+    Dropped,
+}
+
+/// A socket before it is used.
+pub(super) struct Fresh<R: Runtime> {
+    pub(super) socket: Mutex<AsyncSocket<R>>,
+    /// Whether it was made for datagrams.
+    pub(super) datagram: bool,
+}
+
+/// A connection that several operations use at once. Receives take turns, as tasks would have to.
+pub(super) struct Halves<R: Runtime> {
+    pub(super) recv: Mutex<RecvHalf<R::Stream>>,
+    pub(super) send: SendHalf<R::Stream>,
+    /// The halves do not give their descriptor away. Gone once a close begins.
+    pub(super) descriptor: RefCell<Option<OwnedFd>>,
+}
+
+/// A datagram socket, and where its `send` goes.
+pub(super) struct Datagrams<R: Runtime> {
+    pub(super) socket: Datagram<R>,
+    pub(super) to: RefCell<Option<SocketAddr>>,
+}
+
+impl<R: Runtime> Halves<R> {
+    fn of(connection: Connection<R::Stream>) -> Self {
+        // Without one, only what asks the system about this connection fails.
+        let descriptor = connection.os_socket().and_then(|socket| socket.try_clone_to_owned().ok());
+        let (recv, send) = connection.split();
+        Self { recv: Mutex::new(recv), send, descriptor: RefCell::new(descriptor) }
+    }
+}
+
+impl<R: Runtime> Clone for Socket<R> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Fresh(it) => Self::Fresh(Rc::clone(it)),
+            Self::Whole(it) => Self::Whole(Rc::clone(it)),
+            Self::Halves(it) => Self::Halves(Rc::clone(it)),
+            Self::Listener(it) => Self::Listener(Rc::clone(it)),
+            Self::Datagram(it) => Self::Datagram(Rc::clone(it)),
+            Self::Dropped => Self::Dropped,
+        }
+    }
+}
+
+impl<R: Runtime> Socket<R> {
+    /// Why `call` cannot be asked of it.
+    pub(super) fn has_no(&self, call: &str) -> Failure {
+        Failure::by_type(match self {
+            Self::Fresh(_) => format!("a socket in no use yet has no {call}"),
+            Self::Whole(_) | Self::Halves(_) => format!("a connection has no {call}"),
+            Self::Listener(_) => format!("a listener has no {call}"),
+            Self::Datagram(_) => format!("a datagram socket has no {call}"),
+            Self::Dropped => format!("a socket that was dropped has no {call}"),
+        })
+    }
+
+    /// Another descriptor of the same socket, for what the system is to be asked. `None`: it was closed.
+    pub(super) async fn descriptor(&self) -> Result<Option<OwnedFd>, Failure> {
+        Ok(Some(match self {
+            Self::Whole(connection) => match connection.lock().await.os_socket() {
+                Some(socket) => socket.try_clone_to_owned()?,
+                None => return Ok(None),
+            },
+            Self::Halves(halves) => match &*halves.descriptor.borrow() {
+                Some(descriptor) => descriptor.try_clone()?,
+                None => return Ok(None),
+            },
+            Self::Listener(listener) => listener.os_socket().try_clone_to_owned()?,
+            Self::Datagram(datagrams) => datagrams.socket.os_socket().try_clone_to_owned()?,
+            Self::Fresh(_) | Self::Dropped => return Err(self.has_no("descriptor to show")),
+        }))
+    }
+
+    /// The same, where a closed socket is an error.
+    pub(super) async fn open_descriptor(&self) -> Result<OwnedFd, Failure> {
+        let closed = || io::Error::new(io::ErrorKind::NotConnected, "closed: no descriptor");
+        Ok(self.descriptor().await?.ok_or_else(closed)?)
+    }
+}
+
+impl<R: Runtime> Stage<R> {
+    /// The socket that an operation is about.
+    pub(super) fn socket(&self, op: &Op) -> Result<Socket<R>, Failure> {
+        self.named(op.socket())
+    }
+
+    pub(super) fn named(&self, name: &str) -> Result<Socket<R>, Failure> {
+        let unknown = || Failure::script(format!("there is no socket {name}"));
+        self.sockets.borrow().get(name).cloned().ok_or_else(unknown)
+    }
+
+    pub(super) fn put(&self, name: &str, socket: Socket<R>) {
+        // An old one of that name is dropped when the table is free.
+        let old = self.sockets.borrow_mut().insert(name.into(), socket);
+        drop(old);
+    }
+
+    pub(super) fn remove(&self, name: &str) -> Result<Socket<R>, Failure> {
+        let unknown = || Failure::script(format!("there is no socket {name}"));
+        self.sockets.borrow_mut().remove(name).ok_or_else(unknown)
+    }
+
+    /// A new connection.
+    pub(super) fn connected(&self, name: &str, connection: Connection<R::Stream>) {
+        self.put(name, Socket::Whole(Rc::new(Mutex::new(connection))));
+        if self.settings.halves {
+            self.split(name);
+        }
+    }
+
+    /// Splits the connection `name`, if it is one, still whole, and in nobody's hands.
+    pub(super) fn split(&self, name: &str) {
+        let Ok(Socket::Whole(_)) = self.named(name) else {
+            return;
+        };
+        let Ok(Socket::Whole(whole)) = self.remove(name) else {
+            return;
+        };
+        let split = match Rc::try_unwrap(whole) {
+            Ok(whole) => Socket::Halves(Rc::new(Halves::of(whole.into_inner()))),
+            Err(whole) => Socket::Whole(whole),
+        };
+        self.put(name, split);
+    }
+
+    /// The socket `name` as its only owner, to be made into something else.
+    pub(super) fn take_fresh(&self, name: &str, call: &str) -> Result<AsyncSocket<R>, Failure> {
+        match self.named(name)? {
+            Socket::Fresh(_) => {}
+            other => return Err(other.has_no(call)),
+        }
+        match self.remove(name)? {
+            Socket::Fresh(fresh) => match Rc::try_unwrap(fresh) {
+                Ok(fresh) => Ok(fresh.socket.into_inner()),
+                Err(_) => Err(Failure::by_type("another call is using the socket")),
+            },
+            other => Err(other.has_no(call)),
+        }
+    }
+}
