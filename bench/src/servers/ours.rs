@@ -4,29 +4,17 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use asyncnet::{
-    AsyncSocket, Connection, Listener, Room, RoomLimits, SendRuntime, SockOpt, Transport,
+    AsyncSocket, Connection, Listener, Room, RoomLimits, SendHalf, SendRuntime, SockOpt, Transport,
 };
 use asyncnet_async_std::AsyncStd;
 use asyncnet_smol::Smol;
 use asyncnet_tokio::Tokio;
-use clap::ValueEnum;
 
+use super::Mode;
 use crate::Runtime;
-
-/// What a server does with a line.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum Mode {
-    /// Counts it, one `next_line().await` for each, and answers the count at the end
-    Count,
-    /// Counts it, every line that has arrived in one batch
-    Drain,
-    /// Sends it back
-    Echo,
-    /// Sends it to every client
-    Chat,
-}
 
 type Job = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -35,39 +23,55 @@ type Job = Pin<Box<dyn Future<Output = ()> + Send>>;
 pub(crate) fn serve(runtime: Runtime, mode: Mode, port: u16) -> io::Result<()> {
     match runtime {
         Runtime::Tokio => {
-            let tasks = tokio::task::LocalSet::new();
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            let spawn = |job: Job| drop(tokio::task::spawn_local(job));
-            runtime.block_on(tasks.run_until(accept::<Tokio>(mode, port, spawn)))
+            runtime.block_on(plain::<Tokio>(mode, port, |job| drop(tokio::spawn(job))))
         }
         Runtime::AsyncStd => {
             let spawn = |job: Job| drop(async_std::task::spawn(job));
-            async_std::task::block_on(accept::<AsyncStd>(mode, port, spawn))
+            async_std::task::block_on(plain::<AsyncStd>(mode, port, spawn))
         }
         Runtime::Smol => {
             let executor = Rc::new(smol::LocalExecutor::new());
             let tasks = Rc::clone(&executor);
             let spawn = move |job: Job| tasks.spawn(job).detach();
-            smol::block_on(executor.run(accept::<Smol>(mode, port, spawn)))
+            // A task of its own: what `run` is given is polled whenever anything at all happens.
+            let accepting = executor.spawn(plain::<Smol>(mode, port, spawn));
+            smol::block_on(executor.run(accepting))
         }
     }
 }
 
-async fn accept<R: SendRuntime>(mode: Mode, port: u16, spawn: impl Fn(Job)) -> io::Result<()> {
+/// Serves plain TCP.
+async fn plain<R: SendRuntime>(mode: Mode, port: u16, spawn: impl Fn(Job)) -> io::Result<()> {
     let listener = listen::<R>(port).await?;
     println!("listening on {}", listener.local_addr()?);
     let room = Room::new(RoomLimits::default(), R::timer());
     spawn(Box::pin(room.clone().run()));
+    serve_all(mode, room, spawn, async || listener.accept().await).await
+}
+
+/// Serves whatever `accept` hands out.
+async fn serve_all<S: Transport + Send + Sync + 'static>(
+    mode: Mode,
+    room: Room<S>,
+    spawn: impl Fn(Job),
+    accept: impl AsyncFn() -> io::Result<Connection<S>>,
+) -> io::Result<()> {
+    let members = Members::default();
+    if mode == Mode::Stall {
+        members.tell_queued();
+    }
     loop {
-        let conn = listener.accept().await?;
-        let room = room.clone();
+        let conn = accept().await?;
+        let (room, members) = (room.clone(), members.clone());
         spawn(Box::pin(async move {
             // A client that breaks off is the load generator's business.
             let _ = match mode {
                 Mode::Count => count(conn).await,
                 Mode::Drain => drain(conn).await,
                 Mode::Echo => echo(conn).await,
-                Mode::Chat => chat(conn, room).await,
+                Mode::Chat => chat(conn, room, |_| {}).await,
+                Mode::Stall => chat(conn, room, |sender| members.add(sender)).await,
             };
         }));
     }
@@ -107,8 +111,13 @@ async fn echo<S: Transport>(mut conn: Connection<S>) -> io::Result<()> {
     Ok(conn.close().await?)
 }
 
-async fn chat<S: Transport>(conn: Connection<S>, room: Room<S>) -> io::Result<()> {
+async fn chat<S: Transport>(
+    conn: Connection<S>,
+    room: Room<S>,
+    joined: impl FnOnce(SendHalf<S>),
+) -> io::Result<()> {
     let (mut lines, sender) = conn.split();
+    joined(sender.clone());
     let _member = room.join(sender);
     while let Some(batch) = lines.next_lines().await? {
         for line in batch {
@@ -116,4 +125,40 @@ async fn chat<S: Transport>(conn: Connection<S>, room: Room<S>) -> io::Result<()
         }
     }
     Ok(())
+}
+
+/// Everybody who ever joined, to look at their queues from outside of the runtime.
+struct Members<S: Transport>(Arc<Mutex<Vec<SendHalf<S>>>>);
+
+impl<S: Transport> Default for Members<S> {
+    fn default() -> Self {
+        Self(Arc::default())
+    }
+}
+
+impl<S: Transport> Clone for Members<S> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<S: Transport + Send + 'static> Members<S> {
+    fn add(&self, sender: SendHalf<S>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(sender);
+    }
+
+    fn longest_queue(&self) -> usize {
+        let members = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        members.iter().map(SendHalf::queued).max().unwrap_or(0)
+    }
+
+    /// Prints the longest queue for each line of the standard input.
+    fn tell_queued(&self) {
+        let members = self.clone();
+        std::thread::spawn(move || {
+            for _ in io::stdin().lines() {
+                println!("{}", members.longest_queue());
+            }
+        });
+    }
 }

@@ -1,0 +1,66 @@
+//! The load generators: sockets and epoll by hand on one core, the same for every server.
+
+pub(crate) mod crowd;
+pub(crate) mod memory;
+pub(crate) mod stream;
+
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+/// How long to wait for a server that says nothing.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What one server did in one round.
+#[derive(Clone, Debug)]
+pub(crate) struct Outcome {
+    /// What is compared: a rate, or a size.
+    pub(crate) value: f64,
+    /// How many times it did what is measured; its processor time is divided by that.
+    pub(crate) times: f64,
+    /// What else there is to say.
+    pub(crate) note: String,
+}
+
+impl Outcome {
+    fn rate(times: u64, seconds: f64) -> Self {
+        let times = times as f64;
+        Self { value: times / seconds, times, note: String::new() }
+    }
+}
+
+fn connect(port: u16) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(("127.0.0.1", port))?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    Ok(stream)
+}
+
+/// Sends `line` and reads it back.
+fn exchange(stream: &mut TcpStream, line: &[u8]) -> io::Result<()> {
+    stream.write_all(line)?;
+    hear(stream, line)
+}
+
+fn hear(stream: &mut TcpStream, line: &[u8]) -> io::Result<()> {
+    let mut answer = vec![0; line.len()];
+    stream.read_exact(&mut answer)?;
+    same(&answer, line)
+}
+
+fn same(got: &[u8], expected: &[u8]) -> io::Result<()> {
+    if got == expected { Ok(()) } else { Err(io::Error::other("what came is not what was sent")) }
+}
+
+/// `n` lines of `len` bytes each, terminator included. Every line begins with its number, as far as there
+/// is room, so that one for another is noticed.
+fn lines(len: usize, n: usize) -> Vec<u8> {
+    let mut lines = Vec::with_capacity(len * n);
+    for number in 0..n {
+        let text = format!("{number:<width$}", width = len - 2).replace(' ', "x");
+        lines.extend_from_slice(text.as_bytes());
+        lines.extend_from_slice(b"\r\n");
+    }
+    lines
+}

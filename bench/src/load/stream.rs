@@ -1,0 +1,113 @@
+//! Load of a stream of lines: one way, there and back, and connections that carry one line each.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::time::{Duration, Instant};
+
+use super::{Outcome, PATIENCE, connect, exchange, hear, lines, same};
+use crate::machine::Readiness;
+
+/// Sends lines of `len` bytes, terminator included, for `time`; the server counts them.
+pub(crate) fn ingest(port: u16, len: usize, time: Duration) -> io::Result<Outcome> {
+    let mut stream = connect(port)?;
+    let lines = lines(len, (64 << 10) / len);
+    let start = Instant::now();
+    let mut sent = 0_u64;
+    while start.elapsed() < time {
+        stream.write_all(&lines)?;
+        sent += (lines.len() / len) as u64;
+    }
+    stream.shutdown(Shutdown::Write)?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    let seconds = start.elapsed().as_secs_f64();
+    if answer.trim().parse() != Ok(sent) {
+        return Err(io::Error::other(format!("the server counted {answer:?} of {sent} lines")));
+    }
+    Ok(Outcome::rate(sent, seconds))
+}
+
+/// Each of `connections` keeps `window` lines of `len` bytes in flight for `time`.
+pub(crate) fn echo(
+    port: u16,
+    connections: usize,
+    len: usize,
+    window: usize,
+    time: Duration,
+) -> io::Result<Outcome> {
+    let lines = lines(len, window);
+    let mut ready = Readiness::new()?;
+    let mut clients = Vec::with_capacity(connections);
+    for number in 0..connections {
+        let mut stream = connect(port)?;
+        exchange(&mut stream, &lines[..len])?;
+        stream.set_nonblocking(true)?;
+        ready.add(&stream, number)?;
+        clients.push(Client { stream, heard: 0 });
+    }
+    let mut buffer = vec![0; lines.len()];
+    let (start, mut echoed) = (Instant::now(), 0_u64);
+    for client in &mut clients {
+        client.stream.write_all(&lines)?;
+    }
+    while start.elapsed() < time {
+        let heard = ready.wait(Some(PATIENCE), |number, _| {
+            if clients[number].turn(&lines, &mut buffer)? {
+                echoed += window as u64;
+            }
+            Ok(())
+        })?;
+        if heard == 0 {
+            return Err(ErrorKind::TimedOut.into());
+        }
+    }
+    Ok(Outcome::rate(echoed, start.elapsed().as_secs_f64()))
+}
+
+struct Client {
+    stream: TcpStream,
+    /// How many bytes of the window came back.
+    heard: usize,
+}
+
+impl Client {
+    /// Reads what came; sends the window again, and says so, once it is back whole.
+    fn turn(&mut self, lines: &[u8], buffer: &mut [u8]) -> io::Result<bool> {
+        let missing = &lines[self.heard..];
+        let n = match self.stream.read(&mut buffer[..missing.len()]) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+            Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+            n => n?,
+        };
+        same(&buffer[..n], &missing[..n])?;
+        self.heard += n;
+        if self.heard < lines.len() {
+            return Ok(false);
+        }
+        self.heard = 0;
+        self.stream.write_all(lines)?;
+        Ok(true)
+    }
+}
+
+/// Opens connections for `time`, 64 at a time; each carries one line there and back and is reset, so that
+/// no port is kept waiting.
+pub(crate) fn accept(port: u16, time: Duration) -> io::Result<Outcome> {
+    const TOGETHER: usize = 64;
+    let line = lines(32, 1);
+    let (start, mut accepted) = (Instant::now(), 0);
+    while start.elapsed() < time {
+        let mut clients = Vec::with_capacity(TOGETHER);
+        for _ in 0..TOGETHER {
+            let mut stream = connect(port)?;
+            rustix::net::sockopt::set_socket_linger(&stream, Some(Duration::ZERO))?;
+            stream.write_all(&line)?;
+            clients.push(stream);
+        }
+        for client in &mut clients {
+            hear(client, &line)?;
+        }
+        accepted += TOGETHER as u64;
+    }
+    Ok(Outcome::rate(accepted, start.elapsed().as_secs_f64()))
+}
