@@ -38,7 +38,7 @@ fn page(comparison: &Comparison, text: &mut String) -> fmt::Result {
 /// Every server with its median, its spread, and its processor time (which tells more where the load
 /// generator is the limit).
 fn values(comparison: &Comparison, text: &mut String) -> fmt::Result {
-    let cost = comparison.rows.iter().any(|row| row.costs.iter().any(|cost| *cost > 0.0));
+    let cost = comparison.rows.iter().any(|row| row.median_cost().is_some());
     let notes = comparison.rows.iter().any(|row| !row.note.is_empty());
     let rest = [(cost, " server ns each |"), (notes, " |")];
     let rest: String = rest.iter().filter(|(has, _)| *has).map(|(_, title)| *title).collect();
@@ -61,11 +61,14 @@ fn values(comparison: &Comparison, text: &mut String) -> fmt::Result {
     writeln!(text)
 }
 
-/// Ours to every peer: the median of the ratios of each round.
+/// Ours to every peer: the median of the ratios of each round, and in brackets that of the processor time,
+/// which is what counts where the load generator is the limit.
 fn ratios(comparison: &Comparison, text: &mut String) -> fmt::Result {
     let better = if comparison.unit.less_is_better() { "less" } else { "more" };
+    let cost = comparison.rows.iter().any(|row| row.median_cost().is_some());
+    let brackets = if cost { ", of server time in brackets: less" } else { "" };
     let ours: Vec<_> = comparison.of(Role::Ours).collect();
-    write!(text, "| ratio ({better} is better) |")?;
+    write!(text, "| ratio: {better} is better{brackets} |")?;
     for row in &ours {
         write!(text, " {} |", row.name)?;
     }
@@ -73,8 +76,11 @@ fn ratios(comparison: &Comparison, text: &mut String) -> fmt::Result {
     for peer in comparison.rows.iter().filter(|row| row.role != Role::Ours) {
         write!(text, "| to {} |", peer.name)?;
         for row in &ours {
-            let ratio = or_dash(row.ratio_to(peer), |ratio| format!("{ratio:.2}"));
-            write!(text, " {ratio} |")?;
+            write!(text, " {}", or_dash(row.ratio_to(peer), |ratio| format!("{ratio:.2}")))?;
+            if let Some(cost) = row.cost_to(peer) {
+                write!(text, " ({cost:.2})")?;
+            }
+            write!(text, " |")?;
         }
         writeln!(text)?;
     }

@@ -1,6 +1,6 @@
 //! Servers taking turns: A B C, A B C, .. and what is said about a round is a ratio within it.
 
-use std::io;
+use std::io::{self, IsTerminal as _};
 
 use crate::load::Outcome;
 use crate::machine::Cores;
@@ -57,7 +57,7 @@ pub(crate) struct Row {
     /// What was measured, round by round; nothing for a round that failed.
     pub(crate) values: Vec<Option<f64>>,
     /// Its processor time for each line, in nanoseconds.
-    pub(crate) costs: Vec<f64>,
+    pub(crate) costs: Vec<Option<f64>>,
     /// What else there is to say, of the last round.
     pub(crate) note: String,
 }
@@ -68,16 +68,17 @@ impl Row {
         Self { name: name.into(), role, values, costs, note: String::new() }
     }
 
-    fn add(&mut self, outcome: io::Result<(Outcome, f64)>) {
+    fn add(&mut self, outcome: io::Result<Outcome>) {
         match outcome {
-            Ok((outcome, cpu)) => {
+            Ok(outcome) => {
                 // One that stopped has no rate.
                 self.values.push(Some(outcome.value).filter(|value| *value > 0.0));
-                self.costs.push(cpu * 1e9 / outcome.times);
+                self.costs.push(Some(outcome.cost).filter(|cost| *cost > 0.0));
                 self.note = outcome.note;
             }
             Err(error) => {
                 self.values.push(None);
+                self.costs.push(None);
                 self.note = format!("failed: {error}");
             }
         }
@@ -95,14 +96,18 @@ impl Row {
         self.values.iter().flatten().copied().max_by(f64::total_cmp)
     }
 
-    /// The median of the ratios to `other` in the same round.
+    /// The median of the ratios to `other` in the same round: of what was measured.
     pub(crate) fn ratio_to(&self, other: &Self) -> Option<f64> {
-        let pairs = self.values.iter().zip(&other.values);
-        median(pairs.filter_map(|(own, other)| Some((*own)? / (*other)?)))
+        ratio(&self.values, &other.values)
+    }
+
+    /// The same of the processor time.
+    pub(crate) fn cost_to(&self, other: &Self) -> Option<f64> {
+        ratio(&self.costs, &other.costs)
     }
 
     pub(crate) fn median_cost(&self) -> Option<f64> {
-        median(self.costs.iter().copied())
+        median(self.costs.iter().flatten().copied())
     }
 
     /// How far its rounds are apart, as a part of the median.
@@ -131,11 +136,7 @@ impl Case {
         for round in 1..=rounds {
             for (server, row) in servers.iter().zip(&mut rows) {
                 progress(&format!("{title}: round {round} of {rounds}, {}", server.name));
-                row.add(server.start(cores).and_then(|mut running| {
-                    let before = running.cpu();
-                    let outcome = load(&mut running)?;
-                    Ok((outcome, running.cpu() - before))
-                }));
+                row.add(server.start(cores).and_then(|mut running| load(&mut running)));
             }
         }
         progress("");
@@ -143,9 +144,18 @@ impl Case {
     }
 }
 
-/// Says where we are, in one line of the terminal.
+/// Says where we are: in one line of a terminal, which an empty text clears.
 pub(crate) fn progress(text: &str) {
-    eprint!("\r{text}\x1b[K");
+    if io::stderr().is_terminal() {
+        eprint!("\r{text}\x1b[K");
+    } else if !text.is_empty() {
+        eprintln!("{text}");
+    }
+}
+
+fn ratio(own: &[Option<f64>], other: &[Option<f64>]) -> Option<f64> {
+    let pairs = own.iter().zip(other);
+    median(pairs.filter_map(|(own, other)| Some((*own)? / (*other)?)))
 }
 
 fn median(values: impl Iterator<Item = f64>) -> Option<f64> {

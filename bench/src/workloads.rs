@@ -141,7 +141,7 @@ impl Hall<'_> {
                 title: format!("{title}: lines of {len} bytes"),
                 unit: Unit::LinesPerSecond,
                 servers: self.servers(mode, Mode::Count, &tokio, &[Way::ReadUntil, Way::Lines])?,
-                load: Box::new(move |server| stream::ingest(server.port, len, time)),
+                load: Box::new(move |server| stream::ingest(server, len, time)),
             });
         }
         Ok(cases)
@@ -155,9 +155,7 @@ impl Hall<'_> {
                 title: format!("echo, lines of 32 bytes: {connections} x {window} in flight"),
                 unit: Unit::LinesPerSecond,
                 servers: self.echo_servers()?,
-                load: Box::new(move |server| {
-                    stream::echo(server.port, connections, 32, window, time)
-                }),
+                load: Box::new(move |server| stream::echo(server, connections, 32, window, time)),
             });
         }
         Ok(cases)
@@ -181,7 +179,7 @@ impl Hall<'_> {
                 title: format!("fanout: one of {clients} says {window}, lines of 64 bytes"),
                 unit: Unit::DeliveriesPerSecond,
                 servers: self.chat_servers(Mode::Chat)?,
-                load: Box::new(move |server| crowd::fanout(server.port, clients, window, time)),
+                load: Box::new(move |server| crowd::fanout(server, clients, window, time)),
             });
         }
         Ok(cases)
@@ -193,7 +191,7 @@ impl Hall<'_> {
             title: "room: 100 talk at once, lines of 64 bytes".into(),
             unit: Unit::DeliveriesPerSecond,
             servers: self.chat_servers(Mode::Chat)?,
-            load: Box::new(move |server| crowd::room(server.port, 100, time)),
+            load: Box::new(move |server| crowd::room(server, 100, time)),
         }])
     }
 
@@ -229,7 +227,7 @@ impl Hall<'_> {
                 &[Way::ReadUntil, Way::Codec],
                 &[Way::ReadUntil],
             )?,
-            load: Box::new(move |server| stream::accept(server.port, time)),
+            load: Box::new(move |server| stream::accept(server, time)),
         }])
     }
 }

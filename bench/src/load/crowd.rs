@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use super::{Outcome, PATIENCE, connect, lines, same};
+use super::{Meter, Outcome, PATIENCE, connect, lines, same};
 use crate::machine::Readiness;
 use crate::process::Running;
 
@@ -89,28 +89,33 @@ impl Crowd {
 }
 
 /// One of `n` clients says `window` lines, and again when everybody has heard them.
-pub(crate) fn fanout(port: u16, n: usize, window: usize, time: Duration) -> io::Result<Outcome> {
-    let mut crowd = Crowd::gather(port, n)?;
+pub(crate) fn fanout(
+    server: &Running,
+    n: usize,
+    window: usize,
+    time: Duration,
+) -> io::Result<Outcome> {
+    let mut crowd = Crowd::gather(server.port, n)?;
     let text = lines(LINE, window);
-    let (start, mut heard) = (Instant::now(), 0_u64);
-    while start.elapsed() < time {
+    let (meter, mut heard) = (Meter::start(server), 0_u64);
+    while meter.runs(time) {
         crowd.say(0, &text)?;
         if !crowd.hear(&text, PATIENCE)? {
             return Err(ErrorKind::TimedOut.into());
         }
         heard += (n * window) as u64;
     }
-    Ok(Outcome::rate(heard, start.elapsed().as_secs_f64()))
+    Ok(meter.rate(heard))
 }
 
 /// Each of `n` clients says a line, and again when everybody has heard all of them.
-pub(crate) fn room(port: u16, n: usize, time: Duration) -> io::Result<Outcome> {
-    let mut crowd = Crowd::gather(port, n)?;
+pub(crate) fn room(server: &Running, n: usize, time: Duration) -> io::Result<Outcome> {
+    let mut crowd = Crowd::gather(server.port, n)?;
     // They all say the same, so that it does not matter who is first.
     let line = lines(LINE, 1);
     let text = line.repeat(n);
-    let (start, mut heard) = (Instant::now(), 0_u64);
-    while start.elapsed() < time {
+    let (meter, mut heard) = (Meter::start(server), 0_u64);
+    while meter.runs(time) {
         for who in 0..n {
             crowd.say(who, &line)?;
         }
@@ -119,7 +124,7 @@ pub(crate) fn room(port: u16, n: usize, time: Duration) -> io::Result<Outcome> {
         }
         heard += (n * n) as u64;
     }
-    Ok(Outcome::rate(heard, start.elapsed().as_secs_f64()))
+    Ok(meter.rate(heard))
 }
 
 /// A room of `n` readers and one who never reads is told 16 MiB: more than the system takes for the one,
@@ -131,7 +136,7 @@ pub(crate) fn stall(server: &mut Running, n: usize) -> io::Result<Outcome> {
     let silent = crowd.silence_last()?;
     let text = lines(1024, 16);
     let resident = server.resident()?;
-    let (start, mut turns) = (Instant::now(), 0);
+    let (meter, mut turns) = (Meter::start(server), 0);
     while turns < TURNS {
         crowd.say(0, &text)?;
         if !crowd.hear(&text, STOPPED)? {
@@ -139,8 +144,7 @@ pub(crate) fn stall(server: &mut Running, n: usize) -> io::Result<Outcome> {
         }
         turns += 1;
     }
-    let times = (turns * 16 * n) as u64;
-    let mut outcome = Outcome::rate(times, start.elapsed().as_secs_f64());
+    let mut outcome = meter.rate((turns * 16 * n) as u64);
     if turns < TURNS {
         outcome.value = 0.0;
         outcome.note = format!("stopped after {} KiB", turns * text.len() >> 10);

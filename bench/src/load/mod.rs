@@ -6,7 +6,9 @@ pub(crate) mod stream;
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use crate::process::Running;
 
 /// How long to wait for a server that says nothing.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -16,16 +18,34 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) struct Outcome {
     /// What is compared: a rate, or a size.
     pub(crate) value: f64,
-    /// How many times it did what is measured; its processor time is divided by that.
-    pub(crate) times: f64,
+    /// The server's processor time for each, in nanoseconds.
+    pub(crate) cost: f64,
     /// What else there is to say.
     pub(crate) note: String,
 }
 
-impl Outcome {
-    fn rate(times: u64, seconds: f64) -> Self {
+/// From the moment at which everybody is connected: the time, and the server's processor time.
+struct Meter<'a> {
+    server: &'a Running,
+    start: Instant,
+    cpu: f64,
+}
+
+impl<'a> Meter<'a> {
+    fn start(server: &'a Running) -> Self {
+        Self { server, start: Instant::now(), cpu: server.cpu() }
+    }
+
+    fn runs(&self, time: Duration) -> bool {
+        self.start.elapsed() < time
+    }
+
+    /// Something was done so many times by now.
+    fn rate(&self, times: u64) -> Outcome {
         let times = times as f64;
-        Self { value: times / seconds, times, note: String::new() }
+        let value = times / self.start.elapsed().as_secs_f64();
+        let cost = (self.server.cpu() - self.cpu) * 1e9 / times;
+        Outcome { value, cost, note: String::new() }
     }
 }
 

@@ -2,34 +2,35 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::{Outcome, PATIENCE, connect, exchange, hear, lines, same};
+use super::{Meter, Outcome, PATIENCE, connect, exchange, hear, lines, same};
 use crate::machine::Readiness;
+use crate::process::Running;
 
 /// Sends lines of `len` bytes, terminator included, for `time`; the server counts them.
-pub(crate) fn ingest(port: u16, len: usize, time: Duration) -> io::Result<Outcome> {
-    let mut stream = connect(port)?;
+pub(crate) fn ingest(server: &Running, len: usize, time: Duration) -> io::Result<Outcome> {
+    let mut stream = connect(server.port)?;
     let lines = lines(len, (64 << 10) / len);
-    let start = Instant::now();
+    let meter = Meter::start(server);
     let mut sent = 0_u64;
-    while start.elapsed() < time {
+    while meter.runs(time) {
         stream.write_all(&lines)?;
         sent += (lines.len() / len) as u64;
     }
     stream.shutdown(Shutdown::Write)?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
-    let seconds = start.elapsed().as_secs_f64();
+    let outcome = meter.rate(sent);
     if answer.trim().parse() != Ok(sent) {
         return Err(io::Error::other(format!("the server counted {answer:?} of {sent} lines")));
     }
-    Ok(Outcome::rate(sent, seconds))
+    Ok(outcome)
 }
 
 /// Each of `connections` keeps `window` lines of `len` bytes in flight for `time`.
 pub(crate) fn echo(
-    port: u16,
+    server: &Running,
     connections: usize,
     len: usize,
     window: usize,
@@ -39,18 +40,18 @@ pub(crate) fn echo(
     let mut ready = Readiness::new()?;
     let mut clients = Vec::with_capacity(connections);
     for number in 0..connections {
-        let mut stream = connect(port)?;
+        let mut stream = connect(server.port)?;
         exchange(&mut stream, &lines[..len])?;
         stream.set_nonblocking(true)?;
         ready.add(&stream, number)?;
         clients.push(Client { stream, heard: 0 });
     }
     let mut buffer = vec![0; lines.len()];
-    let (start, mut echoed) = (Instant::now(), 0_u64);
+    let (meter, mut echoed) = (Meter::start(server), 0_u64);
     for client in &mut clients {
         client.stream.write_all(&lines)?;
     }
-    while start.elapsed() < time {
+    while meter.runs(time) {
         let heard = ready.wait(Some(PATIENCE), |number, _| {
             if clients[number].turn(&lines, &mut buffer)? {
                 echoed += window as u64;
@@ -61,7 +62,7 @@ pub(crate) fn echo(
             return Err(ErrorKind::TimedOut.into());
         }
     }
-    Ok(Outcome::rate(echoed, start.elapsed().as_secs_f64()))
+    Ok(meter.rate(echoed))
 }
 
 struct Client {
@@ -92,14 +93,14 @@ impl Client {
 
 /// Opens connections for `time`, 64 at a time; each carries one line there and back and is reset, so that
 /// no port is kept waiting.
-pub(crate) fn accept(port: u16, time: Duration) -> io::Result<Outcome> {
+pub(crate) fn accept(server: &Running, time: Duration) -> io::Result<Outcome> {
     const TOGETHER: usize = 64;
     let line = lines(32, 1);
-    let (start, mut accepted) = (Instant::now(), 0);
-    while start.elapsed() < time {
+    let (meter, mut accepted) = (Meter::start(server), 0);
+    while meter.runs(time) {
         let mut clients = Vec::with_capacity(TOGETHER);
         for _ in 0..TOGETHER {
-            let mut stream = connect(port)?;
+            let mut stream = connect(server.port)?;
             rustix::net::sockopt::set_socket_linger(&stream, Some(Duration::ZERO))?;
             stream.write_all(&line)?;
             clients.push(stream);
@@ -109,5 +110,5 @@ pub(crate) fn accept(port: u16, time: Duration) -> io::Result<Outcome> {
         }
         accepted += TOGETHER as u64;
     }
-    Ok(Outcome::rate(accepted, start.elapsed().as_secs_f64()))
+    Ok(meter.rate(accepted))
 }

@@ -1,9 +1,9 @@
 //! What a user of async-std or smol writes without this library. The same text for both, with the traits
 //! of each: they share `futures-io` and little else.
 
-/// Expands to the ways of one runtime: its `BufReader`, and the modules with the traits.
+/// Expands to the ways of one runtime: its thread, its listener, its `BufReader` and its traits.
 macro_rules! ways {
-    ($BufReader:path, $($traits:path),+) => {
+    ($Thread:ident, $TcpListener:ty, $BufReader:path, $($traits:path),+) => {
         use std::io;
         use std::sync::Arc;
 
@@ -13,6 +13,7 @@ macro_rules! ways {
         use $BufReader as BufReader;
         $(use $traits as _;)+
 
+        use crate::servers::threads::{$Thread, Thread as _};
         use crate::servers::{Mode, Way, unknown};
 
         /// What a handler asks of its stream.
@@ -22,20 +23,38 @@ macro_rules! ways {
         /// Who is in the room.
         type Room<S> = Arc<Mutex<Vec<WriteHalf<S>>>>;
 
-        async fn handle<S: Stream>(
+        pub(in crate::servers) fn serve(
+            listener: std::net::TcpListener,
+            way: Way,
+            mode: Mode,
+        ) -> io::Result<()> {
+            $Thread::run(async move |thread| {
+                let listener = <$TcpListener>::try_from(listener).map_err(io::Error::other)?;
+                let room = Room::default();
+                loop {
+                    let (stream, _) = listener.accept().await?;
+                    stream.set_nodelay(true)?;
+                    handle(stream, way, mode, &room, &thread)?;
+                }
+            })
+        }
+
+        fn handle<S: Stream>(
             stream: S,
             way: Way,
             mode: Mode,
-            room: Room<S>,
+            room: &Room<S>,
+            thread: &$Thread,
         ) -> io::Result<()> {
             match (mode, way) {
-                (Mode::Count, Way::ReadUntil) => count_read_until(stream).await,
-                (Mode::Count, Way::Lines) => count_lines(stream).await,
-                (Mode::Echo, Way::ReadUntil) => echo_read_until(stream).await,
-                (Mode::Echo, Way::Lines) => echo_lines(stream).await,
-                (Mode::Chat, Way::Loop) => chat_loop(stream, room).await,
-                _ => Err(unknown(way, mode)),
+                (Mode::Count, Way::ReadUntil) => thread.spawn(count_read_until(stream)),
+                (Mode::Count, Way::Lines) => thread.spawn(count_lines(stream)),
+                (Mode::Echo, Way::ReadUntil) => thread.spawn(echo_read_until(stream)),
+                (Mode::Echo, Way::Lines) => thread.spawn(echo_lines(stream)),
+                (Mode::Chat, Way::Loop) => thread.spawn(chat_loop(stream, Arc::clone(room))),
+                _ => return Err(unknown(way, mode)),
             }
+            Ok(())
         }
 
         async fn count_read_until(stream: impl Stream) -> io::Result<()> {
@@ -96,62 +115,22 @@ macro_rules! ways {
 
 pub(super) mod async_std {
     ways!(
+        OnAsyncStd,
+        async_std::net::TcpListener,
         async_std::io::BufReader,
         async_std::io::prelude::BufReadExt,
         async_std::io::WriteExt,
         async_std::stream::StreamExt
     );
-
-    pub(in crate::servers) fn serve(
-        listener: std::net::TcpListener,
-        way: Way,
-        mode: Mode,
-    ) -> io::Result<()> {
-        async_std::task::block_on(async {
-            let listener = async_std::net::TcpListener::from(listener);
-            let room = Room::default();
-            loop {
-                let (stream, _) = listener.accept().await?;
-                stream.set_nodelay(true)?;
-                // A client that breaks off is the load generator's business.
-                let handling = handle(stream, way, mode, Arc::clone(&room));
-                drop(async_std::task::spawn(async { drop(handling.await) }));
-            }
-        })
-    }
 }
 
 pub(super) mod smol {
     ways!(
+        OnSmol,
+        smol::net::TcpListener,
         smol::io::BufReader,
         smol::io::AsyncBufReadExt,
         smol::io::AsyncWriteExt,
         smol::stream::StreamExt
     );
-    use std::rc::Rc;
-
-    use smol::LocalExecutor;
-    use smol::net::TcpListener;
-
-    pub(in crate::servers) fn serve(
-        listener: std::net::TcpListener,
-        way: Way,
-        mode: Mode,
-    ) -> io::Result<()> {
-        let executor = Rc::new(LocalExecutor::new());
-        let tasks = Rc::clone(&executor);
-        // A task of its own: what `run` is given is polled whenever anything at all happens.
-        let accepting = executor.spawn(async move {
-            let listener = TcpListener::try_from(listener)?;
-            let room = Room::default();
-            loop {
-                let (stream, _) = listener.accept().await?;
-                stream.set_nodelay(true)?;
-                // A client that breaks off is the load generator's business.
-                let handling = handle(stream, way, mode, Arc::clone(&room));
-                tasks.spawn(async { drop(handling.await) }).detach();
-            }
-        });
-        smol::block_on(executor.run(accepting))
-    }
 }

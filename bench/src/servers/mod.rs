@@ -6,6 +6,7 @@
 mod floor;
 mod futures_ways;
 pub(crate) mod ours;
+mod threads;
 mod tokio_ways;
 
 use std::io;

@@ -1,9 +1,6 @@
 //! Our servers: one program for each mode, generic over the runtime, on one thread.
 
-use std::future::Future;
 use std::io;
-use std::pin::Pin;
-use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use asyncnet::{
@@ -14,66 +11,54 @@ use asyncnet_smol::Smol;
 use asyncnet_tokio::Tokio;
 
 use super::Mode;
+use super::threads::{OnAsyncStd, OnSmol, OnTokio, Thread};
 use crate::Runtime;
 
-type Job = Pin<Box<dyn Future<Output = ()> + Send>>;
-
-/// Serves on one thread of `runtime`. async-std has no such thing to ask for: whoever starts this process
-/// sets `ASYNC_STD_THREAD_COUNT=1`.
+/// Serves on one thread of `runtime`.
 pub(crate) fn serve(runtime: Runtime, mode: Mode, port: u16) -> io::Result<()> {
     match runtime {
-        Runtime::Tokio => {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            runtime.block_on(plain::<Tokio>(mode, port, |job| drop(tokio::spawn(job))))
-        }
-        Runtime::AsyncStd => {
-            let spawn = |job: Job| drop(async_std::task::spawn(job));
-            async_std::task::block_on(plain::<AsyncStd>(mode, port, spawn))
-        }
-        Runtime::Smol => {
-            let executor = Rc::new(smol::LocalExecutor::new());
-            let tasks = Rc::clone(&executor);
-            let spawn = move |job: Job| tasks.spawn(job).detach();
-            // A task of its own: what `run` is given is polled whenever anything at all happens.
-            let accepting = executor.spawn(plain::<Smol>(mode, port, spawn));
-            smol::block_on(executor.run(accepting))
-        }
+        Runtime::Tokio => OnTokio::run(|thread| plain::<Tokio>(mode, port, thread)),
+        Runtime::AsyncStd => OnAsyncStd::run(|thread| plain::<AsyncStd>(mode, port, thread)),
+        Runtime::Smol => OnSmol::run(|thread| plain::<Smol>(mode, port, thread)),
     }
 }
 
 /// Serves plain TCP.
-async fn plain<R: SendRuntime>(mode: Mode, port: u16, spawn: impl Fn(Job)) -> io::Result<()> {
+async fn plain<R: SendRuntime>(mode: Mode, port: u16, thread: impl Thread) -> io::Result<()> {
     let listener = listen::<R>(port).await?;
     println!("listening on {}", listener.local_addr()?);
     let room = Room::new(RoomLimits::default(), R::timer());
-    spawn(Box::pin(room.clone().run()));
-    serve_all(mode, room, spawn, async || listener.accept().await).await
+    serve_all(mode, room, thread, async || listener.accept().await).await
 }
 
 /// Serves whatever `accept` hands out.
 async fn serve_all<S: Transport + Send + Sync + 'static>(
     mode: Mode,
     room: Room<S>,
-    spawn: impl Fn(Job),
+    thread: impl Thread,
     accept: impl AsyncFn() -> io::Result<Connection<S>>,
 ) -> io::Result<()> {
+    let running = room.clone().run();
+    thread.spawn(async {
+        running.await;
+        Ok(())
+    });
     let members = Members::default();
     if mode == Mode::Stall {
         members.tell_queued();
     }
     loop {
         let conn = accept().await?;
-        let (room, members) = (room.clone(), members.clone());
-        spawn(Box::pin(async move {
-            // A client that breaks off is the load generator's business.
-            let _ = match mode {
-                Mode::Count => count(conn).await,
-                Mode::Drain => drain(conn).await,
-                Mode::Echo => echo(conn).await,
-                Mode::Chat => chat(conn, room, |_| {}).await,
-                Mode::Stall => chat(conn, room, |sender| members.add(sender)).await,
-            };
-        }));
+        match mode {
+            Mode::Count => thread.spawn(count(conn)),
+            Mode::Drain => thread.spawn(drain(conn)),
+            Mode::Echo => thread.spawn(echo(conn)),
+            Mode::Chat => thread.spawn(chat(conn, room.clone(), |_| {})),
+            Mode::Stall => {
+                let members = members.clone();
+                thread.spawn(chat(conn, room.clone(), move |sender| members.add(sender)));
+            }
+        }
     }
 }
 

@@ -15,6 +15,7 @@ use tokio::io::{
 use tokio::sync::{Mutex, mpsc};
 use tokio_util::codec::{Framed, LinesCodec, LinesCodecError};
 
+use super::threads::{OnTokio, Thread as _};
 use super::{Mode, Way, unknown};
 
 /// What a handler asks of its stream.
@@ -22,35 +23,40 @@ trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Stream for S {}
 
 pub(super) fn serve(listener: std::net::TcpListener, way: Way, mode: Mode) -> io::Result<()> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    OnTokio::run(async move |thread| {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         let room = Room::default();
         loop {
             let (stream, _) = listener.accept().await?;
             stream.set_nodelay(true)?;
-            // A client that breaks off is the load generator's business.
-            let handling = handle(stream, way, mode, room.clone());
-            drop(tokio::spawn(async { drop(handling.await) }));
+            handle(stream, way, mode, &room, &thread)?;
         }
     })
 }
 
-async fn handle<S: Stream>(stream: S, way: Way, mode: Mode, room: Room<S>) -> io::Result<()> {
+fn handle<S: Stream>(
+    stream: S,
+    way: Way,
+    mode: Mode,
+    room: &Room<S>,
+    thread: &OnTokio,
+) -> io::Result<()> {
     match (mode, way) {
-        (Mode::Count, Way::ReadLine) => count_read_line(stream).await,
-        (Mode::Count, Way::ReadUntil) => count_read_until(stream).await,
-        (Mode::Count, Way::Lines) => count_lines(stream).await,
-        (Mode::Count, Way::Codec) => count_codec(stream).await,
-        (Mode::Echo, Way::ReadLine) => echo_read_line(stream).await,
-        (Mode::Echo, Way::ReadUntil) => echo_read_until(stream).await,
-        (Mode::Echo, Way::Lines) => echo_lines(stream).await,
-        (Mode::Echo, Way::Codec) => echo_codec(stream).await,
-        (Mode::Echo, Way::Flush) => echo_buffered(stream, |_| true).await,
-        (Mode::Echo, Way::Coalesce) => echo_buffered(stream, <[u8]>::is_empty).await,
-        (Mode::Chat, Way::Mpsc) => chat_mpsc(stream, room).await,
-        (Mode::Chat, Way::Loop) => chat_loop(stream, room).await,
-        _ => Err(unknown(way, mode)),
+        (Mode::Count, Way::ReadLine) => thread.spawn(count_read_line(stream)),
+        (Mode::Count, Way::ReadUntil) => thread.spawn(count_read_until(stream)),
+        (Mode::Count, Way::Lines) => thread.spawn(count_lines(stream)),
+        (Mode::Count, Way::Codec) => thread.spawn(count_codec(stream)),
+        (Mode::Echo, Way::ReadLine) => thread.spawn(echo_read_line(stream)),
+        (Mode::Echo, Way::ReadUntil) => thread.spawn(echo_read_until(stream)),
+        (Mode::Echo, Way::Lines) => thread.spawn(echo_lines(stream)),
+        (Mode::Echo, Way::Codec) => thread.spawn(echo_codec(stream)),
+        (Mode::Echo, Way::Flush) => thread.spawn(echo_buffered(stream, |_| true)),
+        (Mode::Echo, Way::Coalesce) => thread.spawn(echo_buffered(stream, <[u8]>::is_empty)),
+        (Mode::Chat, Way::Mpsc) => thread.spawn(chat_mpsc(stream, room.clone())),
+        (Mode::Chat, Way::Loop) => thread.spawn(chat_loop(stream, room.clone())),
+        _ => return Err(unknown(way, mode)),
     }
+    Ok(())
 }
 
 async fn answer(mut stream: impl Stream, lines: u64) -> io::Result<()> {
@@ -144,7 +150,7 @@ async fn send(
 }
 
 /// Buffers what it writes; `due` is told what is left to read and says whether to flush.
-async fn echo_buffered(stream: impl Stream, due: impl Fn(&[u8]) -> bool) -> io::Result<()> {
+async fn echo_buffered(stream: impl Stream, due: impl Fn(&[u8]) -> bool + Send) -> io::Result<()> {
     let mut stream = BufReader::new(BufWriter::with_capacity(64 << 10, stream));
     let mut line = Vec::new();
     while stream.read_until(b'\n', &mut line).await? > 0 {
