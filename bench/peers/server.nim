@@ -23,8 +23,9 @@ proc chat(client: AsyncSocket) {.async.} =
   while true:
     let line = await client.recvLine()
     if line.len == 0: break
-    for member in members:
-      await member.send(line & "\r\n")
+    # Not `for member in members`: it dies of a client that joins meanwhile.
+    for at in 0 ..< members.len:
+      await members[at].send(line & "\r\n")
   client.close()
 
 proc handle(client: AsyncSocket, mode: string) {.async.} =

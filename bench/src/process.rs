@@ -2,12 +2,12 @@
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
+use crate::Runtime;
 use crate::machine::Cores;
 use crate::servers::{Mode, PeerKind, Way};
-use crate::{Runtime, servers};
 
 /// What a server is in a comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,14 +48,14 @@ impl Server {
         })
     }
 
-    /// Nim's asyncnet, if there is a Nim compiler. What it builds goes to `out`.
-    pub(crate) fn nim(mode: Mode, out: &Path) -> Option<Self> {
-        Some(Self {
+    /// Nim's asyncnet, as `program`.
+    pub(crate) fn nim(program: PathBuf, mode: Mode) -> Self {
+        Self {
             name: "Nim asyncnet".into(),
             role: Role::Peer,
-            program: servers::nim(out)?,
+            program,
             arguments: [mode.name(), "0"].map(String::from).into(),
-        })
+        }
     }
 
     pub(crate) fn start(&self, cores: Cores) -> io::Result<Running> {

@@ -9,12 +9,15 @@ use crate::process::{Role, Running, Server};
 /// The floor may vary by this much, as a part of its median, before a comparison is worth nothing.
 const NOISE: f64 = 0.3;
 
+/// What is done to a server in a round.
+pub(crate) type Load = Box<dyn Fn(&mut Running) -> io::Result<Outcome>>;
+
 /// One comparison: the same load for several servers.
 pub(crate) struct Case {
     pub(crate) title: String,
     pub(crate) unit: Unit,
     pub(crate) servers: Vec<Server>,
-    pub(crate) load: Box<dyn Fn(&mut Running) -> io::Result<Outcome>>,
+    pub(crate) load: Load,
 }
 
 /// What is measured.

@@ -1,15 +1,16 @@
 //! The workloads: which servers take part in each, and what is done to them.
 
+use std::cell::OnceCell;
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::load::{crowd, memory, stream};
 use crate::machine::{Cores, raise_descriptors};
 use crate::process::Server;
 use crate::rounds::{Case, Unit};
-use crate::servers::{Mode, PeerKind, Way};
+use crate::servers::{Mode, PeerKind, Way, nim};
 use crate::{Run, Runtime, framing, report};
 
 /// What is measured.
@@ -74,7 +75,7 @@ pub(crate) fn run(workloads: &[Workload], run: &Run) -> io::Result<()> {
     let cores = Cores::take()?;
     let rounds = if run.quick { 2 } else { 5 };
     fs::create_dir_all(&run.out)?;
-    let hall = Hall { run, descriptors: raise_descriptors()?, out: &run.out };
+    let hall = Hall { run, descriptors: raise_descriptors()?, nim: OnceCell::new() };
     for workload in workloads {
         let comparisons = match workload {
             Workload::Framing => framing::run(run.quick),
@@ -89,7 +90,8 @@ pub(crate) fn run(workloads: &[Workload], run: &Run) -> io::Result<()> {
 struct Hall<'a> {
     run: &'a Run,
     descriptors: usize,
-    out: &'a Path,
+    /// The server over Nim's asyncnet, built when it is first asked for, if it can be.
+    nim: OnceCell<Option<PathBuf>>,
 }
 
 impl Hall<'_> {
@@ -128,7 +130,8 @@ impl Hall<'_> {
                 servers.push(Server::peer(kind, *way, theirs)?);
             }
         }
-        servers.extend(Server::nim(theirs, self.out));
+        let nim = self.nim.get_or_init(|| nim(&self.run.out));
+        servers.extend(nim.clone().map(|program| Server::nim(program, theirs)));
         Ok(servers)
     }
 

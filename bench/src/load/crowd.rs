@@ -147,7 +147,7 @@ pub(crate) fn stall(server: &mut Running, n: usize) -> io::Result<Outcome> {
     let mut outcome = meter.rate((turns * 16 * n) as u64);
     if turns < TURNS {
         outcome.value = 0.0;
-        outcome.note = format!("stopped after {} KiB", turns * text.len() >> 10);
+        outcome.note = format!("stopped after {} KiB", (turns * text.len()) >> 10);
     } else {
         let more = server.resident()?.saturating_sub(resident) as f64 / f64::from(1 << 20);
         outcome.note = match server.queued() {
