@@ -171,3 +171,35 @@ fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
         _ => Some(values[middle]),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(name: &str, role: Role, values: &[f64]) -> Row {
+        let mut row = Row::new(name, role);
+        row.values = values.iter().copied().map(Some).collect();
+        row
+    }
+
+    #[test]
+    fn a_ratio_is_within_a_round() {
+        let ours = row("ours", Role::Ours, &[10.0, 20.0, 30.0]);
+        let mut peer = row("peer", Role::Peer, &[5.0, 10.0, 10.0]);
+        assert_eq!(ours.ratio_to(&peer), Some(2.0));
+        // A round that failed for one of them says nothing.
+        peer.values[0] = None;
+        assert_eq!(ours.ratio_to(&peer), Some(2.5));
+    }
+
+    #[test]
+    fn only_a_floor_that_wavers_is_noise() {
+        let compare = |floor: &[f64]| Comparison {
+            title: String::new(),
+            unit: Unit::LinesPerSecond,
+            rows: vec![row("peer", Role::Peer, &[1.0, 9.0]), row("floor", Role::Floor, floor)],
+        };
+        assert_eq!(compare(&[9.0, 10.0, 11.0]).noise(), None);
+        assert_eq!(compare(&[5.0, 10.0, 11.0]).noise(), Some(0.6));
+    }
+}

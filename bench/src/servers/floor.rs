@@ -104,7 +104,7 @@ impl Floor {
         }
         match self.mode {
             Mode::Count | Mode::Drain => {
-                client.lines += memchr::memchr_iter(b'\n', &buffer[..n]).count() as u64;
+                client.lines += count_lines(&buffer[..n]);
             }
             Mode::Echo => {
                 client.take_lines(&buffer[..n], &mut self.said);
@@ -182,6 +182,17 @@ impl Client {
             n => n,
         }
     }
+}
+
+/// One by one, as who uses the lines would find them; counting alone is faster still.
+fn count_lines(mut bytes: &[u8]) -> u64 {
+    let mut lines = 0;
+    while let Some(at) = memchr::memchr(b'\n', bytes) {
+        std::hint::black_box(&bytes[..at]);
+        bytes = &bytes[at + 1..];
+        lines += 1;
+    }
+    lines
 }
 
 /// Who does not read its echo is not read from; in a room it may go on talking.
