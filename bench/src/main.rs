@@ -16,8 +16,9 @@ mod servers;
 mod workloads;
 
 use std::io;
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
-use std::process::ExitCode;
+use std::process::{Command as Program, ExitCode};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -127,9 +128,21 @@ fn main() -> ExitCode {
 
 /// Runs a server, and ends the process after a minute whatever it does.
 fn limited(serve: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+    one_thread()?;
     std::thread::spawn(|| {
         std::thread::sleep(std::time::Duration::from_secs(60));
         std::process::exit(0);
     });
     serve()
+}
+
+/// async-std asks the environment how many threads to start. A process does not change its environment
+/// safely, so it starts anew in another one.
+fn one_thread() -> io::Result<()> {
+    const THREADS: &str = "ASYNC_STD_THREAD_COUNT";
+    if std::env::var_os(THREADS).is_some() {
+        return Ok(());
+    }
+    let mut again = Program::new(std::env::current_exe()?);
+    Err(again.args(std::env::args_os().skip(1)).env(THREADS, "1").exec())
 }

@@ -62,7 +62,6 @@ impl Server {
         let mut child = cores.on_server(|| {
             Command::new(&self.program)
                 .args(&self.arguments)
-                .env("ASYNC_STD_THREAD_COUNT", "1")
                 .stdin(Stdio::piped())
                 .stdout(Stdio::piped())
                 .spawn()

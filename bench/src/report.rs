@@ -66,9 +66,9 @@ fn values(comparison: &Comparison, text: &mut String) -> fmt::Result {
 fn ratios(comparison: &Comparison, text: &mut String) -> fmt::Result {
     let better = if comparison.unit.less_is_better() { "less" } else { "more" };
     let cost = comparison.rows.iter().any(|row| row.median_cost().is_some());
-    let brackets = if cost { ", of server time in brackets: less" } else { "" };
+    let brackets = if cost { " (of the server's time, less is better)" } else { "" };
     let ours: Vec<_> = comparison.of(Role::Ours).collect();
-    write!(text, "| ratio: {better} is better{brackets} |")?;
+    write!(text, "| ratio, {better} is better{brackets} |")?;
     for row in &ours {
         write!(text, " {} |", row.name)?;
     }

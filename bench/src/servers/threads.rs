@@ -33,7 +33,7 @@ impl Thread for OnTokio {
     }
 }
 
-/// async-std has no one thread to ask for: whoever starts this process sets `ASYNC_STD_THREAD_COUNT=1`.
+/// async-std has no one thread to ask for: `main` sees to it that there is one, beside that of `main`.
 pub(super) struct OnAsyncStd;
 
 impl Thread for OnAsyncStd {
