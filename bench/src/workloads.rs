@@ -210,7 +210,7 @@ impl Hall<'_> {
     fn idle(&self) -> io::Result<Vec<Case>> {
         // Each end is a descriptor of its own process; both have a few others.
         let most = if self.run.quick { 1000 } else { 10_000 };
-        let connections = most.min(self.descriptors.saturating_sub(64));
+        let connections = most.min(self.descriptors.saturating_sub(128));
         Ok(vec![Case {
             title: format!("idle: {connections} connections that have echoed a line"),
             unit: Unit::Bytes,

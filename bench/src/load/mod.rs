@@ -57,10 +57,23 @@ fn connect(port: u16) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// Sends `line` and reads it back.
-fn exchange(stream: &mut TcpStream, line: &[u8]) -> io::Result<()> {
-    stream.write_all(line)?;
-    hear(stream, line)
+/// How many connections come at a time, where it is their number that counts.
+const TOGETHER: usize = 64;
+
+/// Opens `n` connections, each for `line` there and back. They are reset when they are dropped, so that no
+/// port is kept waiting.
+fn arrive(port: u16, n: usize, line: &[u8]) -> io::Result<Vec<TcpStream>> {
+    let mut clients = Vec::with_capacity(n);
+    for _ in 0..n {
+        let mut stream = connect(port)?;
+        rustix::net::sockopt::set_socket_linger(&stream, Some(Duration::ZERO))?;
+        stream.write_all(line)?;
+        clients.push(stream);
+    }
+    for client in &mut clients {
+        hear(client, line)?;
+    }
+    Ok(clients)
 }
 
 fn hear(stream: &mut TcpStream, line: &[u8]) -> io::Result<()> {

@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
-use super::{Meter, Outcome, PATIENCE, connect, exchange, hear, lines, same};
+use super::{Meter, Outcome, PATIENCE, TOGETHER, arrive, connect, hear, lines, same};
 use crate::machine::Readiness;
 use crate::process::Running;
 
@@ -41,7 +41,8 @@ pub(crate) fn echo(
     let mut clients = Vec::with_capacity(connections);
     for number in 0..connections {
         let mut stream = connect(server.port)?;
-        exchange(&mut stream, &lines[..len])?;
+        stream.write_all(&lines[..len])?;
+        hear(&mut stream, &lines[..len])?;
         stream.set_nonblocking(true)?;
         ready.add(&stream, number)?;
         clients.push(Client { stream, heard: 0 });
@@ -91,24 +92,12 @@ impl Client {
     }
 }
 
-/// Opens connections for `time`, 64 at a time; each carries one line there and back and is reset, so that
-/// no port is kept waiting.
+/// Opens connections for `time`; each carries one line there and back.
 pub(crate) fn accept(server: &Running, time: Duration) -> io::Result<Outcome> {
-    const TOGETHER: usize = 64;
     let line = lines(32, 1);
     let (meter, mut accepted) = (Meter::start(server), 0);
     while meter.runs(time) {
-        let mut clients = Vec::with_capacity(TOGETHER);
-        for _ in 0..TOGETHER {
-            let mut stream = connect(server.port)?;
-            rustix::net::sockopt::set_socket_linger(&stream, Some(Duration::ZERO))?;
-            stream.write_all(&line)?;
-            clients.push(stream);
-        }
-        for client in &mut clients {
-            hear(client, &line)?;
-        }
-        accepted += TOGETHER as u64;
+        accepted += arrive(server.port, TOGETHER, &line)?.len() as u64;
     }
     Ok(meter.rate(accepted))
 }
