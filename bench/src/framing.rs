@@ -7,38 +7,40 @@ use asyncnet_core::{Config, Connection, Step};
 use bytes::BytesMut;
 use tokio_util::codec::{Decoder, LinesCodec};
 
+use crate::process::Role;
+use crate::rounds::{Comparison, Row, Unit};
+
 /// How many bytes come at a time.
 const CHUNK: usize = 16 << 10;
 
-/// A way of finding lines: takes chunks, returns how many lines it found.
-type Way = (&'static str, fn(&[u8], usize) -> usize);
+/// A way of finding lines: takes a chunk so many times, returns how many lines it found.
+type Way = (&'static str, Role, fn(&[u8], usize) -> usize);
 
 const WAYS: [Way; 4] = [
-    ("memchr", memchr),
-    ("next_line", next_line),
-    ("next_lines", next_lines),
-    ("LinesCodec", codec),
+    ("memchr", Role::Floor, memchr),
+    ("next_line", Role::Ours, next_line),
+    ("next_lines", Role::Ours, next_lines),
+    ("LinesCodec", Role::Peer, codec),
 ];
 
-/// Runs every way in turn and prints time per line and the ratio to one memchr for each line.
-pub(crate) fn run(quick: bool) {
+/// Every way in turn, round after round; the floor is one memchr for each line.
+pub(crate) fn run(quick: bool) -> Vec<Comparison> {
     let time = Duration::from_millis(if quick { 20 } else { 100 });
-    println!("## framing in memory, {CHUNK} byte chunks\n");
-    println!("| line | {} |", WAYS.map(|(name, _)| format!("{name} ns | x memchr")).join(" | "));
-    println!("|---|{}", "---|---|".repeat(WAYS.len()));
-    for len in [16, 64, 1024] {
-        let mut line = vec![b'x'; len - 2];
-        line.extend_from_slice(b"\r\n");
-        let chunk = line.repeat(CHUNK / len);
-        let mut best = [f64::MAX; WAYS.len()];
-        for _ in 0..9 {
-            for ((_, way), best) in WAYS.iter().zip(&mut best) {
-                *best = best.min(time_per_line(*way, &chunk, time));
-            }
+    [16, 64, 1024].map(|len| compare(len, time)).into()
+}
+
+fn compare(len: usize, time: Duration) -> Comparison {
+    let mut line = vec![b'x'; len - 2];
+    line.extend_from_slice(b"\r\n");
+    let chunk = line.repeat(CHUNK / len);
+    let mut rows = WAYS.map(|(name, role, _)| Row::new(name, role));
+    for _ in 0..9 {
+        for ((_, _, way), row) in WAYS.iter().zip(&mut rows) {
+            row.values.push(Some(time_per_line(*way, &chunk, time)));
         }
-        let cells = best.map(|ns| format!("{ns:.2} | {:.2}", ns / best[0]));
-        println!("| {len} | {} |", cells.join(" | "));
     }
+    let title = format!("framing in memory, chunks of {CHUNK} bytes: lines of {len}");
+    Comparison { title, unit: Unit::Nanoseconds, rows: rows.into() }
 }
 
 fn time_per_line(way: fn(&[u8], usize) -> usize, chunk: &[u8], time: Duration) -> f64 {
@@ -70,7 +72,7 @@ fn feed(conn: &mut Connection, chunk: &[u8]) {
     conn.handle_read(n);
 }
 
-fn next_line(chunk: &[u8], times: usize) -> usize {
+pub(crate) fn next_line(chunk: &[u8], times: usize) -> usize {
     let mut conn = Connection::new(Config::default());
     let mut lines = 0;
     for _ in 0..times {
@@ -83,7 +85,7 @@ fn next_line(chunk: &[u8], times: usize) -> usize {
     lines
 }
 
-fn next_lines(chunk: &[u8], times: usize) -> usize {
+pub(crate) fn next_lines(chunk: &[u8], times: usize) -> usize {
     let mut conn = Connection::new(Config::default());
     let mut lines = 0;
     for _ in 0..times {

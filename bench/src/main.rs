@@ -4,19 +4,27 @@
 //! after round, and what is compared is the ratio within a round: absolute rates of a shared machine mean
 //! little. Nothing here is asserted; a benchmark is for reading.
 
+mod chart;
+mod count;
 mod framing;
 mod load;
-mod ours;
-mod peers;
+mod machine;
+mod process;
+mod report;
 mod rounds;
+mod servers;
+mod workloads;
 
 use std::io;
-use std::process::ExitCode;
+use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
+use std::process::{Command as Program, ExitCode};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::ours::Mode;
-use crate::peers::Peer;
+use crate::count::Counted;
+use crate::servers::{Mode, PeerKind, Way};
+use crate::workloads::Workload;
 
 #[derive(Debug, Parser)]
 #[command(version, about)]
@@ -29,26 +37,46 @@ struct Cli {
 enum Command {
     /// Lines in memory: core beside one memchr for each line, and LinesCodec
     Framing(Run),
-    /// One connection sends lines as fast as it can
+    /// One connection sends lines as fast as it can; one `next_line().await` for each
     Ingest(Run),
-    /// One connection with 256 lines in flight, each echoed
+    /// The same with `next_lines`, every line that has arrived at once
+    Drain(Run),
+    /// Every line comes back: 1 and 64 connections, 1 to 256 lines in flight
     Echo(Run),
+    /// One talks to a room of 100 and of 1000
+    Fanout(Run),
+    /// A room of 100 in which everybody talks at once
+    Room(Run),
+    /// A room in which one never reads
+    Stall(Run),
+    /// Resident memory of a connection that waits
+    Idle(Run),
+    /// Connections accepted, each for one line
+    Accept(Run),
+    /// All of these
+    All(Run),
     /// Serve on 127.0.0.1:PORT for at most 60 seconds, for any load generator
     Serve { runtime: Runtime, mode: Mode, port: u16 },
     /// Serve as one of the peers
     #[command(hide = true)]
-    Peer { peer: Peer, port: u16 },
+    Peer { kind: PeerKind, way: Way, mode: Mode, port: u16 },
+    /// Put LINES lines through, all in memory, for a tool that counts instructions
+    #[command(hide = true)]
+    Count { what: Counted, lines: usize },
 }
 
 /// How to run a workload.
-#[derive(Args, Clone, Copy, Debug)]
+#[derive(Args, Clone, Debug)]
 struct Run {
-    /// Only this runtime, instead of all three
+    /// Only this runtime, instead of all three; tokio's peers stay, as what is common
     #[arg(long)]
     runtime: Option<Runtime>,
-    /// Short rounds, for a look
+    /// Two short rounds, for a look
     #[arg(long)]
     quick: bool,
+    /// Where the tables and charts go
+    #[arg(long, default_value = "target/bench")]
+    out: PathBuf,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -58,16 +86,36 @@ enum Runtime {
     Smol,
 }
 
+impl Runtime {
+    const ALL: [Self; 3] = [Self::Tokio, Self::AsyncStd, Self::Smol];
+
+    /// As users know it, and as the command line has it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Tokio => "tokio",
+            Self::AsyncStd => "async-std",
+            Self::Smol => "smol",
+        }
+    }
+}
+
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
-        Command::Framing(run) => {
-            framing::run(run.quick);
-            Ok(())
+        Command::Framing(run) => workloads::run(&[Workload::Framing], &run),
+        Command::Ingest(run) => workloads::run(&[Workload::Ingest], &run),
+        Command::Drain(run) => workloads::run(&[Workload::Drain], &run),
+        Command::Echo(run) => workloads::run(&[Workload::Echo], &run),
+        Command::Fanout(run) => workloads::run(&[Workload::Fanout], &run),
+        Command::Room(run) => workloads::run(&[Workload::Room], &run),
+        Command::Stall(run) => workloads::run(&[Workload::Stall], &run),
+        Command::Idle(run) => workloads::run(&[Workload::Idle], &run),
+        Command::Accept(run) => workloads::run(&[Workload::Accept], &run),
+        Command::All(run) => workloads::run(&Workload::ALL, &run),
+        Command::Serve { runtime, mode, port } => {
+            limited(|| servers::ours::serve(runtime, mode, port))
         }
-        Command::Ingest(run) => rounds::ingest(run),
-        Command::Echo(run) => rounds::echo(run),
-        Command::Serve { runtime, mode, port } => limited(|| ours::serve(runtime, mode, port)),
-        Command::Peer { peer, port } => limited(|| peers::serve(peer, port)),
+        Command::Peer { kind, way, mode, port } => limited(|| servers::peer(kind, way, mode, port)),
+        Command::Count { what, lines } => count::run(what, lines),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -80,9 +128,21 @@ fn main() -> ExitCode {
 
 /// Runs a server, and ends the process after a minute whatever it does.
 fn limited(serve: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+    one_thread()?;
     std::thread::spawn(|| {
         std::thread::sleep(std::time::Duration::from_secs(60));
         std::process::exit(0);
     });
     serve()
+}
+
+/// async-std asks the environment how many threads to start. A process does not change its environment
+/// safely, so it starts anew in another one.
+fn one_thread() -> io::Result<()> {
+    const THREADS: &str = "ASYNC_STD_THREAD_COUNT";
+    if std::env::var_os(THREADS).is_some() {
+        return Ok(());
+    }
+    let mut again = Program::new(std::env::current_exe()?);
+    Err(again.args(std::env::args_os().skip(1)).env(THREADS, "1").exec())
 }

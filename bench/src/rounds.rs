@@ -1,189 +1,205 @@
-//! Servers taking turns: A B C, A B C, .. and the ratios within each round.
+//! Servers taking turns: A B C, A B C, .. and what is said about a round is a ratio within it.
 
-use std::io::{self, BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::io::{self, IsTerminal as _};
 
-use rustix::thread::{CpuSet, sched_setaffinity};
+use crate::load::Outcome;
+use crate::machine::Cores;
+use crate::process::{Role, Running, Server};
 
-use crate::{Run, Runtime, load};
+/// The floor may vary by this much, as a part of its median, before a comparison is worth nothing.
+const NOISE: f64 = 0.3;
 
-/// One server of a workload: what to call it, and the arguments that start it.
-struct Server {
-    name: String,
-    arguments: Vec<String>,
+/// What is done to a server in a round.
+pub(crate) type Load = Box<dyn Fn(&mut Running) -> io::Result<Outcome>>;
+
+/// One comparison: the same load for several servers.
+pub(crate) struct Case {
+    pub(crate) title: String,
+    pub(crate) unit: Unit,
+    pub(crate) servers: Vec<Server>,
+    pub(crate) load: Load,
 }
 
-impl Server {
-    fn ours(runtime: Runtime, mode: &str) -> Self {
-        let runtime = name_of(runtime);
-        let arguments = ["serve", runtime, mode, "0"].map(String::from).to_vec();
-        Self { name: format!("asyncnet {runtime} {mode}"), arguments }
-    }
-
-    fn peer(peer: &str) -> Self {
-        let arguments = ["peer", peer, "0"].map(String::from).to_vec();
-        Self { name: peer.into(), arguments }
-    }
-
-    fn start(&self) -> io::Result<Running> {
-        let mut child = Command::new(std::env::current_exe()?)
-            .args(&self.arguments)
-            .env("ASYNC_STD_THREAD_COUNT", "1")
-            .stdout(Stdio::piped())
-            .spawn()?;
-        pin(Some(&child), 1)?;
-        let mut line = String::new();
-        if let Some(stdout) = &mut child.stdout {
-            BufReader::new(stdout).read_line(&mut line)?;
-        }
-        let port = line.trim().rsplit(':').next().and_then(|port| port.parse().ok());
-        let port = port.ok_or_else(|| io::Error::other(format!("{} did not start", self.name)))?;
-        Ok(Running { child, port })
-    }
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unit {
+    LinesPerSecond,
+    DeliveriesPerSecond,
+    ConnectionsPerSecond,
+    Bytes,
+    Nanoseconds,
 }
 
-/// A server process, killed when dropped.
-struct Running {
-    child: Child,
-    port: u16,
-}
-
-impl Running {
-    /// How much processor time it has used, in seconds; 0 where the system does not tell.
-    fn cpu(&self) -> f64 {
-        /// The unit of that file on every Linux.
-        const TICKS_PER_SECOND: f64 = 100.0;
-        let path = format!("/proc/{}/stat", self.child.id());
-        let stat = std::fs::read_to_string(path).unwrap_or_default();
-        // Behind the name, which may hold anything, user and system time are the 12th and 13th.
-        let fields = stat.rsplit(')').next().unwrap_or_default().split_ascii_whitespace();
-        let ticks: f64 =
-            fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum();
-        ticks / TICKS_PER_SECOND
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It may have ended by itself, which is as good.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn name_of(runtime: Runtime) -> &'static str {
-    match runtime {
-        Runtime::Tokio => "tokio",
-        Runtime::AsyncStd => "async-std",
-        Runtime::Smol => "smol",
-    }
-}
-
-/// Pins a process, or this one, to a core, where there are two.
-fn pin(child: Option<&Child>, core: usize) -> io::Result<()> {
-    if std::thread::available_parallelism()?.get() < 2 && child.is_some() {
-        return Ok(());
-    }
-    let mut cores = CpuSet::new();
-    cores.set(core);
-    let pid = child.and_then(|child| rustix::process::Pid::from_raw(child.id() as i32));
-    Ok(sched_setaffinity(pid, &cores)?)
-}
-
-/// One connection sends lines of 64 bytes as fast as it can.
-pub(crate) fn ingest(run: Run) -> io::Result<()> {
-    let mut servers = Vec::new();
-    for runtime in runtimes(run) {
-        servers.push(Server::ours(runtime, "count"));
-        servers.push(Server::ours(runtime, "drain"));
-        servers.push(Server::peer(match runtime {
-            Runtime::Tokio => "tokio-until",
-            Runtime::AsyncStd => "async-std-until",
-            Runtime::Smol => "smol-until",
-        }));
-    }
-    servers.push(Server::peer("tokio-lines"));
-    servers.push(Server::peer("tokio-codec"));
-    rounds("ingest, lines of 64 bytes", run, &servers, |port, time| load::ingest(port, 64, time))
-}
-
-/// One connection keeps 256 lines of 32 bytes in flight.
-pub(crate) fn echo(run: Run) -> io::Result<()> {
-    let mut servers: Vec<_> =
-        runtimes(run).into_iter().map(|runtime| Server::ours(runtime, "echo")).collect();
-    servers.push(Server::peer("tokio-echo"));
-    servers.push(Server::peer("tokio-echo-coalesced"));
-    rounds("echo, 256 lines of 32 bytes in flight", run, &servers, |port, time| {
-        load::echo(port, 32, 256, time)
-    })
-}
-
-fn runtimes(run: Run) -> Vec<Runtime> {
-    match run.runtime {
-        Some(runtime) => vec![runtime],
-        None => vec![Runtime::Tokio, Runtime::AsyncStd, Runtime::Smol],
-    }
-}
-
-/// Runs every server in turn, and prints for each the median rate, the median of its processor time for
-/// a line (which tells more where the load generator is the limit), and the median of its ratios to every
-/// peer of the same round.
-fn rounds(
-    title: &str,
-    run: Run,
-    servers: &[Server],
-    load: impl Fn(u16, Duration) -> io::Result<f64>,
-) -> io::Result<()> {
-    let (rounds, time) = if run.quick { (3, 300) } else { (7, 1000) };
-    pin(None, 0)?;
-    let mut rates: Vec<Vec<f64>> = vec![Vec::new(); servers.len()];
-    let mut costs = rates.clone();
-    for round in 1..=rounds {
-        eprint!("\r{title}: round {round} of {rounds}");
-        for ((server, rates), costs) in servers.iter().zip(&mut rates).zip(&mut costs) {
-            let running = server.start()?;
-            let time = Duration::from_millis(time);
-            let rate = load(running.port, time)?;
-            rates.push(rate);
-            costs.push(running.cpu() * 1e9 / (rate * time.as_secs_f64()));
+impl Unit {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::LinesPerSecond => "lines/s",
+            Self::DeliveriesPerSecond => "deliveries/s",
+            Self::ConnectionsPerSecond => "connections/s",
+            Self::Bytes => "bytes for a connection",
+            Self::Nanoseconds => "ns/line",
         }
     }
-    eprintln!();
-    println!("## {title}\n");
-    print!("| server | lines/s | spread | server ns/line |");
-    let peers: Vec<usize> =
-        (0..servers.len()).filter(|&at| servers[at].arguments[0] == "peer").collect();
-    peers.iter().for_each(|&at| print!(" x {} |", servers[at].name));
-    println!("\n|---|---|---|---|{}", "---|".repeat(peers.len()));
-    for ((server, own), cost) in servers.iter().zip(&rates).zip(costs) {
-        let spread = (max(own) - min(own)) / median(own.clone());
-        print!(
-            "| {} | {:.2} M | {:.0} % | {:.1} |",
-            server.name,
-            median(own.clone()) / 1e6,
-            spread * 100.0,
-            median(cost)
-        );
-        for &at in &peers {
-            let ratios = own.iter().zip(&rates[at]).map(|(own, peer)| own / peer).collect();
-            print!(" {:.2} |", median(ratios));
-        }
-        println!();
+
+    pub(crate) fn less_is_better(self) -> bool {
+        matches!(self, Self::Bytes | Self::Nanoseconds)
     }
-    println!();
-    Ok(())
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
+/// What came out of a case.
+pub(crate) struct Comparison {
+    pub(crate) title: String,
+    pub(crate) unit: Unit,
+    pub(crate) rows: Vec<Row>,
+}
+
+/// One server of a comparison.
+pub(crate) struct Row {
+    pub(crate) name: String,
+    pub(crate) role: Role,
+    /// What was measured, round by round; nothing for a round that failed.
+    pub(crate) values: Vec<Option<f64>>,
+    /// Its processor time for each line, in nanoseconds.
+    pub(crate) costs: Vec<Option<f64>>,
+    /// What else there is to say, of the last round.
+    pub(crate) note: String,
+}
+
+impl Row {
+    pub(crate) fn new(name: impl Into<String>, role: Role) -> Self {
+        let (values, costs) = (Vec::new(), Vec::new());
+        Self { name: name.into(), role, values, costs, note: String::new() }
+    }
+
+    fn add(&mut self, outcome: io::Result<Outcome>) {
+        match outcome {
+            Ok(outcome) => {
+                // One that stopped has no rate.
+                self.values.push(Some(outcome.value).filter(|value| *value > 0.0));
+                self.costs.push(Some(outcome.cost).filter(|cost| *cost > 0.0));
+                self.note = outcome.note;
+            }
+            Err(error) => {
+                self.values.push(None);
+                self.costs.push(None);
+                self.note = format!("failed: {error}");
+            }
+        }
+    }
+
+    pub(crate) fn median(&self) -> Option<f64> {
+        median(self.values.iter().flatten().copied())
+    }
+
+    pub(crate) fn min(&self) -> Option<f64> {
+        self.values.iter().flatten().copied().min_by(f64::total_cmp)
+    }
+
+    pub(crate) fn max(&self) -> Option<f64> {
+        self.values.iter().flatten().copied().max_by(f64::total_cmp)
+    }
+
+    /// The median of the ratios to `other` in the same round: of what was measured.
+    pub(crate) fn ratio_to(&self, other: &Self) -> Option<f64> {
+        ratio(&self.values, &other.values)
+    }
+
+    /// The same of the processor time.
+    pub(crate) fn cost_to(&self, other: &Self) -> Option<f64> {
+        ratio(&self.costs, &other.costs)
+    }
+
+    pub(crate) fn median_cost(&self) -> Option<f64> {
+        median(self.costs.iter().flatten().copied())
+    }
+
+    /// How far its rounds are apart, as a part of the median.
+    fn spread(&self) -> Option<f64> {
+        Some((self.max()? - self.min()?) / self.median()?)
+    }
+}
+
+impl Comparison {
+    pub(crate) fn of(&self, role: Role) -> impl Iterator<Item = &Row> {
+        self.rows.iter().filter(move |row| row.role == role)
+    }
+
+    /// The spread of the floor, if it is so large that the rest says nothing.
+    pub(crate) fn noise(&self) -> Option<f64> {
+        self.of(Role::Floor).find_map(Row::spread).filter(|spread| *spread > NOISE)
+    }
+}
+
+impl Case {
+    /// Runs every server in turn, `rounds` times over.
+    pub(crate) fn run(self, rounds: usize, cores: Cores) -> Comparison {
+        let Self { title, unit, servers, load } = self;
+        let mut rows: Vec<_> =
+            servers.iter().map(|server| Row::new(&server.name, server.role)).collect();
+        for round in 1..=rounds {
+            for (server, row) in servers.iter().zip(&mut rows) {
+                progress(&format!("{title}: round {round} of {rounds}, {}", server.name));
+                row.add(server.start(cores).and_then(|mut running| load(&mut running)));
+            }
+        }
+        progress("");
+        Comparison { title, unit, rows }
+    }
+}
+
+/// Says where we are: in one line of a terminal, which an empty text clears.
+pub(crate) fn progress(text: &str) {
+    if io::stderr().is_terminal() {
+        eprint!("\r{text}\x1b[K");
+    } else if !text.is_empty() {
+        eprintln!("{text}");
+    }
+}
+
+fn ratio(own: &[Option<f64>], other: &[Option<f64>]) -> Option<f64> {
+    let pairs = own.iter().zip(other);
+    median(pairs.filter_map(|(own, other)| Some((*own)? / (*other)?)))
+}
+
+fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let mut values: Vec<f64> = values.filter(|value| value.is_finite()).collect();
     values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
+    let middle = values.len() / 2;
+    match values.len() {
+        0 => None,
+        n if n % 2 == 0 => Some(f64::midpoint(values[middle - 1], values[middle])),
+        _ => Some(values[middle]),
+    }
 }
 
-fn max(values: &[f64]) -> f64 {
-    values.iter().copied().fold(f64::MIN, f64::max)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn min(values: &[f64]) -> f64 {
-    values.iter().copied().fold(f64::MAX, f64::min)
+    fn row(name: &str, role: Role, values: &[f64]) -> Row {
+        let mut row = Row::new(name, role);
+        row.values = values.iter().copied().map(Some).collect();
+        row
+    }
+
+    #[test]
+    fn a_ratio_is_within_a_round() {
+        let ours = row("ours", Role::Ours, &[10.0, 20.0, 30.0]);
+        let mut peer = row("peer", Role::Peer, &[5.0, 10.0, 10.0]);
+        assert_eq!(ours.ratio_to(&peer), Some(2.0));
+        // A round that failed for one of them says nothing.
+        peer.values[0] = None;
+        assert_eq!(ours.ratio_to(&peer), Some(2.5));
+    }
+
+    #[test]
+    fn only_a_floor_that_wavers_is_noise() {
+        let compare = |floor: &[f64]| Comparison {
+            title: String::new(),
+            unit: Unit::LinesPerSecond,
+            rows: vec![row("peer", Role::Peer, &[1.0, 9.0]), row("floor", Role::Floor, floor)],
+        };
+        assert_eq!(compare(&[9.0, 10.0, 11.0]).noise(), None);
+        assert_eq!(compare(&[5.0, 10.0, 11.0]).noise(), Some(0.6));
+    }
 }

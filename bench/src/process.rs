@@ -1,0 +1,138 @@
+//! Servers as processes.
+
+use std::fs;
+use std::io::{self, BufRead, BufReader, Write};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use crate::Runtime;
+use crate::machine::Cores;
+use crate::servers::{Mode, PeerKind, Way};
+
+/// What a server is in a comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// This library.
+    Ours,
+    /// What somebody would write or use instead.
+    Peer,
+    /// What the machine can do.
+    Floor,
+}
+
+/// One server of a workload: what to call it, and what starts it.
+pub(crate) struct Server {
+    pub(crate) name: String,
+    pub(crate) role: Role,
+    program: PathBuf,
+    arguments: Vec<String>,
+}
+
+impl Server {
+    pub(crate) fn ours(runtime: Runtime, mode: Mode) -> io::Result<Self> {
+        let name = runtime.name();
+        Ok(Self {
+            name: format!("asyncnet {name}"),
+            role: Role::Ours,
+            program: std::env::current_exe()?,
+            arguments: ["serve", name, mode.name(), "0"].map(String::from).into(),
+        })
+    }
+
+    pub(crate) fn peer(kind: PeerKind, way: Way, mode: Mode) -> io::Result<Self> {
+        Ok(Self {
+            name: format!("{} {}", kind.name(), way.title(mode)),
+            role: if kind == PeerKind::Floor { Role::Floor } else { Role::Peer },
+            program: std::env::current_exe()?,
+            arguments: ["peer", kind.name(), way.name(), mode.name(), "0"].map(String::from).into(),
+        })
+    }
+
+    /// Nim's asyncnet, as `program`.
+    pub(crate) fn nim(program: PathBuf, mode: Mode) -> Self {
+        Self {
+            name: "Nim asyncnet".into(),
+            role: Role::Peer,
+            program,
+            arguments: [mode.name(), "0"].map(String::from).into(),
+        }
+    }
+
+    pub(crate) fn start(&self, cores: Cores) -> io::Result<Running> {
+        let mut child = cores.on_server(|| {
+            Command::new(&self.program)
+                .args(&self.arguments)
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .spawn()
+        })?;
+        let ends = child.stdin.take().zip(child.stdout.take().map(BufReader::new));
+        let mut running = Running { child, ends, tells: self.role == Role::Ours, port: 0 };
+        running.port = running
+            .said()
+            .and_then(|line| line.rsplit(':').next()?.parse().ok())
+            .ok_or_else(|| io::Error::other(format!("{} did not start", self.name)))?;
+        Ok(running)
+    }
+}
+
+/// A server process, killed when dropped.
+pub(crate) struct Running {
+    child: Child,
+    ends: Option<(ChildStdin, BufReader<ChildStdout>)>,
+    /// It answers questions.
+    tells: bool,
+    pub(crate) port: u16,
+}
+
+impl Running {
+    /// The next line that it prints.
+    fn said(&mut self) -> Option<String> {
+        let (_, stdout) = self.ends.as_mut()?;
+        let mut line = String::new();
+        stdout.read_line(&mut line).ok()?;
+        Some(line.trim().into()).filter(|line: &String| !line.is_empty())
+    }
+
+    /// Asks for the longest queue that it has for a client, in bytes. Only ours answers, in the mode that
+    /// is for it.
+    pub(crate) fn queued(&mut self) -> Option<u64> {
+        if !self.tells {
+            return None;
+        }
+        self.ends.as_mut()?.0.write_all(b"queued?\n").ok()?;
+        self.said()?.parse().ok()
+    }
+
+    /// How much processor time it has used, in seconds; 0 where the system does not tell.
+    pub(crate) fn cpu(&self) -> f64 {
+        /// The unit of that file on every Linux.
+        const TICKS_PER_SECOND: f64 = 100.0;
+        let stat = self.proc("stat");
+        // Behind the name, which may hold anything, user and system time are the 12th and 13th.
+        let fields = stat.rsplit(')').next().unwrap_or_default().split_ascii_whitespace();
+        let ticks: f64 =
+            fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum();
+        ticks / TICKS_PER_SECOND
+    }
+
+    /// Its resident memory, in bytes. The rollup is exact; the counters of `status` lag behind.
+    pub(crate) fn resident(&self) -> io::Result<u64> {
+        let rollup = self.proc("smaps_rollup");
+        let kib = rollup.lines().find_map(|line| line.strip_prefix("Rss:")?.strip_suffix("kB"));
+        let kib = kib.and_then(|kib| kib.trim().parse::<u64>().ok());
+        kib.map(|kib| kib << 10).ok_or_else(|| io::Error::other("no resident size in smaps_rollup"))
+    }
+
+    fn proc(&self, file: &str) -> String {
+        fs::read_to_string(format!("/proc/{}/{file}", self.child.id())).unwrap_or_default()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended by itself, which is as good.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
