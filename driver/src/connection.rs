@@ -1,6 +1,7 @@
 //! A connection that is whole: one task receives and sends.
 
 mod secure;
+mod socket;
 mod traits;
 
 use std::fmt;
@@ -16,12 +17,8 @@ use crate::fan_out::FanOut;
 use crate::link::{Link, Queued, poll_input};
 use crate::message::Progress;
 use crate::receive::{LineStream, receive_calls};
-use crate::socket::address;
 use crate::socket::open::Permit;
-use crate::{
-    Address, Flags, OsSocket, PeerCred, RecvError, RecvHalf, SendError, SendHalf, Timer, Transport,
-    split,
-};
+use crate::{Flags, RecvError, RecvHalf, SendError, SendHalf, Timer, Transport, split};
 
 /// A connection over the stream `S`: lines and blocks in, messages out, one answer to a peer that goes.
 ///
@@ -36,6 +33,9 @@ use crate::{
 /// | end between lines | `""` | `""` | `Ok(None)` | `Eof`, partial 0 |
 /// | end inside a line or block | `""` (a block: the bytes that came) | the same | `Err(Disconnected)` | `Eof`, partial n |
 /// | reset, aborted, timed out, network gone | `""` | `Err` of that kind | `Err(Disconnected)` | `Reset` |
+/// | TLS, with a close notice | as the first two rows | | | |
+/// | TLS, cut off without one | `""` | `Err(UnexpectedEof)` | `Err(Disconnected)` | `TlsTruncated` |
+/// | TLS failed | `Err(Tls)` | `Err(Tls)` | `Err(Tls)` | `TlsFailed` |
 /// | closed by us | `Err(Closed)` | `Err(Closed)` | `Err(Closed)` | `Closed` |
 ///
 /// What arrived before an end or an error is answered before it, and an end repeats for ever.
@@ -313,11 +313,12 @@ impl<S: Transport> Connection<S> {
     /// # Errors
     ///
     /// The connection itself, if something would be lost: while a bad line is being discarded, while
-    /// bytes are queued, after a torn message, and after a close.
+    /// bytes are queued, over TLS, after a torn message, and after a close.
     #[expect(clippy::result_large_err, reason = "the error is the connection, given back")]
     pub fn into_parts(mut self) -> Result<(S, Vec<u8>), Self> {
-        let torn = self.link.sender.is_interrupted();
-        if self.receiver.is_discarding() || self.link.sender.unsent() > 0 || torn {
+        let sender = &self.link.sender;
+        let bound = sender.unsent() > 0 || sender.is_interrupted() || sender.is_secure();
+        if self.receiver.is_discarding() || bound {
             return Err(self);
         }
         match self.link.stream.take() {
@@ -359,47 +360,10 @@ impl<S: Transport> Connection<S> {
         self.link.stream.as_ref()
     }
 
-    /// The operating system's socket; `None` once the connection is closed, or if its stream is none.
-    #[doc(alias = "getFd")]
-    #[must_use]
-    pub fn os_socket(&self) -> Option<OsSocket<'_>> {
-        self.get_ref().and_then(Transport::os_socket)
-    }
-
     /// What was received and sent so far, in numbers.
     #[must_use]
     pub const fn stats(&self) -> (RecvStats, SendStats) {
         (self.receiver.stats(), self.link.sender.stats())
-    }
-
-    /// Who is at the other end of a Unix socket.
-    ///
-    /// # Errors
-    ///
-    /// `Unsupported` for other sockets and on systems where we do not know how to ask (all but Linux
-    /// and Android); otherwise as [`local_addr`](Self::local_addr).
-    pub fn peer_cred(&self) -> io::Result<PeerCred> {
-        address::peer_cred(self.get_ref())
-    }
-
-    /// Our address.
-    ///
-    /// # Errors
-    ///
-    /// `NotConnected` if the connection is closed, `Unsupported` if its stream is no socket.
-    #[doc(alias = "getLocalAddr")]
-    pub fn local_addr(&self) -> io::Result<Address> {
-        address::local(self.get_ref())
-    }
-
-    /// The peer's address.
-    ///
-    /// # Errors
-    ///
-    /// As [`local_addr`](Self::local_addr), and `NotConnected` if the peer is gone.
-    #[doc(alias = "getPeerAddr")]
-    pub fn peer_addr(&self) -> io::Result<Address> {
-        address::peer(self.get_ref())
     }
 }
 

@@ -34,7 +34,10 @@
 //! | `setSockOpt(opt, value)`, `getSockOpt(opt)` | [`AsyncSocket::set_sock_opt`], [`AsyncSocket::sock_opt`] |
 //! | `OptReuseAddr`, .. (`SOBool`) | [`SockOpt`] |
 //! | `asyncCheck`, `runForever` | your runtime's `spawn` and `block_on` |
-//! | `isSsl`, `wrapSocket`, `wrapConnectedSocket`, `newContext` | not here yet |
+//! | `newContext(..)` | `TlsContext::client()`, `TlsContext::server()` (feature `tls`, as the next two) |
+//! | `wrapSocket(ctx, socket)` | `AsyncSocket::wrap_tls(&context)` |
+//! | `wrapConnectedSocket(ctx, socket, role, name)` | `Connection::upgrade_tls(&context, role)` |
+//! | `isSsl()`, `getPeerCertificates()` | [`Connection::is_tls`], [`Connection::peer_certificates`] |
 //!
 //! # One after the other
 //!
@@ -179,6 +182,17 @@
 //! - A socket of integers works for IPv6 too.
 //! - Datagrams are neither merged nor cut, and an empty one is one.
 //! - Errors name the operation and the address; see [`SocketError`].
+//!
+//! **TLS**
+//!
+//! - A client verifies the chain and the name of the server, and knows whom to trust from the start. Nim's verifies
+//!   nothing without a CA, and `wrapConnectedSocket` never looks at the name.
+//! - `connect` returns after the handshake, and a peer that leaves in the middle of it is an error. In Nim it
+//!   succeeds, and the first `send` does too.
+//! - Plaintext that somebody put behind the answer to STARTTLS stops the upgrade. In Nim it is returned as if it had
+//!   come over TLS.
+//! - A stream that was cut off is told apart from one that ended ([`Cause::TlsTruncated`]). In Nim both are `""`.
+//! - A peek works, a listener goes on while handshakes are under way, and they are bounded in time.
 //!
 //! **Memory**
 //!

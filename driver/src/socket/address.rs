@@ -90,12 +90,17 @@ pub(crate) fn peer<S: Transport>(stream: Option<&S>) -> io::Result<Address> {
     ask(stream, |socket| socket.peer_addr())
 }
 
+/// The socket under `stream`, which is `None` once closed.
+pub(super) fn os_socket<S: Transport>(stream: Option<&S>) -> io::Result<OsSocket<'_>> {
+    let stream = stream.ok_or(io::ErrorKind::NotConnected)?;
+    Ok(stream.os_socket().ok_or(io::ErrorKind::Unsupported)?)
+}
+
 fn ask<S: Transport>(
     stream: Option<&S>,
     question: impl FnOnce(&SockRef<'_>) -> io::Result<SockAddr>,
 ) -> io::Result<Address> {
-    let stream = stream.ok_or(io::ErrorKind::NotConnected)?;
-    let socket = stream.os_socket().ok_or(io::ErrorKind::Unsupported)?;
+    let socket = os_socket(stream)?;
     Ok(question(&SockRef::from(&socket))?.into())
 }
 
@@ -113,8 +118,7 @@ pub struct PeerCred {
 
 /// Who is at the other end of `stream`, which is `None` once closed.
 pub(crate) fn peer_cred<S: Transport>(stream: Option<&S>) -> io::Result<PeerCred> {
-    let stream = stream.ok_or(io::ErrorKind::NotConnected)?;
-    let socket = stream.os_socket().ok_or(io::ErrorKind::Unsupported)?;
+    let socket = os_socket(stream)?;
     if !SockRef::from(&socket).local_addr()?.is_unix() {
         return Err(io::ErrorKind::Unsupported.into());
     }

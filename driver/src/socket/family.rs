@@ -1,5 +1,7 @@
 //! What kind of socket: family, type and protocol.
 
+use std::io;
+
 /// The address family of a socket.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -55,6 +57,15 @@ pub(super) struct Kind {
 impl Kind {
     pub(super) fn is_unix(self) -> bool {
         self.domain == socket2::Domain::UNIX
+    }
+
+    /// Refuses what has no stream of bytes.
+    pub(super) fn check_stream(self) -> io::Result<()> {
+        if self.ty != socket2::Type::DGRAM {
+            return Ok(());
+        }
+        let what = "a datagram socket has no stream: see into_datagram";
+        Err(io::Error::new(io::ErrorKind::InvalidInput, what))
     }
 }
 

@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
 
+use super::address::os_socket;
+use crate::Transport;
+
 /// An option that is on or off: the nine of Nim's `SOBool`.
 ///
 /// Each is set at the level that it belongs to. (Nim sets them all at the socket level unless told
@@ -42,6 +45,20 @@ pub enum SockOpt {
     /// Send small messages at once instead of waiting to merge them. On by default.
     #[doc(alias = "OptNoDelay")]
     NoDelay,
+}
+
+/// Asks for an option of a connected socket.
+pub(crate) fn get_of<S: Transport>(stream: Option<&S>, option: SockOpt) -> io::Result<bool> {
+    option.get(&SockRef::from(&os_socket(stream)?))
+}
+
+/// Sets an option of a connected socket.
+pub(crate) fn set_on<S: Transport>(
+    stream: Option<&S>,
+    option: SockOpt,
+    on: bool,
+) -> io::Result<()> {
+    option.set(&SockRef::from(&os_socket(stream)?), on)
 }
 
 impl SockOpt {

@@ -6,15 +6,15 @@ use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use asyncnet_core::{Bytes, End, SendStats, Sender};
+use asyncnet_core::{Bytes, End, SendStats, Sender, TlsSession};
 
 use super::{Shared, State, Task};
 use crate::connection::hide_loss;
 use crate::fan_out::{FanOut, Place};
 use crate::link::Link;
 use crate::message::Progress;
-use crate::socket::address;
-use crate::{Address, Flags, SendError, Transport};
+use crate::socket::{address, options};
+use crate::{Address, Flags, SendError, SockOpt, Transport};
 
 /// The sending half of a connection. Clone it for every task that sends.
 ///
@@ -280,6 +280,36 @@ impl<S: Transport> SendHalf<S> {
     /// As [`Connection::peer_addr`](crate::Connection::peer_addr).
     pub fn peer_addr(&self) -> io::Result<Address> {
         address::peer(self.shared.lock(None).link.stream.as_ref())
+    }
+
+    /// Switches an option on or off.
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::set_sock_opt`](crate::Connection::set_sock_opt).
+    pub fn set_sock_opt(&self, option: SockOpt, on: bool) -> io::Result<()> {
+        options::set_on(self.shared.lock(None).link.stream.as_ref(), option, on)
+    }
+
+    /// Whether an option is on.
+    ///
+    /// # Errors
+    ///
+    /// As [`set_sock_opt`](Self::set_sock_opt).
+    pub fn sock_opt(&self, option: SockOpt) -> io::Result<bool> {
+        options::get_of(self.shared.lock(None).link.stream.as_ref(), option)
+    }
+
+    /// Whether what is sent here is sealed by TLS.
+    #[must_use]
+    pub fn is_tls(&self) -> bool {
+        self.shared.lock(None).link.sender.is_secure()
+    }
+
+    /// What the TLS handshake came to; `None` for a connection in plain.
+    #[must_use]
+    pub fn tls_session(&self) -> Option<TlsSession> {
+        self.shared.lock(None).link.sender.tls_session()
     }
 
     /// Where to wait until the connection has moved.
