@@ -1,5 +1,6 @@
 //! Certificates: the one that a server shows, and those that a client trusts.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::{fs, io};
 
@@ -26,9 +27,9 @@ pub(crate) fn server(options: &cli::Serve) -> io::Result<Option<Shown>> {
 }
 
 fn self_signed(options: &cli::Serve) -> io::Result<Shown> {
-    let names = ["localhost", "127.0.0.1", "::1"].map(String::from);
-    let names = names.into_iter().chain([options.listen.ip().to_string()]);
-    let made = rcgen::generate_simple_self_signed(names.collect::<Vec<_>>());
+    let names = ["localhost", "127.0.0.1", "::1", &options.listen.ip().to_string()];
+    let names: BTreeSet<_> = names.map(String::from).into();
+    let made = rcgen::generate_simple_self_signed(Vec::from_iter(names));
     let rcgen::CertifiedKey { cert, signing_key } = made.map_err(io::Error::other)?;
     let pem = cert.pem();
     if let Some(path) = &options.tls.cert_out {

@@ -5,7 +5,8 @@
 #   real_clients.sh full    .. of 200 clients for 20 seconds
 #
 # nc, ncat, socat and Python's asyncio streams each say a few lines, and have to get everything that all of
-# them say. Then comes the crowd (crowd.py). A tool that is missing is skipped; Python has to be there.
+# them say. Then comes the crowd (crowd.py). In a second room ncat, openssl, socat and `join` do the same over TLS.
+# A tool that is missing is skipped; Python has to be there.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
@@ -38,8 +39,10 @@ wait_for() {
     fail "$runtime: waited in vain for $1"
 }
 
+# start OPTION..
 start() {
-    "$chat" serve --listen 127.0.0.1:0 --runtime "$runtime" >"$dir/stdout" 2>"$dir/log" &
+    rm -f "$dir/stdout"
+    "$chat" serve --listen 127.0.0.1:0 --runtime "$runtime" "$@" >"$dir/stdout" 2>"$dir/log" &
     server=$!
     wait_for "the server to listen" grep -sq '^join' "$dir/stdout"
     address=$(sed -n '1s/^listening on //p' "$dir/stdout")
@@ -79,6 +82,16 @@ connect() {
         nc) timeout "$bound" nc -N "$2" "$3" ;;
         ncat) timeout "$bound" ncat "$2" "$3" ;;
         socat) timeout "$bound" socat -t "$bound" - "TCP:$2:$3" ;;
+        tlsncat)
+            # It looks for names alone, and the certificate has the address as an address.
+            timeout "$bound" ncat --ssl-verify --ssl-trustfile "$ca" --ssl-servername localhost "$2" "$3"
+            ;;
+        tlsopenssl)
+            timeout "$bound" openssl s_client -quiet -no_ign_eof -verify_return_error -CAfile "$ca" \
+                -connect "$2:$3" 2>/dev/null
+            ;;
+        tlssocat) timeout "$bound" socat -t "$bound" - "OPENSSL:$2:$3,cafile=$ca" ;;
+        tlsjoin) timeout "$bound" "$chat" join --tls --ca "$ca" "$2:$3" | sed -u 's/$/\r/' ;;
         asyncio) timeout "$bound" python3 -c "$streams" "$2" "$3" ;;
     esac
 }
@@ -129,23 +142,35 @@ try_tools() {
 
 python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || fail "Python 3.11 or later is needed"
 tools=(asyncio)
-for tool in nc ncat socat; do
-    if command -v "$tool" >/dev/null; then
-        tools+=("$tool")
-    else
+secure=(tlsjoin)
+for tool in nc ncat socat openssl; do
+    if ! command -v "$tool" >/dev/null; then
         echo "skipped: $tool not found"
+        continue
     fi
+    case $tool in
+        nc) tools+=(nc) ;;
+        openssl) secure+=(tlsopenssl) ;;
+        *) tools+=("$tool") secure+=("tls$tool") ;;
+    esac
 done
+plain=("${tools[@]}")
+ca=$dir/ca.pem
 
 cargo build --release --locked --quiet -p asyncnet-chat
 chat=${CARGO_TARGET_DIR:-target}/release/asyncnet-chat
 
 table='%-10s %8s %8s %12s %6s %11s %10s %8s %11s\n'
-printf "heard each other on every runtime: %s\n" "${tools[*]}" >"$dir/summary"
+printf "heard each other on every runtime: %s, and %s\n" "${plain[*]}" "${secure[*]}" >"$dir/summary"
 printf "$table" runtime clients lines deliveries lost duplicated reordered damaged 'thrown out' >>"$dir/summary"
 failed=
 for runtime in tokio async-std smol; do
+    start --tls-self-signed --cert-out "$ca"
+    tools=("${secure[@]}")
+    try_tools
+    stop
     start
+    tools=("${plain[@]}")
     try_tools
     row=$(timeout "$bound" python3 chat/tests/crowd.py "$address" --clients "$clients" --seconds "$seconds" --seed 1) ||
         failed+=" $runtime"

@@ -133,6 +133,8 @@ rules! {
     A12,
     /// What a connection tells of itself.
     A13,
+    /// A socket becomes only what it is.
+    A14,
 }
 
 /// The table: where each test runs, in which module it is, and the rule that it holds. All else is made
@@ -282,7 +284,9 @@ macro_rules! __table {
                     A5 a5_keepalive_buffers_and_linger_are_set
                     A5 a5_only_v6_is_set
                     A5 a5_two_listeners_share_a_port
+                    A5 a5_options_of_a_connection_are_set_and_read
                     A9 a9_a_failed_connect_keeps_the_settings
+                    A14 a14_a_socket_becomes_only_what_it_is
                 }
                 connecting {
                     A4 a4_dial_reaches_an_ip_address_and_a_name

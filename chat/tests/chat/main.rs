@@ -28,4 +28,5 @@ mod harness;
 mod lines;
 mod person;
 mod program;
+mod secure;
 mod slow;

@@ -14,12 +14,16 @@ on_every_runtime! {
 }
 
 fn join(server: &Server) -> Program {
+    join_with(server, &[])
+}
+
+pub(crate) fn join_with(server: &Server, options: &[&str]) -> Program {
     let mut command = Command::new(CHAT);
-    command.args(["join", &server.address.to_string()]);
+    command.args(["join", &server.address.to_string()]).args(options);
     Program::spawn(command.stderr(Stdio::piped()))
 }
 
-fn type_in(person: &mut Program, text: &[u8]) {
+pub(crate) fn type_in(person: &mut Program, text: &[u8]) {
     person.stdin.as_mut().unwrap().write_all(text).unwrap();
 }
 

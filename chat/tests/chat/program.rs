@@ -46,7 +46,7 @@ fn sigint_and_sigterm_end_it_in_good_order(runtime: &str) {
 }
 
 /// Starts a server that cannot serve: nothing on standard output, one line on standard error, status 1.
-fn refusal(runtime: &str, options: &[&str]) -> String {
+pub(crate) fn refusal(runtime: &str, options: &[&str]) -> String {
     let mut command = Command::new(CHAT);
     command.args(["--runtime", runtime]).args(options);
     let mut program = Program::spawn(command.stderr(Stdio::piped()));

@@ -4,10 +4,11 @@ use std::io::ErrorKind;
 use std::net::TcpListener;
 use std::time::Duration;
 
-use asyncnet::{AsyncSocket, Domain, Keepalive, Protocol, SockOpt, SockType};
+use asyncnet::{AsyncSocket, Config, Domain, Keepalive, Protocol, SockOpt, SockType};
 use socket2::SockRef;
 
-use crate::bed::Platform;
+use crate::Tcp;
+use crate::bed::{Bed as _, Platform};
 use crate::places::{has_v6, listen, refusing, tried};
 use crate::tools::is_reset;
 
@@ -208,4 +209,35 @@ pub async fn a9_a_failed_connect_keeps_the_settings<P: Platform>() {
     assert!(socket.out_of_band_inline().expect("an option"));
     assert!(socket.keepalive().expect("an option"));
     assert_eq!(socket.linger().expect("an option"), Some(Duration::ZERO));
+}
+
+/// Also when it is open, whole or split.
+pub async fn a5_options_of_a_connection_are_set_and_read<P: Platform>() {
+    let (mut conn, _peer) = Tcp::<P>::pair(Config::default()).await;
+    conn.set_sock_opt(SockOpt::KeepAlive, true).expect("an option");
+    assert!(conn.sock_opt(SockOpt::KeepAlive).expect("an option"));
+    let (_receiver, sender) = conn.split();
+    sender.set_sock_opt(SockOpt::KeepAlive, false).expect("an option");
+    assert!(!sender.sock_opt(SockOpt::KeepAlive).expect("an option"));
+    sender.abort();
+    let gone = sender.sock_opt(SockOpt::KeepAlive).expect_err("it is closed");
+    assert_eq!(gone.kind(), ErrorKind::NotConnected);
+}
+
+/// What it cannot become is an error at once, and not a connection that hangs.
+pub async fn a14_a_socket_becomes_only_what_it_is<P: Platform>() {
+    type Socket<P> = AsyncSocket<<P as Platform>::Runtime>;
+
+    let datagram = || Socket::<P>::new(Domain::Inet, SockType::Datagram, Protocol::Udp);
+    let refused = datagram().expect("a socket").connect("127.0.0.1", 9).await;
+    assert_eq!(refused.expect_err("it has no stream").kind(), ErrorKind::InvalidInput);
+    let refused = datagram().expect("a socket").into_connection();
+    assert_eq!(refused.expect_err("it has no stream").kind(), ErrorKind::InvalidInput);
+
+    let refused = Socket::<P>::default().into_connection();
+    assert_eq!(refused.expect_err("it is not connected").kind(), ErrorKind::NotConnected);
+    if cfg!(target_os = "linux") {
+        let refused = Socket::<P>::default().into_listener();
+        assert_eq!(refused.expect_err("it does not listen").kind(), ErrorKind::InvalidInput);
+    }
 }
