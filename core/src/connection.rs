@@ -6,6 +6,8 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
+use crate::inbox::LARGEST_READ;
+
 use crate::{
     Cause, Config, End, Ends, Lines, Loss, Outgoing, Receiver, RecvError, RecvStats, SecureLayer,
     SendError, SendStats, Sender, Span, StartTlsError, Step, TlsSession,
@@ -201,7 +203,7 @@ impl Connection {
         if !self.wants_read() {
             return 0;
         }
-        let wire = &wire[..wire.len().min(Receiver::BLOCK)];
+        let wire = &wire[..wire.len().min(LARGEST_READ)];
         self.sender.handle_wire_input(&mut wire.to_vec(), Some(&mut self.receiver));
         wire.len()
     }

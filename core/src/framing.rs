@@ -31,6 +31,33 @@ pub(crate) fn find(framing: Framing, max_line: usize, bytes: &[u8], searched: us
     }
 }
 
+/// The length of the first line and where the next one starts, if it is a good one; otherwise from where
+/// [`find`] is to look, which says why. Apart from it because every line goes through here.
+#[inline]
+pub(crate) fn good_line(
+    framing: Framing,
+    max: usize,
+    bytes: &[u8],
+    searched: usize,
+) -> Result<(usize, usize), usize> {
+    if framing != Framing::Lenient {
+        return good_strict_line(max, bytes, searched);
+    }
+    let Some(at) = memchr(LF, &bytes[searched..]) else {
+        return Err(bytes.len());
+    };
+    let lf = searched + at;
+    let len = if lf > 0 && bytes[lf - 1] == CR { lf - 1 } else { lf };
+    if len > max { Err(lf) } else { Ok((len, lf + 1)) }
+}
+
+fn good_strict_line(max: usize, bytes: &[u8], searched: usize) -> Result<(usize, usize), usize> {
+    match find_strict(max, bytes, searched) {
+        Found::Line { len, next } => Ok((len, next)),
+        Found::Bad { searched, .. } | Found::More { searched } => Err(searched),
+    }
+}
+
 #[inline]
 fn find_lenient(max: usize, bytes: &[u8], searched: usize) -> Found {
     if let Some(at) = memchr(LF, &bytes[searched..]) {

@@ -1,15 +1,20 @@
 //! The inbox: bytes received and not yet asked for, in one contiguous buffer.
 //!
 //! The buffer is lent: an idle inbox holds none. Bytes are zeroed once, when a block is made, and written
-//! over from then on.
+//! over from then on. Reads start at aligned addresses: a copy out of the kernel to any other one can take
+//! three times as long.
 
 use alloc::vec::Vec;
 use core::mem;
 
 /// What a first read asks for, in bytes.
 const FIRST_READ: usize = 16 << 10;
-/// What a read asks for once reads keep coming back full; also the size of a lent block.
-pub(crate) const BLOCK: usize = 64 << 10;
+/// What a read asks for once reads keep coming back full.
+pub(crate) const LARGEST_READ: usize = 64 << 10;
+/// The size of a lent block: the largest read fits behind what is to spare for its alignment.
+pub(crate) const BLOCK: usize = LARGEST_READ + ALIGN;
+/// What the address of a read is a multiple of, where that costs nothing.
+const ALIGN: usize = 64;
 /// Up to here, unread bytes are worth a copy to free the block they lie in.
 const SMALL_REST: usize = 8 << 10;
 
@@ -18,11 +23,13 @@ const SMALL_REST: usize = 8 << 10;
 #[derive(Default)]
 pub(crate) struct Inbox {
     block: Vec<u8>,
+    /// In front of it lies nothing that was received since bytes were last moved.
+    start: usize,
     head: usize,
     tail: usize,
     /// How many unread bytes were searched for a line end.
     searched: usize,
-    /// Where the front of `block` stands in the whole stream.
+    /// Where the front of `block` stands in the whole stream; it may stand before the beginning.
     base: u64,
     /// How many lines were consumed.
     lines: u64,
@@ -47,7 +54,7 @@ impl Inbox {
 
     /// Where the front of the unread stands in the whole stream.
     pub(crate) const fn position(&self) -> u64 {
-        self.base + self.head as u64
+        self.base.wrapping_add(self.head as u64)
     }
 
     pub(crate) const fn set_searched(&mut self, searched: usize) {
@@ -56,18 +63,20 @@ impl Inbox {
 
     /// How many bytes ever came in.
     pub(crate) const fn received(&self) -> u64 {
-        self.base + self.tail as u64
+        self.base.wrapping_add(self.tail as u64)
     }
 
     pub(crate) const fn lines(&self) -> u64 {
         self.lines
     }
 
-    /// Takes a line of `n` bytes, its end included, away from the front.
+    /// Takes a line of `n` bytes, its end included, away from the front. Nothing behind it was searched.
     #[inline]
     pub(crate) fn consume_line(&mut self, n: usize) {
+        debug_assert!(n <= self.len(), "consumed more than there is");
         self.lines += 1;
-        self.consume(n);
+        self.head += n;
+        self.searched = 0;
     }
 
     /// Takes `n` unread bytes away from the front.
@@ -78,18 +87,19 @@ impl Inbox {
         self.searched = self.searched.saturating_sub(n);
     }
 
-    /// Says that the unread starts at the front of the block from here on.
-    const fn rebase(&mut self) {
-        self.base = self.position();
-        self.tail -= self.head;
-        self.head = 0;
+    /// Says that the unread starts at `start` of the block from here on.
+    const fn rebase(&mut self, start: usize) {
+        self.base = self.position().wrapping_sub(start as u64);
+        self.tail = self.len() + start;
+        self.head = start;
+        self.start = start;
     }
 
     /// The bytes from `back` before the front of the unread on, `len` of them; none if they are gone.
     #[inline]
     pub(crate) fn consumed(&self, back: usize, len: usize) -> &[u8] {
-        let start = self.head.checked_sub(back);
-        start.and_then(|start| self.block.get(start..start + len)).unwrap_or_default()
+        let at = self.head.checked_sub(back).filter(|at| *at >= self.start);
+        at.and_then(|at| self.block.get(at..at + len)).unwrap_or_default()
     }
 
     /// The parts that a batch of lines borrows side by side: all bytes up to the end of the unread, and
@@ -113,17 +123,18 @@ impl Inbox {
     }
 
     fn make_room(&mut self, wanted: usize, need: usize) {
-        if self.len() <= self.head {
+        if self.len() <= self.head - self.start {
             // Moves no more bytes than were consumed: the cost per byte stays constant.
-            self.block.copy_within(self.head..self.tail, 0);
-            self.rebase();
+            let start = aligned_behind(&self.block, self.len());
+            self.block.copy_within(self.head..self.tail, start);
+            self.rebase(start);
         }
         // A read into the last few bytes of a block would cost a system call for little.
         let enough = wanted.min(FIRST_READ / 4);
         if self.block.len() < wanted || self.block.len() - self.tail < enough {
             let double = self.block.len().saturating_mul(2);
             let most = self.tail.max(need).saturating_add(BLOCK);
-            let size = double.min(most).max(self.tail + wanted);
+            let size = double.min(most).max(self.tail + wanted + ALIGN);
             self.block.reserve_exact(size - self.block.len());
             self.block.resize(size, 0);
         }
@@ -138,7 +149,7 @@ impl Inbox {
         assert!(n <= self.offered, "a read gave more bytes than the space it was given");
         self.tail += n;
         if n == self.offered && n >= self.read_size / 2 {
-            self.read_size = (self.read_size * 2).min(BLOCK);
+            self.read_size = (self.read_size * 2).min(LARGEST_READ);
         }
         self.offered = 0;
     }
@@ -152,8 +163,9 @@ impl Inbox {
     pub(crate) fn lend(&mut self, mut block: Vec<u8>) {
         let size = block.capacity().max(self.len());
         block.resize(size, 0);
-        block[..self.len()].copy_from_slice(self.unread());
-        self.rebase();
+        let start = aligned_behind(&block, self.len());
+        block[start..start + self.len()].copy_from_slice(self.unread());
+        self.rebase(start);
         self.offered = 0;
         self.block = block;
     }
@@ -166,7 +178,7 @@ impl Inbox {
             return None;
         }
         let rest = self.unread().to_vec();
-        self.rebase();
+        self.rebase(0);
         self.read_size = 0;
         self.offered = 0;
         Some(mem::replace(&mut self.block, rest))
@@ -175,7 +187,7 @@ impl Inbox {
     /// Drops all that is unread, and the storage.
     pub(crate) fn free(&mut self) {
         self.consume(self.len());
-        self.rebase();
+        self.rebase(0);
         self.block = Vec::new();
     }
 
@@ -191,6 +203,13 @@ impl Inbox {
     }
 }
 
+/// Where `len` bytes have to start in `block`, near its front, for what follows them to be aligned.
+fn aligned_behind(block: &[u8], len: usize) -> usize {
+    let start = block.as_ptr().addr().wrapping_add(len).wrapping_neg() % ALIGN;
+    // A small block has no byte to spare.
+    if start + len <= block.len() / 2 { start } else { 0 }
+}
+
 /// See [`Inbox::parts`].
 pub(crate) struct Marks<'a> {
     pub(crate) head: &'a mut usize,
@@ -204,6 +223,6 @@ impl Marks<'_> {
     pub(crate) fn consume_line(&mut self, n: usize) {
         *self.lines += 1;
         *self.head += n;
-        *self.searched = self.searched.saturating_sub(n);
+        *self.searched = 0;
     }
 }

@@ -4,7 +4,7 @@ use core::fmt;
 use core::iter::FusedIterator;
 
 use crate::Framing;
-use crate::framing::{self, Found};
+use crate::framing;
 use crate::inbox::Marks;
 
 /// Every complete line that has arrived, each without its terminator.
@@ -35,12 +35,12 @@ impl<'a> Iterator for Lines<'a> {
     #[inline]
     fn next(&mut self) -> Option<&'a [u8]> {
         let unread = self.received.get(*self.marks.head..)?;
-        match framing::find(self.framing, self.max_line, unread, *self.marks.searched) {
-            Found::Line { len, next } => {
+        match framing::good_line(self.framing, self.max_line, unread, *self.marks.searched) {
+            Ok((len, next)) => {
                 self.marks.consume_line(next);
                 Some(&unread[..len])
             }
-            Found::Bad { searched, .. } | Found::More { searched } => {
+            Err(searched) => {
                 *self.marks.searched = searched;
                 None
             }

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use crate::framing;
-use crate::inbox::{BLOCK, Inbox};
+use crate::inbox::{BLOCK, Inbox, LARGEST_READ};
 use crate::{
     Cause, Config, End, LineError, Loss, RecvError, RecvStats, StartTlsError, TlsError, Truncation,
 };
@@ -95,7 +95,8 @@ impl Receiver {
         }
     }
 
-    /// The size of a block that is best to [`lend`](Self::lend), in bytes: 64 KiB.
+    /// The size of a block that is best to [`lend`](Self::lend), in bytes: 64 KiB and a little, so that reads can
+    /// start at an aligned address.
     pub const BLOCK: usize = BLOCK;
 
     // ---- getters ---------------------------------------------------------------------------------
@@ -213,7 +214,7 @@ impl Receiver {
         if !self.wants_read() {
             return 0;
         }
-        let limit = if self.config.buffered { BLOCK } else { self.missing };
+        let limit = if self.config.buffered { LARGEST_READ } else { self.missing };
         let wire = &wire[..wire.len().min(limit)];
         self.inbox.extend(wire, self.need);
         self.finish_discarding();

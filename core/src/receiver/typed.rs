@@ -64,12 +64,13 @@ impl Receiver {
             return None;
         }
         let Config { framing, max_line, .. } = self.config;
-        match framing::find(framing, max_line, self.inbox.unread(), self.inbox.searched()) {
-            Found::Line { len, next } => {
+        let unread = self.inbox.unread();
+        match framing::good_line(framing, max_line, unread, self.inbox.searched()) {
+            Ok((len, next)) => {
                 self.inbox.consume_line(next);
                 Some(Span { end: self.inbox.position(), back: next, len })
             }
-            Found::Bad { searched, .. } | Found::More { searched } => {
+            Err(searched) => {
                 self.inbox.set_searched(searched);
                 None
             }

@@ -9,6 +9,8 @@ const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
 /// The largest read.
 const BLOCK: usize = 64 * KIB;
+/// What storage has to spare for the alignment of reads.
+const SPARE: usize = 64;
 
 /// Lets `conn` read all of `wire`, a KiB at a time at most, and calls `after` behind each read.
 fn read_all(conn: &mut Connection, wire: &[u8], way: Way, mut after: impl FnMut(&mut Connection)) {
@@ -92,7 +94,7 @@ fn storage_ends_64_kib_above_what_the_waiting_call_needs() {
             });
         });
         assert_eq!(conn.peek().len(), need);
-        assert_at_most(info.bytes_current as u64, need + 2 + BLOCK);
+        assert_at_most(info.bytes_current as u64, need + 2 + BLOCK + SPARE);
     }
 }
 
@@ -211,7 +213,7 @@ fn an_idle_receiver_gives_its_storage_back() {
             assert_eq!(read(&mut conn, b"a\nb", Way::Read), 3);
             assert!(conn.take_line().is_some());
             let block = conn.reclaim().expect("its storage");
-            assert_eq!(block.capacity(), if lent { BLOCK } else { 16 * KIB });
+            assert_eq!(block.capacity(), if lent { BLOCK } else { 16 * KIB } + SPARE);
             assert_eq!(conn.reclaim(), None);
             assert_eq!(conn.peek(), b"b");
             assert_eq!(conn.space().len(), 16 * KIB);
@@ -227,7 +229,7 @@ fn an_idle_receiver_gives_its_storage_back() {
 #[test]
 fn a_lent_block_is_the_storage_and_no_other_is_made() {
     let block = Receiver::new_block();
-    assert_eq!((block.len(), Receiver::BLOCK), (BLOCK, BLOCK));
+    assert_eq!((block.len(), Receiver::BLOCK), (BLOCK + SPARE, BLOCK + SPARE));
     let at = block.as_ptr();
     let mut conn = Receiver::new(Config::default());
     let info = measure(|| {
@@ -307,4 +309,27 @@ fn an_idle_sender_keeps_nothing() {
         sender.transmitted(sender.unsent());
     });
     assert_eq!(info.bytes_current, 0);
+}
+
+/// A copy out of the kernel to any other address can take three times as long.
+#[test]
+fn reads_start_at_an_aligned_address_behind_any_unfinished_line() {
+    for unfinished in 0..200 {
+        let mut receiver = Receiver::new(Config::default());
+        receiver.lend(Receiver::new_block());
+        receiver.handle_input(b"a line\r\n");
+        receiver.handle_input(&vec![b'x'; unfinished]);
+        let line = receiver.take_line().expect("a line");
+        assert_eq!(receiver.bytes(line), b"a line");
+        // As soon as there is as much in front of it as it is long, it is moved.
+        let aligned = receiver.space().as_ptr().addr() % SPARE == 0;
+        assert!(aligned || unfinished > 8, "{unfinished}");
+        let old = receiver.bytes(line);
+        assert!(old.is_empty() || old == b"a line", "an old span is empty, or what it was");
+        assert_eq!(receiver.peek(), vec![b'x'; unfinished]);
+
+        receiver.lend(Receiver::new_block());
+        assert_eq!(receiver.space().as_ptr().addr() % SPARE, 0, "{unfinished}");
+        assert_eq!(receiver.peek(), vec![b'x'; unfinished]);
+    }
 }
