@@ -61,6 +61,9 @@ pub enum Event {
     Mark,
 }
 
+/// Reads the file of that name.
+pub type ReadFile = Box<dyn Fn(&str) -> io::Result<Vec<u8>>>;
+
 /// What a script is played with.
 pub struct Settings {
     /// The port of the peer.
@@ -68,7 +71,7 @@ pub struct Settings {
     /// Whether addresses are IPv6.
     pub v6: bool,
     /// Reads a certificate or a key: `ca.pem`, or `NAME.pem` and `NAME.key`.
-    pub certs: Box<dyn Fn(&str) -> io::Result<Vec<u8>>>,
+    pub certs: ReadFile,
     /// Whether connections are buffered.
     pub buffered: bool,
     /// Whether connections are split from the start.

@@ -7,7 +7,7 @@
 //!
 //! What stands in the way of an upgrade leaves the connection as it was, in plain. The rest of the script
 //! is not meant for that: the player drops the connection, as a program does that returns the error. With
-//! `plain` the script goes on.
+//! `keep` it stays.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -69,7 +69,7 @@ impl<R: Runtime> Stage<R> {
             true => poll_once(upgrade).await.unwrap_or(Ok(())),
             false => upgrade.await,
         };
-        let goes_on = op.is("plain") || matches!(upgraded, Ok(()) | Err(UpgradeError::Tls(_)));
+        let goes_on = op.is("keep") || matches!(upgraded, Ok(()) | Err(UpgradeError::Tls(_)));
         if !goes_on {
             self.put(op.socket(), Socket::Dropped);
         }
