@@ -9,8 +9,9 @@
 //!
 //! - It is given up: its future is dropped, as by a timeout.
 //! - But if the script does not wait for an operation, or looks at it again later, its connection is
-//!   split first (for `wrap`, which takes a whole one, it is not), and it goes on beside others. A receive that the script waits for holds its half, and is
-//!   given up all the same; those that it does not wait for take turns, as tasks do that share a half.
+//!   split first, and it goes on beside others. (Not for `wrap`, which takes a whole one.) A receive that
+//!   the script waits for holds its half, and is given up all the same; those that it does not wait for
+//!   take turns, as tasks do that share a half.
 
 mod answer;
 mod make;
