@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::io;
 
-use asyncnet::{LineError, RecvError, SendError, SocketError};
+use asyncnet::{LineError, RecvError, SendError, SocketError, TlsErrorKind, UpgradeError};
 use serde_json::{Value, json};
 
 use super::text::escape;
@@ -28,11 +28,6 @@ impl Failure {
     /// The script cannot be played.
     pub(super) fn script(why: impl Display) -> Self {
         Self(json!({ "err": format!("script: {why}") }))
-    }
-
-    /// What there will be one day.
-    pub(super) fn missing(what: impl Display) -> Self {
-        Self(json!({ "err": what.to_string() }))
     }
 
     pub(super) fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
@@ -64,6 +59,7 @@ impl From<RecvError> for Failure {
                 Self::new("Disconnected", end).with("partial", end.partial)
             }
             RecvError::Closed => Self::new("Closed", &error),
+            RecvError::Tls(tls) => Self::new(tls_error(tls.kind()), tls),
             _ => return io::Error::from(error).into(),
         };
         failure.with("kind", format!("{:?}", io::Error::from(error).kind()))
@@ -80,25 +76,55 @@ fn line_error(error: &LineError) -> &'static str {
     }
 }
 
+/// What went wrong, as precisely as it is known: `Protocol`, `Alert(48)`, `Certificate(WrongName)`.
+fn tls_error(kind: TlsErrorKind) -> String {
+    format!("{kind:?}")
+}
+
+fn upgrade_error(error: &UpgradeError) -> String {
+    match error {
+        UpgradeError::BufferedPlaintext(_) => "BufferedPlaintext".into(),
+        UpgradeError::UnsentPlaintext(_) => "UnsentPlaintext".into(),
+        UpgradeError::Discarding => "Discarding".into(),
+        UpgradeError::AlreadyTls => "AlreadyTls".into(),
+        UpgradeError::Ended(_) => "Ended".into(),
+        UpgradeError::CannotSend(_) => "CannotSend".into(),
+        UpgradeError::Context(_) => "Context".into(),
+        UpgradeError::Tls(error) => tls_error(error.kind()),
+        _ => "Upgrade".to_owned(),
+    }
+}
+
+impl From<UpgradeError> for Failure {
+    fn from(error: UpgradeError) -> Self {
+        io::Error::from(error).into()
+    }
+}
+
 impl From<SendError> for Failure {
     fn from(error: SendError) -> Self {
         let name = match error {
-            SendError::Full { .. } => "Full",
-            SendError::LineBreak => "LineBreak",
-            SendError::Interrupted => "Interrupted",
-            SendError::Disconnected(_) => "Disconnected",
-            SendError::Closed => "Closed",
-            SendError::TimedOut => "TimedOut",
-            _ => "Send",
+            SendError::Full { .. } => "Full".into(),
+            SendError::LineBreak => "LineBreak".into(),
+            SendError::Interrupted => "Interrupted".into(),
+            SendError::Disconnected(_) => "Disconnected".into(),
+            SendError::Tls(kind) => tls_error(kind),
+            SendError::Closed => "Closed".into(),
+            SendError::TimedOut => "TimedOut".into(),
+            _ => "Send".to_owned(),
         };
         let kind = format!("{:?}", io::Error::from(error).kind());
         Self::new(name, error).with("kind", kind)
     }
 }
 
+fn kind_of(error: &io::Error) -> String {
+    format!("{:?}", error.kind())
+}
+
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
-        let name = format!("{:?}", error.kind());
+        let name = kind_of(&error);
         let failed = error.get_ref().and_then(|inner| inner.downcast_ref::<SocketError>());
         // Where it was tried is known to the script, and a port is another one in every run.
         let (failure, system) = match failed {
@@ -108,9 +134,13 @@ impl From<io::Error> for Failure {
             }
             None => (Self::new(name, &error), &error),
         };
-        match system.raw_os_error() {
-            Some(code) => failure.with("errno", code),
-            None => failure,
+        let upgrade = system.get_ref().and_then(|inner| inner.downcast_ref::<UpgradeError>());
+        match (upgrade, system.raw_os_error()) {
+            (Some(upgrade), _) => {
+                failure.with("err", upgrade_error(upgrade)).with("kind", kind_of(system))
+            }
+            (_, Some(code)) => failure.with("errno", code),
+            _ => failure,
         }
     }
 }

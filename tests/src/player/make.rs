@@ -19,14 +19,19 @@ impl<R: Runtime> Stage<R> {
     pub(super) fn new_socket(&self, op: &Op) -> Answer {
         let socket = self.make(op)?;
         let buffered = op.flag("buffered").unwrap_or(self.settings.buffered);
-        let mut config = Config::default().buffered(buffered).close(self.settings.close);
-        if let Some(max_line) = self.settings.max_line {
-            config = config.max_line(max_line);
-        }
-        let socket = Mutex::new(socket.with_config(config));
+        let socket = Mutex::new(socket.with_config(self.config(buffered)));
+        self.wrapped.borrow_mut().remove(op.makes());
         let fresh = Fresh { socket, datagram: op.text("type") == Some("dgram") };
         self.put(op.makes(), Socket::Fresh(Rc::new(fresh)));
         ok(true)
+    }
+
+    pub(super) fn config(&self, buffered: bool) -> Config {
+        let config = Config::default().buffered(buffered).close(self.settings.close);
+        match self.settings.max_line {
+            Some(max_line) => config.max_line(max_line),
+            None => config,
+        }
     }
 
     fn make(&self, op: &Op) -> Result<AsyncSocket<R>, Failure> {
@@ -131,7 +136,7 @@ impl<R: Runtime> Stage<R> {
         let connection = listener.accept().await?;
         let socket = connection.os_socket().expect("it is open");
         let mut answer = flags(socket)?;
-        answer["is_ssl"] = json!(false);
+        answer["is_ssl"] = json!(connection.is_tls());
         self.connected(op.makes(), connection);
         Ok(answer)
     }

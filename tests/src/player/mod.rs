@@ -9,8 +9,9 @@
 //!
 //! - It is given up: its future is dropped, as by a timeout.
 //! - But if the script does not wait for an operation, or looks at it again later, its connection is
-//!   split first, and it goes on beside others. A receive that the script waits for holds its half, and is
-//!   given up all the same; those that it does not wait for take turns, as tasks do that share a half.
+//!   split first, and it goes on beside others. (Not for `wrap`, which takes a whole one.) A receive that
+//!   the script waits for holds its half, and is given up all the same; those that it does not wait for
+//!   take turns, as tasks do that share a half.
 
 mod answer;
 mod make;
@@ -24,9 +25,9 @@ mod text;
 mod tls;
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
-use std::path::PathBuf;
+use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -38,6 +39,7 @@ use serde_json::{Value, json};
 use self::answer::{Answer, Failure, ok};
 use self::receive::{limit, pending};
 use self::table::Socket;
+use self::tls::new_context;
 
 pub use op::Op;
 pub use text::{shown, unescape};
@@ -60,14 +62,17 @@ pub enum Event {
     Mark,
 }
 
+/// Reads the file of that name.
+pub type ReadFile = Box<dyn Fn(&str) -> io::Result<Vec<u8>>>;
+
 /// What a script is played with.
 pub struct Settings {
     /// The port of the peer.
     pub peer_port: u16,
     /// Whether addresses are IPv6.
     pub v6: bool,
-    /// Where the certificates are.
-    pub certs: PathBuf,
+    /// Reads a certificate or a key: `ca.pem`, or `NAME.pem` and `NAME.key`.
+    pub certs: ReadFile,
     /// Whether connections are buffered.
     pub buffered: bool,
     /// Whether connections are split from the start.
@@ -95,7 +100,7 @@ impl Settings {
         Self {
             peer_port: 0,
             v6: false,
-            certs: PathBuf::new(),
+            certs: Box::new(|_| Err(io::ErrorKind::NotFound.into())),
             buffered: true,
             halves: false,
             checked: ops.iter().filter_map(|op| op.number("ref")).collect(),
@@ -117,6 +122,8 @@ struct Stage<R: Runtime> {
     /// What `recv_line_into` received into.
     lines: RefCell<HashMap<String, Vec<u8>>>,
     saved_port: Cell<u16>,
+    /// Whose connections are to be TLS.
+    wrapped: RefCell<HashSet<String>>,
 }
 
 /// An operation that was begun.
@@ -147,6 +154,7 @@ impl<R: Runtime> Player<R> {
             sockets: RefCell::default(),
             lines: RefCell::default(),
             saved_port: Cell::new(0),
+            wrapped: RefCell::default(),
         };
         Self { stage: Rc::new(stage), executor: Rc::default(), begun: BTreeMap::new() }
     }
@@ -173,7 +181,7 @@ impl<R: Runtime> Player<R> {
         }
         // Whether it may go on when it is late.
         let goes_on = op.is("bg") || self.stage.settings.checked.contains(&k);
-        if goes_on || op.name() == "send_many" {
+        if (goes_on && op.name() != "wrap") || op.name() == "send_many" {
             self.stage.split(op.socket());
         }
         let (stage, task_op) = (Rc::clone(&self.stage), op.clone());
@@ -263,10 +271,10 @@ impl<R: Runtime> Stage<R> {
             "accept" => self.accept(op).await,
             "accept_addr" => self.accept_addr(op).await,
             "announce" => self.announce(op).await,
-            "wrap" => self.wrap(op),
-            "is_ssl" => self.is_tls(op),
-            "peer_cert_count" => self.peer_cert_count(),
-            "new_context" => self.new_context(),
+            "wrap" => self.wrap(op).await,
+            "is_ssl" => self.is_tls(op).await,
+            "peer_cert_count" => self.peer_cert_count(op).await,
+            "new_context" => new_context(op),
             _ => self.help(op).await,
         }
     }

@@ -1,10 +1,12 @@
 //! The vectors of `tests/vectors`, on every runtime over real sockets.
 #![cfg(target_os = "linux")]
 
+mod certificates;
 mod peer;
 mod play;
 mod read;
 mod step;
+mod wire;
 
 use std::collections::HashSet;
 use std::sync::mpsc::channel;

@@ -1,15 +1,15 @@
-//! The other end: blocking sockets of the standard library, which know nothing of ours.
+//! The other end: blocking sockets of the standard library and rustls, which know nothing of ours.
 
 use std::collections::HashMap;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::thread::sleep;
 use std::time::Duration;
 
 use socket2::SockRef;
 
 use crate::step::Peer;
+use crate::wire::Wire;
 
 /// What takes longer fails.
 const PATIENCE: Duration = Duration::from_secs(8);
@@ -21,7 +21,7 @@ const BUFFER: usize = 64 << 10;
 /// All connections of the peer, and its listener.
 pub(crate) struct Peers {
     listener: TcpListener,
-    connections: HashMap<String, Arc<TcpStream>>,
+    connections: HashMap<String, Wire>,
     /// The ports of our listeners, by name.
     pub(crate) ports: HashMap<String, u16>,
 }
@@ -53,10 +53,10 @@ impl Peers {
             }
             Peer::Close => drop(self.connections.remove(name)),
             Peer::Reset => {
-                let stream = self.connections.remove(name).ok_or("it is gone")?;
-                SockRef::from(&*stream).set_linger(Some(Duration::ZERO)).map_err(text)?;
+                let wire = self.connections.remove(name).ok_or("it is gone")?;
+                SockRef::from(&wire.stream).set_linger(Some(Duration::ZERO)).map_err(text)?;
             }
-            _ => transfer(self.connections.get(name).ok_or("it is gone")?, act)?,
+            _ => transfer(self.connections.get_mut(name).ok_or("it is gone")?, act)?,
         }
         Ok(())
     }
@@ -65,36 +65,47 @@ impl Peers {
         stream.set_read_timeout(Some(PATIENCE)).expect("an option");
         stream.set_write_timeout(Some(PATIENCE)).expect("an option");
         stream.set_nodelay(true).expect("an option");
-        self.connections.insert(name.into(), Arc::new(stream));
+        self.connections.insert(name.into(), Wire::new(stream));
     }
 }
 
-fn transfer(mut stream: &TcpStream, act: &Peer) -> Result<(), String> {
+fn transfer(wire: &mut Wire, act: &Peer) -> Result<(), String> {
     match act {
-        Peer::Send(bytes) => stream.write_all(bytes).map_err(text)?,
+        Peer::Send(bytes) => {
+            let sealed = wire.seal(bytes);
+            wire.stream.write_all(&sealed).map_err(text)?;
+        }
         Peer::Drip(bytes) => {
-            for byte in bytes {
-                stream.write_all(&[*byte]).map_err(text)?;
+            for byte in wire.seal(bytes) {
+                wire.stream.write_all(&[byte]).map_err(text)?;
                 sleep(GAP);
             }
         }
+        Peer::Raw(bytes) => wire.stream.write_all(bytes).map_err(text)?,
+        Peer::Half(bytes) => {
+            let sealed = wire.seal(bytes);
+            wire.stream.write_all(&sealed[..sealed.len() / 2]).map_err(text)?;
+        }
+        Peer::Notice => {
+            let sealed = wire.notice();
+            wire.stream.write_all(&sealed).map_err(text)?;
+        }
+        Peer::Tls { certificate, alert } => wire.handshake(certificate.as_deref(), *alert)?,
         Peer::Recv(bytes) => {
             let mut got = vec![0; bytes.len()];
-            stream.read_exact(&mut got).map_err(text)?;
+            wire.read_exact(&mut got).map_err(text)?;
             if got != *bytes {
                 return Err(format!("it got \"{}\"", got.escape_ascii()));
             }
         }
-        Peer::Skip(n) => stream.read_exact(&mut vec![0; *n]).map_err(text)?,
-        Peer::Shutdown => stream.shutdown(Shutdown::Write).map_err(text)?,
-        Peer::SeesEnd => {
-            let mut rest = Vec::new();
-            stream.read_to_end(&mut rest).map_err(text)?;
-            if !rest.is_empty() {
-                return Err(format!("it got \"{}\" first", rest.escape_ascii()));
-            }
+        Peer::Skip(n) => wire.read_exact(&mut vec![0; *n]).map_err(text)?,
+        Peer::Shutdown => wire.stream.shutdown(Shutdown::Write).map_err(text)?,
+        Peer::SeesEnd => wire.sees_end()?,
+        Peer::SeesAlert(alert) => wire.sees_alert(*alert)?,
+        Peer::SeesClose => {
+            wire.read_to_end(&mut Vec::new()).map_err(text)?;
         }
-        Peer::SeesReset => match stream.read_to_end(&mut Vec::new()) {
+        Peer::SeesReset => match wire.read_to_end(&mut Vec::new()) {
             Err(error) if error.kind() == ErrorKind::ConnectionReset => {}
             other => return Err(format!("it sees {other:?}")),
         },

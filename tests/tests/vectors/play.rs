@@ -9,6 +9,7 @@ use asyncnet::Runtime;
 use asyncnet_conformance::player::{Event, Op, Player, Settings};
 use serde_json::{Value, json};
 
+use crate::certificates::file;
 use crate::peer::Peers;
 use crate::read::{Setup, Vector};
 use crate::step::{Act, Expected, Peer};
@@ -20,7 +21,7 @@ pub(crate) struct Way {
     pub(crate) halves: bool,
 }
 
-/// All of them. A connection over TLS will be more.
+/// All of them.
 pub(crate) const WAYS: [Way; 4] = [
     Way { buffered: true, halves: false },
     Way { buffered: false, halves: false },
@@ -96,6 +97,7 @@ fn settings(vector: &Vector, way: Way, peers: &Peers, told: Rc<RefCell<Vec<Event
     let settings = Settings::of(&ops.collect::<Vec<_>>());
     Settings {
         peer_port: peers.port(),
+        certs: Box::new(file),
         buffered: way.buffered,
         halves: way.halves,
         events: Box::new(move |event| told.borrow_mut().push(event)),

@@ -54,6 +54,8 @@ fn vector(lines: &[&str]) -> Result<Vector, String> {
                 vector.only = ways.split_whitespace().map(Into::into).collect();
             }
             Some(("needs", "v6")) => vector.needs_v6 = true,
+            Some(("setup", "tls client")) => begin(&mut vector, CLIENT, &mut labels)?,
+            Some(("setup", "tls server")) => begin(&mut vector, SERVER, &mut labels)?,
             Some(("setup", setup)) => vector.setup = setup_of(setup)?,
             Some((key, _)) => return Err(format!("what is {key}?")),
             None => vector.steps.push(step(line, vector.steps.len(), &mut labels)?),
@@ -66,6 +68,35 @@ fn vector(lines: &[&str]) -> Result<Vector, String> {
         return Err("a vector has steps, or a reason why not".into());
     }
     Ok(vector)
+}
+
+/// How `c` comes to be the client of a peer that speaks TLS.
+const CLIENT: [&str; 6] =
+    ["new as=c", "wrap verify", "@tls connect", "peer accept", "peer tls server", "check @tls"];
+/// How it comes to be the server, accepted from a listener.
+const SERVER: [&str; 9] = [
+    "new as=l",
+    "l.wrap ctx=server",
+    "l.bind addr=127.0.0.1",
+    "l.listen",
+    "l.announce",
+    "@tls l.accept as=c",
+    "peer connect l",
+    "peer tls client",
+    "check @tls",
+];
+
+/// Begins with these steps instead of a connection.
+fn begin(
+    vector: &mut Vector,
+    steps: impl IntoIterator<Item = &'static str>,
+    labels: &mut Vec<(String, usize)>,
+) -> Result<(), String> {
+    vector.setup = Setup::Listen;
+    for line in steps {
+        vector.steps.push(step(line, vector.steps.len(), labels)?);
+    }
+    Ok(())
 }
 
 fn setup_of(name: &str) -> Result<Setup, String> {

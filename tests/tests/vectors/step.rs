@@ -1,5 +1,7 @@
 //! Reads one step of a vector.
 
+use std::str::FromStr;
+
 use asyncnet_conformance::player::{Op, shown, unescape};
 use serde_json::{Map, Value, json};
 
@@ -26,6 +28,17 @@ pub(crate) enum Peer {
     Send(Vec<u8>),
     /// The same, but one byte at a time.
     Drip(Vec<u8>),
+    /// As they are, under TLS if there is any.
+    Raw(Vec<u8>),
+    /// The first half of what they are when sealed.
+    Half(Vec<u8>),
+    /// The close notice of TLS.
+    Notice,
+    /// The handshake: of a server with that certificate, or of a client. Perhaps we refuse.
+    Tls {
+        certificate: Option<String>,
+        alert: Option<u8>,
+    },
     Recv(Vec<u8>),
     /// So many bytes, whatever they are.
     Skip(usize),
@@ -34,6 +47,10 @@ pub(crate) enum Peer {
     Reset,
     /// Nothing more, and an end in good order.
     SeesEnd,
+    /// Whatever comes, and then such an end.
+    SeesClose,
+    /// The alert of that number.
+    SeesAlert(u8),
     /// Whatever comes, and then a reset.
     SeesReset,
     /// Connects to our listener of that name.
@@ -106,16 +123,33 @@ fn peer(words: &[String]) -> Result<Peer, String> {
         ["send", data] => Peer::Send(bytes(data)?),
         ["drip", data] => Peer::Drip(bytes(data)?),
         ["recv", data] => Peer::Recv(bytes(data)?),
-        ["skip", n] => Peer::Skip(n.parse().map_err(|_| format!("{n} is no number"))?),
+        ["skip", n] => Peer::Skip(number(n)?),
         ["shutdown"] => Peer::Shutdown,
         ["close"] => Peer::Close,
         ["reset"] => Peer::Reset,
+        ["raw", data] => Peer::Raw(bytes(data)?),
+        ["half", data] => Peer::Half(bytes(data)?),
+        ["notice"] => Peer::Notice,
+        ["tls", "client"] => Peer::Tls { certificate: None, alert: None },
+        ["tls", "server"] => Peer::Tls { certificate: Some("good".into()), alert: None },
+        ["tls", "server", certificate, "alert", alert] => {
+            Peer::Tls { certificate: Some(certificate.into()), alert: Some(number(alert)?) }
+        }
+        ["tls", "server", certificate] => {
+            Peer::Tls { certificate: Some(certificate.into()), alert: None }
+        }
         ["sees", "end"] => Peer::SeesEnd,
+        ["sees", "close"] => Peer::SeesClose,
+        ["sees", "alert", alert] => Peer::SeesAlert(number(alert)?),
         ["sees", "reset"] => Peer::SeesReset,
         ["connect", listener] => Peer::Connect(listener.into()),
         ["accept"] => Peer::Accept,
         _ => return Err(format!("what does the peer do: {words:?}?")),
     })
+}
+
+fn number<N: FromStr>(word: &str) -> Result<N, String> {
+    word.parse().map_err(|_| format!("{word} is no such number"))
 }
 
 /// `name`, or `socket.name`; then numbers, texts, and `key=value`s. A word alone is a flag.

@@ -11,7 +11,7 @@ fn tell(event: &Value) {
 }
 
 pub(crate) fn hello(before: usize, runtime: &str) {
-    tell(&json!({ "ev": "hello", "prelude": before, "runtime": runtime, "ssl": false }));
+    tell(&json!({ "ev": "hello", "prelude": before, "runtime": runtime, "ssl": true }));
 }
 
 pub(crate) fn port(name: &str, port: u16) {

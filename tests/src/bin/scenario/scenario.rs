@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fs;
+use std::path::PathBuf;
 use std::time::Instant;
 
 use asyncnet::Runtime;
@@ -35,7 +36,10 @@ impl Scenario {
         for option in options {
             match option.split_once('=') {
                 Some(("--peer-port", port)) => this.settings.peer_port = port.parse()?,
-                Some(("--certs", directory)) => this.settings.certs = directory.into(),
+                Some(("--certs", directory)) => {
+                    let directory = PathBuf::from(directory);
+                    this.settings.certs = Box::new(move |name| fs::read(directory.join(name)));
+                }
                 _ => return Err(format!("no option {option}").into()),
             }
         }
@@ -96,7 +100,9 @@ fn before(scenario: &Value) -> Vec<Value> {
         "server" => {
             let cert = scenario["cert"].as_str().unwrap_or("good");
             let mode = "connected_server";
-            let wrap = json!({"op": "wrap", "ctx": "server", "mode": mode, "cert": cert});
+            // The peer begins its handshake when this is done.
+            let wrap =
+                json!({"op": "wrap", "ctx": "server", "mode": mode, "cert": cert, "begin": true});
             let mut ops = vec![
                 json!({"op": "new", "as": "l", "domain": family}),
                 json!({"op": "bind", "s": "l", "addr": host}),
