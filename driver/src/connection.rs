@@ -58,8 +58,9 @@ use crate::{Flags, RecvError, RecvHalf, SendError, SendHalf, Timer, Transport, s
 /// lock, no copy but the one into the outbox); [`split`](Self::split) (a lock for each call that sends,
 /// none for a line that is already here); an owned line (an allocation each).
 pub struct Connection<S: Transport> {
-    receiver: Receiver,
-    link: Link<S>,
+    // Boxed: a future stores a connection that it is given twice, and is to stay small.
+    receiver: Box<Receiver>,
+    link: Box<Link<S>>,
     /// The tasks that use the `futures` traits, once there are any.
     tasks: Option<Arc<FanOut>>,
 }
@@ -92,8 +93,8 @@ impl<S: Transport> Connection<S> {
     }
 
     fn build(stream: S, config: Config, timer: Option<Timer>) -> Self {
-        let link = Link::new(stream, &config, timer);
-        Self { receiver: Receiver::new(config), link, tasks: None }
+        let link = Box::new(Link::new(stream, &config, timer));
+        Self { receiver: Box::new(Receiver::new(config)), link, tasks: None }
     }
 
     // ---- receiving -------------------------------------------------------------------------------
@@ -305,7 +306,7 @@ impl<S: Transport> Connection<S> {
     /// Two halves, for tasks of their own.
     #[must_use]
     pub fn split(self) -> (RecvHalf<S>, SendHalf<S>) {
-        split::split(self.receiver, self.link)
+        split::split(self.receiver, *self.link)
     }
 
     /// The stream, and the bytes received that nobody was answered, the partial included.
@@ -314,7 +315,6 @@ impl<S: Transport> Connection<S> {
     ///
     /// The connection itself, if something would be lost: while a bad line is being discarded, while
     /// bytes are queued, over TLS, after a torn message, and after a close.
-    #[expect(clippy::result_large_err, reason = "the error is the connection, given back")]
     pub fn into_parts(mut self) -> Result<(S, Vec<u8>), Self> {
         let sender = &self.link.sender;
         let bound = sender.unsent() > 0 || sender.is_interrupted() || sender.is_secure();

@@ -264,6 +264,9 @@ impl<S: Transport> Drop for Link<S> {
         } else {
             self.try_transmit();
         }
+        if self.sender.is_secure() {
+            self.try_drain_wire();
+        }
     }
 }
 

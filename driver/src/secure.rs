@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use asyncnet_core::{Cause, Receiver, SecureLayer, TlsError, TlsErrorKind};
@@ -11,6 +11,9 @@ use asyncnet_core::{Cause, Receiver, SecureLayer, TlsError, TlsErrorKind};
 use crate::error::{read_end, write_loss};
 use crate::link::{Link, take_turn};
 use crate::{BoxSleep, Transport, UpgradeError, log, pool};
+
+/// How many reads a drop makes, of 64 KiB each.
+const DRAINED_BY_DROP: usize = 4;
 
 /// A handshake, and how long it may take. It lives in the connection: whichever call is polled next goes on
 /// with it.
@@ -73,6 +76,9 @@ impl<S: Transport> Link<S> {
         if let Some(error) = self.sender.tls_error() {
             return Poll::Ready(Err(UpgradeError::Tls(error.clone())));
         }
+        if let Some(end) = receiver.end_after(self.sender.coming_end()) {
+            return Poll::Ready(Err(UpgradeError::Ended(end)));
+        }
         Poll::Ready(self.sender.check().map_err(|error| UpgradeError::CannotSend(error.into())))
     }
 
@@ -115,6 +121,20 @@ impl<S: Transport> Link<S> {
             }
         }
         Poll::Ready(())
+    }
+
+    /// Reads and forgets what is there, before the stream is dropped. A socket with unread input is reset, and
+    /// who only sends would lose its last bytes to session tickets that it never asked for.
+    pub(crate) fn try_drain_wire(&mut self) {
+        let Some(stream) = &mut self.stream else { return };
+        let (mut block, mut cx) = (pool::take(), Context::from_waker(Waker::noop()));
+        for _ in 0..DRAINED_BY_DROP {
+            match Pin::new(&mut *stream).poll_read(&mut cx, &mut block) {
+                Poll::Ready(Ok(n)) if n > 0 => {}
+                _ => break,
+            }
+        }
+        pool::give(block);
     }
 
     /// Brings `receiver` plaintext, or the end.

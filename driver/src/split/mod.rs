@@ -22,7 +22,10 @@ use crate::{SendError, Transport};
 pub use recv_half::RecvHalf;
 pub use send_half::SendHalf;
 
-pub(crate) fn split<S: Transport>(receiver: Receiver, link: Link<S>) -> (RecvHalf<S>, SendHalf<S>) {
+pub(crate) fn split<S: Transport>(
+    receiver: Box<Receiver>,
+    link: Link<S>,
+) -> (RecvHalf<S>, SendHalf<S>) {
     let flags = receiver.config().ends.into();
     let fan_out = FanOut::new();
     let waker = fan_out.waker();

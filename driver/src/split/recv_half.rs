@@ -22,12 +22,12 @@ use crate::{Flags, RecvError, Transport};
 /// It has the receiving calls of [`Connection`](crate::Connection). While one of them waits it also
 /// writes what the sending halves have queued.
 pub struct RecvHalf<S: Transport> {
-    receiver: Receiver,
+    receiver: Box<Receiver>,
     shared: Arc<Shared<S>>,
 }
 
 impl<S: Transport> RecvHalf<S> {
-    pub(super) const fn new(receiver: Receiver, shared: Arc<Shared<S>>) -> Self {
+    pub(super) const fn new(receiver: Box<Receiver>, shared: Arc<Shared<S>>) -> Self {
         Self { receiver, shared }
     }
 
