@@ -4,9 +4,9 @@
 //! stream they all poll it with the same fan-out waker, and leave their own wakers here.
 
 use std::mem;
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Wake, Waker};
+
+use crate::sync::{Arc, AtomicU8, Mutex, MutexGuard, Ordering, PoisonError};
 
 /// A place in the fan-out. The numbers are never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -55,6 +55,7 @@ mod runtime;
 mod secure;
 mod socket;
 mod split;
+mod sync;
 mod tls;
 mod transport;
 mod upgrade;
