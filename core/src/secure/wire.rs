@@ -162,6 +162,7 @@ impl Wire {
         if self.failure.is_some() || self.end.is_some() {
             return;
         }
+        let behind = self.out.len();
         let (layer, out) = (&mut self.layer, &mut self.out);
         let result = match receiver {
             Some(receiver) => {
@@ -173,6 +174,10 @@ impl Wire {
                 layer.received(wire, out, &mut |plain| early.extend_from_slice(plain))
             }
         };
+        if self.noticed {
+            // Nothing follows the close notice: the transport may be shut behind it.
+            self.out.truncate(behind);
+        }
         self.note(result);
         if self.failure.is_none() && self.layer.phase() == Phase::PeerClosed {
             self.end = Some(Cause::Eof);
