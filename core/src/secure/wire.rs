@@ -17,6 +17,8 @@ pub(crate) struct Wire {
     /// `out[head..]` is not transmitted yet.
     out: Vec<u8>,
     head: usize,
+    /// How many bytes at the front of that are the handshake's.
+    flight: usize,
     /// How many bytes at the front of the outbox the records in `out` hold. They stay there until all of
     /// `out` is transmitted: what is unsent is always told in plaintext.
     sealed: usize,
@@ -39,6 +41,7 @@ impl Wire {
             layer,
             out: Vec::new(),
             head: 0,
+            flight: 0,
             sealed: 0,
             early: Vec::new(),
             block: Vec::new(),
@@ -69,6 +72,11 @@ impl Wire {
         &self.out[self.head..]
     }
 
+    /// Whether the peer waits for what the handshake has put out.
+    pub(crate) fn owes_flight(&self) -> bool {
+        self.flight > 0 && self.layer.owes_flight()
+    }
+
     pub(crate) const fn has_sealed(&self) -> bool {
         self.sealed > 0
     }
@@ -82,6 +90,7 @@ impl Wire {
 
     pub(crate) fn start(&mut self) {
         let started = self.layer.start(&mut self.out);
+        self.flight = self.out.len();
         self.note(started);
     }
 
@@ -162,7 +171,7 @@ impl Wire {
         if self.failure.is_some() || self.end.is_some() {
             return;
         }
-        let behind = self.out.len();
+        let (behind, is_handshaking) = (self.out.len(), self.is_handshaking());
         let (layer, out) = (&mut self.layer, &mut self.out);
         let result = match receiver {
             Some(receiver) => {
@@ -177,6 +186,9 @@ impl Wire {
         if self.noticed {
             // Nothing follows the close notice: the transport may be shut behind it.
             self.out.truncate(behind);
+        }
+        if is_handshaking {
+            self.flight = self.outgoing().len();
         }
         self.note(result);
         if self.failure.is_none() && self.layer.phase() == Phase::PeerClosed {
@@ -215,6 +227,7 @@ impl Wire {
     pub(crate) fn transmitted(&mut self, n: usize) -> usize {
         assert!(n <= self.outgoing().len(), "more bytes were transmitted than were outgoing");
         self.head += n;
+        self.flight = self.flight.saturating_sub(n);
         if self.head < self.out.len() {
             return 0;
         }
@@ -233,6 +246,7 @@ impl Wire {
     pub(crate) fn clear(&mut self) {
         self.out = Vec::new();
         self.head = 0;
+        self.flight = 0;
         self.sealed = 0;
     }
 }

@@ -58,10 +58,11 @@ impl Sender {
         self.wire.as_ref().is_some_and(|wire| wire.is_handshaking())
     }
 
-    /// Whether the peer waits for what the end of the handshake has put out.
+    /// Whether the peer waits for what the end of the handshake has put out, and not all of that is
+    /// transmitted.
     #[must_use]
     pub fn owes_flight(&self) -> bool {
-        self.wire.as_ref().is_some_and(|wire| wire.layer.owes_flight())
+        self.wire.as_ref().is_some_and(|wire| wire.owes_flight())
     }
 
     /// Why the secure layer failed, if it did.
