@@ -102,7 +102,11 @@ impl<S: Transport> Link<S> {
     #[inline]
     pub(crate) fn poll_transmit(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.handshake.is_under_way() {
-            ready!(self.poll_handshake(cx));
+            let over = self.poll_handshake(cx);
+            // It may go on to hear why, but nothing can leave any more.
+            if over.is_pending() && self.sender.failure().is_none() {
+                return Poll::Pending;
+            }
         }
         if !self.sender.has_outgoing() && !self.dirty {
             return Poll::Ready(());
