@@ -62,15 +62,15 @@ pub(crate) fn poll_input<S: Transport>(
     loop {
         // A peer that does not read is not read from.
         if queued == Queued::First && link.sender.is_congested() {
-            ready!(link.poll_transmit(cx));
+            ready!(link.poll_transmit_first(cx));
         }
         let look = receiver.look(want);
         if look == Look::Data {
             return Poll::Ready(Ok(look));
         }
-        let transmitted = link.poll_transmit(cx);
-        if queued == Queued::First {
-            ready!(transmitted);
+        match queued {
+            Queued::First => ready!(link.poll_transmit_first(cx)),
+            Queued::Try => drop(link.poll_transmit(cx)),
         }
         if look == Look::Final {
             return Poll::Ready(Ok(look));
@@ -112,6 +112,13 @@ impl<S: Transport> Link<S> {
             return Poll::Ready(());
         }
         self.poll_write_out(cx)
+    }
+
+    /// As `poll_transmit`, for a receive that has to answer. What a failure leaves is an alert: it is tried
+    /// once, and the failure is told.
+    fn poll_transmit_first(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let transmitted = self.poll_transmit(cx);
+        if self.sender.failure().is_some() { Poll::Ready(()) } else { transmitted }
     }
 
     /// Writes what is outgoing; in a handshake that is the handshake alone.
