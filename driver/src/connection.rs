@@ -313,11 +313,13 @@ impl<S: Transport> Connection<S> {
     /// # Errors
     ///
     /// The connection itself, if something would be lost: while a bad line is being discarded, while
-    /// bytes are queued, after a torn message, and after a close.
+    /// bytes are queued, after a torn message, and after a close; and a connection that is secure, whose
+    /// stream would carry plaintext next.
     #[expect(clippy::result_large_err, reason = "the error is the connection, given back")]
     pub fn into_parts(mut self) -> Result<(S, Vec<u8>), Self> {
-        let torn = self.link.sender.is_interrupted();
-        if self.receiver.is_discarding() || self.link.sender.unsent() > 0 || torn {
+        let sender = &self.link.sender;
+        let refused = sender.is_secure() || sender.is_interrupted() || sender.unsent() > 0;
+        if refused || self.receiver.is_discarding() {
             return Err(self);
         }
         match self.link.stream.take() {
