@@ -136,6 +136,8 @@ impl<S: Transport> Link<S> {
                 return Poll::Pending;
             };
             match written {
+                // There was nothing to write: a close without a notice, or a layer that has failed just now.
+                Ok(0) if !self.sender.has_outgoing() => {}
                 Ok(0) => self.sender.handle_lost(asyncnet_core::Loss::WriteZero),
                 Ok(n) => {
                     self.sender.transmitted(n);
@@ -296,7 +298,9 @@ fn poll_write_pieces<S: Transport>(
 ) -> Poll<io::Result<usize>> {
     let stream = Pin::new(stream);
     let mut outgoing = sender.outgoing();
-    let first = outgoing.next().unwrap_or_default();
+    let Some(first) = outgoing.next() else {
+        return Poll::Ready(Ok(0));
+    };
     let Some(second) = outgoing.next() else {
         return stream.poll_write(cx, first);
     };
