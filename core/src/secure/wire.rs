@@ -22,6 +22,8 @@ pub(crate) struct Wire {
     /// How many bytes at the front of the outbox the records in `out` hold. They stay there until all of
     /// `out` is transmitted: what is unsent is always told in plaintext.
     sealed: usize,
+    /// A message was given up whose records may be on the wire in part: nothing can follow.
+    torn: bool,
     /// Plaintext that came in while nobody received.
     early: Vec<u8>,
     /// Lent storage for ciphertext; empty while nothing is read.
@@ -43,6 +45,7 @@ impl Wire {
             head: 0,
             flight: 0,
             sealed: 0,
+            torn: false,
             early: Vec::new(),
             block: Vec::new(),
             offered: 0,
@@ -79,6 +82,10 @@ impl Wire {
 
     pub(crate) const fn has_sealed(&self) -> bool {
         self.sealed > 0
+    }
+
+    pub(crate) const fn is_torn(&self) -> bool {
+        self.torn
     }
 
     /// Whether a close notice is still to be put out.
@@ -235,6 +242,11 @@ impl Wire {
         self.out = Vec::new();
         self.head = 0;
         mem::take(&mut self.sealed)
+    }
+
+    /// What is sealed now is given up.
+    pub(crate) const fn tear(&mut self) {
+        self.torn |= self.sealed > 0;
     }
 
     /// The bytes that `out` holds are no longer in the outbox.
