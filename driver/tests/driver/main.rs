@@ -6,11 +6,13 @@
 mod batch;
 mod clock;
 mod ends;
+mod layer;
 mod memory;
 mod outcomes;
 mod pipe;
 mod room;
 mod schedules;
+mod secure;
 mod tasks;
 mod wakes;
 
