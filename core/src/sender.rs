@@ -300,8 +300,6 @@ impl Sender {
     pub fn outgoing(&mut self) -> Outgoing<'_> {
         self.seal();
         match &self.wire {
-            // Half a record may be on the wire, and nothing may follow it.
-            Some(wire) if wire.is_torn() => Outgoing::one(&[]),
             Some(wire) => Outgoing::one(wire.outgoing()),
             None => self.outbox.outgoing(),
         }

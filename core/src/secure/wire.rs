@@ -22,7 +22,9 @@ pub(crate) struct Wire {
     /// How many bytes at the front of the outbox the records in `out` hold. They stay there until all of
     /// `out` is transmitted: what is unsent is always told in plaintext.
     sealed: usize,
-    /// A message was given up whose records may be on the wire in part: nothing can follow.
+    /// Where their records begin in `out`.
+    sealed_at: usize,
+    /// Records of a message that was given up were dropped: nothing can follow.
     torn: bool,
     /// Plaintext that came in while nobody received.
     early: Vec<u8>,
@@ -45,6 +47,7 @@ impl Wire {
             head: 0,
             flight: 0,
             sealed: 0,
+            sealed_at: 0,
             torn: false,
             early: Vec::new(),
             block: Vec::new(),
@@ -84,10 +87,6 @@ impl Wire {
         self.sealed > 0
     }
 
-    pub(crate) const fn is_torn(&self) -> bool {
-        self.torn
-    }
-
     /// Whether a close notice is still to be put out.
     pub(crate) const fn owes_notice(&self) -> bool {
         !self.noticed && self.failure.is_none()
@@ -103,6 +102,7 @@ impl Wire {
 
     /// Seals the front of the outbox, `n` bytes in `pieces`.
     pub(crate) fn seal(&mut self, pieces: &[&[u8]], n: usize) {
+        self.sealed_at = self.out.len();
         let sealed = self.layer.seal(pieces, &mut self.out);
         if sealed.is_ok() {
             self.sealed = n;
@@ -190,8 +190,8 @@ impl Wire {
                 layer.received(wire, out, &mut |plain| early.extend_from_slice(plain))
             }
         };
-        if self.noticed {
-            // Nothing follows the close notice: the transport may be shut behind it.
+        if self.noticed || self.torn {
+            // Nothing follows the close notice (the transport may be shut behind it), or a torn record.
             self.out.truncate(behind);
         }
         if is_handshaking {
@@ -244,9 +244,13 @@ impl Wire {
         mem::take(&mut self.sealed)
     }
 
-    /// What is sealed now is given up.
-    pub(crate) const fn tear(&mut self) {
-        self.torn |= self.sealed > 0;
+    /// What is sealed now is given up: half of it may be on the wire. What lies in front of it may be the end
+    /// of the handshake, which receiving needs.
+    pub(crate) fn tear(&mut self) {
+        if self.sealed > 0 {
+            self.torn = true;
+            self.out.truncate(self.sealed_at.max(self.head));
+        }
     }
 
     /// The bytes that `out` holds are no longer in the outbox.

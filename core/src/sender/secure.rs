@@ -224,8 +224,8 @@ impl Sender {
         };
         let notice = || self.closed && self.loss.is_none() && wire.owes_notice();
         let queued = || if self.outbox.len() > 0 { wire.can_seal() } else { notice() };
-        // After a torn message the layer alone still speaks, if no record is torn.
-        !wire.is_torn() && (!wire.outgoing().is_empty() || !self.interrupted && queued())
+        // After a torn message the layer alone still speaks.
+        !wire.outgoing().is_empty() || !self.interrupted && queued()
     }
 
     /// How the connection broke, as an error of whoever wants to send.

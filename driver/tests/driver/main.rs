@@ -13,6 +13,7 @@ mod pipe;
 mod room;
 mod schedules;
 mod secure;
+mod secure_schedules;
 mod tasks;
 mod wakes;
 
