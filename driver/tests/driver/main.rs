@@ -13,6 +13,8 @@ mod pipe;
 mod room;
 mod schedules;
 mod secure;
+#[cfg(all(feature = "tls", unix))]
+mod secure_listener;
 mod secure_schedules;
 mod tasks;
 mod wakes;
