@@ -17,7 +17,7 @@ use crate::schedules::{
 use crate::tasks::{Random, Tasks, turn, within};
 use crate::{clock, poll_once};
 
-const SCHEDULES: u64 = 3000;
+const SCHEDULES: u64 = 1000;
 
 /// How one end is used.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -56,10 +56,10 @@ impl Side {
 
     /// Whether it receives no more, and `other` may wait for that.
     fn is_deaf_to(&self, other: &Self) -> bool {
-        // A connection that is whole reads from nobody who does not read.
-        let closed = self.end.get() == Some(Cause::Closed);
+        // A connection that is whole reads from nobody who does not read, and a close flushes before it reads.
+        let closed = |side: &Self| side.end.get() == Some(Cause::Closed);
         let whole = matches!(other.used, Use::Traits | Use::Whole);
-        self.record.stalled.get() || closed && whole
+        self.record.stalled.get() || closed(self) && (whole || closed(other))
     }
 
     fn hear(&self, line: &[u8]) {
