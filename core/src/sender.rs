@@ -272,6 +272,9 @@ impl Sender {
     pub fn give_up_large(&mut self) {
         if self.large == Large::Torn && self.loss.is_none() {
             self.interrupted = true;
+            if let Some(wire) = &mut self.wire {
+                wire.tear();
+            }
             self.drop_queued();
         }
         self.large = Large::No;
@@ -297,8 +300,6 @@ impl Sender {
     pub fn outgoing(&mut self) -> Outgoing<'_> {
         self.seal();
         match &self.wire {
-            // Half a record may be on the wire, and nothing may follow it.
-            Some(_) if self.interrupted => Outgoing::one(&[]),
             Some(wire) => Outgoing::one(wire.outgoing()),
             None => self.outbox.outgoing(),
         }

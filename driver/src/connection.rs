@@ -314,11 +314,12 @@ impl<S: Transport> Connection<S> {
     /// # Errors
     ///
     /// The connection itself, if something would be lost: while a bad line is being discarded, while
-    /// bytes are queued, over TLS, after a torn message, and after a close.
+    /// bytes are queued, after a torn message, and after a close; and a connection that is secure, whose
+    /// stream would carry plaintext next.
     pub fn into_parts(mut self) -> Result<(S, Vec<u8>), Self> {
         let sender = &self.link.sender;
-        let bound = sender.unsent() > 0 || sender.is_interrupted() || sender.is_secure();
-        if self.receiver.is_discarding() || bound {
+        let refused = sender.is_secure() || sender.is_interrupted() || sender.unsent() > 0;
+        if refused || self.receiver.is_discarding() {
             return Err(self);
         }
         match self.link.stream.take() {

@@ -62,15 +62,15 @@ pub(crate) fn poll_input<S: Transport>(
     loop {
         // A peer that does not read is not read from.
         if queued == Queued::First && link.sender.is_congested() {
-            ready!(link.poll_transmit(cx));
+            ready!(link.poll_transmit_first(cx));
         }
         let look = receiver.look(want);
         if look == Look::Data {
             return Poll::Ready(Ok(look));
         }
-        let transmitted = link.poll_transmit(cx);
-        if queued == Queued::First {
-            ready!(transmitted);
+        match queued {
+            Queued::First => ready!(link.poll_transmit_first(cx)),
+            Queued::Try => drop(link.poll_transmit(cx)),
         }
         if look == Look::Final {
             return Poll::Ready(Ok(look));
@@ -102,12 +102,23 @@ impl<S: Transport> Link<S> {
     #[inline]
     pub(crate) fn poll_transmit(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.handshake.is_under_way() {
-            ready!(self.poll_handshake(cx));
+            let over = self.poll_handshake(cx);
+            // It may go on to hear why, but nothing can leave any more.
+            if over.is_pending() && self.sender.failure().is_none() {
+                return Poll::Pending;
+            }
         }
         if !self.sender.has_outgoing() && !self.dirty {
             return Poll::Ready(());
         }
         self.poll_write_out(cx)
+    }
+
+    /// As `poll_transmit`, for a receive that has to answer. What a failure leaves is an alert: it is tried
+    /// once, and the failure is told.
+    fn poll_transmit_first(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let transmitted = self.poll_transmit(cx);
+        if self.sender.failure().is_some() { Poll::Ready(()) } else { transmitted }
     }
 
     /// Writes what is outgoing; in a handshake that is the handshake alone.
@@ -125,6 +136,8 @@ impl<S: Transport> Link<S> {
                 return Poll::Pending;
             };
             match written {
+                // There was nothing to write: a close without a notice, or a layer that has failed just now.
+                Ok(0) if !self.sender.has_outgoing() => {}
                 Ok(0) => self.sender.handle_lost(asyncnet_core::Loss::WriteZero),
                 Ok(n) => {
                     self.sender.transmitted(n);
@@ -288,7 +301,9 @@ fn poll_write_pieces<S: Transport>(
 ) -> Poll<io::Result<usize>> {
     let stream = Pin::new(stream);
     let mut outgoing = sender.outgoing();
-    let first = outgoing.next().unwrap_or_default();
+    let Some(first) = outgoing.next() else {
+        return Poll::Ready(Ok(0));
+    };
     let Some(second) = outgoing.next() else {
         return stream.poll_write(cx, first);
     };

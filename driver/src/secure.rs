@@ -95,6 +95,7 @@ impl<S: Transport> Link<S> {
         }
         self.handshake.under_way = false;
         self.handshake.deadline = None;
+        self.reclaim_wire();
         if let Some(error) = self.sender.tls_error() {
             log::handshake_failed(error);
             // One attempt to tell the peer why. A close tries harder.
@@ -149,8 +150,14 @@ impl<S: Transport> Link<S> {
         }
         if let Some(cause) = receiver.input_end() {
             log::ended(cause);
+            self.reclaim_wire();
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// Nothing is read for now, or any more.
+    fn reclaim_wire(&mut self) {
+        self.sender.reclaim_wire().into_iter().for_each(pool::give);
     }
 
     /// One read of ciphertext.

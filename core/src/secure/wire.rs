@@ -17,9 +17,15 @@ pub(crate) struct Wire {
     /// `out[head..]` is not transmitted yet.
     out: Vec<u8>,
     head: usize,
+    /// How many bytes at the front of that are the handshake's.
+    flight: usize,
     /// How many bytes at the front of the outbox the records in `out` hold. They stay there until all of
     /// `out` is transmitted: what is unsent is always told in plaintext.
     sealed: usize,
+    /// Where their records begin in `out`.
+    sealed_at: usize,
+    /// Records of a message that was given up were dropped: nothing can follow.
+    torn: bool,
     /// Plaintext that came in while nobody received.
     early: Vec<u8>,
     /// Lent storage for ciphertext; empty while nothing is read.
@@ -39,7 +45,10 @@ impl Wire {
             layer,
             out: Vec::new(),
             head: 0,
+            flight: 0,
             sealed: 0,
+            sealed_at: 0,
+            torn: false,
             early: Vec::new(),
             block: Vec::new(),
             offered: 0,
@@ -69,6 +78,11 @@ impl Wire {
         &self.out[self.head..]
     }
 
+    /// Whether the peer waits for what the handshake has put out.
+    pub(crate) fn owes_flight(&self) -> bool {
+        self.flight > 0 && self.layer.owes_flight()
+    }
+
     pub(crate) const fn has_sealed(&self) -> bool {
         self.sealed > 0
     }
@@ -82,11 +96,13 @@ impl Wire {
 
     pub(crate) fn start(&mut self) {
         let started = self.layer.start(&mut self.out);
+        self.flight = self.out.len();
         self.note(started);
     }
 
     /// Seals the front of the outbox, `n` bytes in `pieces`.
     pub(crate) fn seal(&mut self, pieces: &[&[u8]], n: usize) {
+        self.sealed_at = self.out.len();
         let sealed = self.layer.seal(pieces, &mut self.out);
         if sealed.is_ok() {
             self.sealed = n;
@@ -162,6 +178,7 @@ impl Wire {
         if self.failure.is_some() || self.end.is_some() {
             return;
         }
+        let (behind, is_handshaking) = (self.out.len(), self.is_handshaking());
         let (layer, out) = (&mut self.layer, &mut self.out);
         let result = match receiver {
             Some(receiver) => {
@@ -173,6 +190,13 @@ impl Wire {
                 layer.received(wire, out, &mut |plain| early.extend_from_slice(plain))
             }
         };
+        if self.noticed || self.torn {
+            // Nothing follows the close notice (the transport may be shut behind it), or a torn record.
+            self.out.truncate(behind);
+        }
+        if is_handshaking {
+            self.flight = self.outgoing().len();
+        }
         self.note(result);
         if self.failure.is_none() && self.layer.phase() == Phase::PeerClosed {
             self.end = Some(Cause::Eof);
@@ -210,6 +234,7 @@ impl Wire {
     pub(crate) fn transmitted(&mut self, n: usize) -> usize {
         assert!(n <= self.outgoing().len(), "more bytes were transmitted than were outgoing");
         self.head += n;
+        self.flight = self.flight.saturating_sub(n);
         if self.head < self.out.len() {
             return 0;
         }
@@ -217,6 +242,15 @@ impl Wire {
         self.out = Vec::new();
         self.head = 0;
         mem::take(&mut self.sealed)
+    }
+
+    /// What is sealed now is given up: half of it may be on the wire. What lies in front of it may be the end
+    /// of the handshake, which receiving needs.
+    pub(crate) fn tear(&mut self) {
+        if self.sealed > 0 {
+            self.torn = true;
+            self.out.truncate(self.sealed_at.max(self.head));
+        }
     }
 
     /// The bytes that `out` holds are no longer in the outbox.
@@ -228,6 +262,7 @@ impl Wire {
     pub(crate) fn clear(&mut self) {
         self.out = Vec::new();
         self.head = 0;
+        self.flight = 0;
         self.sealed = 0;
     }
 }

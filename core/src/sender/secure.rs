@@ -58,10 +58,11 @@ impl Sender {
         self.wire.as_ref().is_some_and(|wire| wire.is_handshaking())
     }
 
-    /// Whether the peer waits for what the end of the handshake has put out.
+    /// Whether the peer waits for what the end of the handshake has put out, and not all of that is
+    /// transmitted.
     #[must_use]
     pub fn owes_flight(&self) -> bool {
-        self.wire.as_ref().is_some_and(|wire| wire.layer.owes_flight())
+        self.wire.as_ref().is_some_and(|wire| wire.owes_flight())
     }
 
     /// Why the secure layer failed, if it did.
@@ -223,7 +224,8 @@ impl Sender {
         };
         let notice = || self.closed && self.loss.is_none() && wire.owes_notice();
         let queued = || if self.outbox.len() > 0 { wire.can_seal() } else { notice() };
-        !self.interrupted && (!wire.outgoing().is_empty() || queued())
+        // After a torn message the layer alone still speaks.
+        !wire.outgoing().is_empty() || !self.interrupted && queued()
     }
 
     /// How the connection broke, as an error of whoever wants to send.

@@ -105,7 +105,7 @@ impl<S: Transport> Connection<S> {
 
     /// Goes on with an upgrade that was dropped, or answers again what became of a failed one.
     async fn go_on_with_upgrade(&mut self) -> Result<(), UpgradeError> {
-        if !self.link.handshake.is_under_way() && self.link.sender.tls_error().is_none() {
+        if !self.link.handshake.is_under_way() && self.link.sender.failure().is_none() {
             return Err(UpgradeError::AlreadyTls);
         }
         poll_fn(|cx| self.poll_upgrade(cx)).await

@@ -22,6 +22,9 @@ use crate::{Address, Connection, OsSocket, Runtime, Transport as _, log};
 /// to the last, for as long as it lasts.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(5), Duration::from_secs(1));
 
+/// How many handshakes one poll begins, before other tasks get their turn.
+const STREAK: usize = 32;
+
 /// A listening socket. Any number of tasks may accept from it at once.
 ///
 /// The connections inherit its settings, those of the socket and its [`Config`].
@@ -163,7 +166,7 @@ impl<R: Runtime> Listener<R> {
             return self.poll_accept_plain();
         };
         let mut handshakes = self.handshakes.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
+        for _ in 0..STREAK {
             if let Some(accepted) = handshakes.poll() {
                 return Poll::Ready(Ok(accepted));
             }
@@ -174,6 +177,8 @@ impl<R: Runtime> Listener<R> {
             let layer = layers.server_layer()?;
             handshakes.begin(connection, address, layer, &self.open.fan_out)?;
         }
+        self.waker.wake_by_ref();
+        Poll::Pending
     }
 
     fn poll_accept_plain(&self) -> Poll<io::Result<(Connection<R::Stream>, Address)>> {

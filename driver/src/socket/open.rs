@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Wake as _;
 
 use crate::fan_out::FanOut;
 
@@ -33,6 +34,7 @@ pub(crate) struct Permit(Arc<Open>);
 impl Drop for Permit {
     fn drop(&mut self) {
         self.0.count.fetch_sub(1, Ordering::SeqCst);
-        self.0.fan_out.wake_if(|_| true);
+        // A listener may drop connections while it holds its lock.
+        self.0.fan_out.wake_by_ref();
     }
 }

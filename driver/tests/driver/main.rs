@@ -6,11 +6,16 @@
 mod batch;
 mod clock;
 mod ends;
+mod layer;
 mod memory;
 mod outcomes;
 mod pipe;
 mod room;
 mod schedules;
+mod secure;
+#[cfg(all(feature = "tls", unix))]
+mod secure_listener;
+mod secure_schedules;
 mod tasks;
 mod wakes;
 

@@ -14,15 +14,15 @@ use crate::pipe::{End, Wire, duplex};
 use crate::tasks::{Random, Tasks, turn, turns, within};
 
 const SCHEDULES: u64 = 2000;
-const SENDERS: usize = 3;
-const EVER: usize = usize::MAX;
+pub(crate) const SENDERS: usize = 3;
+pub(crate) const EVER: usize = usize::MAX;
 
 /// Sender and number of a message.
-type Id = (usize, usize);
+pub(crate) type Id = (usize, usize);
 
 /// What a call has said about its message.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Said {
+pub(crate) enum Said {
     /// On the wire.
     Out,
     /// Queued: out if a close succeeds.
@@ -34,7 +34,7 @@ enum Said {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Ending {
+pub(crate) enum Ending {
     Close,
     ShutDown,
     Abort,
@@ -42,27 +42,42 @@ enum Ending {
 
 /// What is left behind by the tasks of one schedule.
 #[derive(Debug)]
-struct Record {
-    said: RefCell<HashMap<Id, Said>>,
+pub(crate) struct Record {
+    pub(crate) said: RefCell<HashMap<Id, Said>>,
     /// What the first close has answered.
-    closed: Cell<Option<Result<(), SendError>>>,
+    pub(crate) closed: Cell<Option<Result<(), SendError>>>,
     /// An abort came in between: then a success of a close promises nothing.
-    aborted: Cell<bool>,
+    pub(crate) aborted: Cell<bool>,
     /// The peer reads no more.
-    stalled: Cell<bool>,
+    pub(crate) stalled: Cell<bool>,
     /// The peer broke the connection.
-    broken: Cell<bool>,
-    lines: RefCell<Vec<String>>,
-    heard: RefCell<Vec<u8>>,
-    senders_left: Cell<usize>,
+    pub(crate) broken: Cell<bool>,
+    pub(crate) lines: RefCell<Vec<String>>,
+    pub(crate) heard: RefCell<Vec<u8>>,
+    pub(crate) senders_left: Cell<usize>,
 }
 
-fn message((sender, number): Id, len: usize) -> Vec<u8> {
+impl Record {
+    pub(crate) fn new() -> Self {
+        Self {
+            said: RefCell::default(),
+            closed: Cell::new(None),
+            aborted: Cell::new(false),
+            stalled: Cell::new(false),
+            broken: Cell::new(false),
+            lines: RefCell::default(),
+            heard: RefCell::default(),
+            senders_left: Cell::new(SENDERS),
+        }
+    }
+}
+
+pub(crate) fn message((sender, number): Id, len: usize) -> Vec<u8> {
     format!("{sender}:{number}:{len}:{}\r\n", "x".repeat(len)).into_bytes()
 }
 
 /// The message that `line` is, if it is whole.
-fn parse(line: &str) -> Option<Id> {
+pub(crate) fn parse(line: &str) -> Option<Id> {
     let mut fields = line.strip_suffix("\r\n")?.splitn(4, ':');
     let mut number = || fields.next()?.parse().ok();
     let (sender, number, len): (_, _, usize) = (number()?, number()?, number()?);
@@ -71,11 +86,16 @@ fn parse(line: &str) -> Option<Id> {
 }
 
 /// How long a call is waited for: for ever, or only a few polls.
-fn patience(random: &mut Random) -> usize {
+pub(crate) fn patience(random: &mut Random) -> usize {
     if random.one_in(3) { random.below(4) } else { EVER }
 }
 
-async fn send_some(me: usize, sender: &SendHalf<End>, mut random: Random, record: &Record) {
+pub(crate) async fn send_some(
+    me: usize,
+    sender: &SendHalf<End>,
+    mut random: Random,
+    record: &Record,
+) {
     for number in 0..=random.below(16) {
         let id = (me, number);
         let bytes = message(id, random.pick(&[0, 5, 40, 90, 400]));
@@ -111,7 +131,7 @@ const fn out(answer: Option<Result<(), SendError>>) -> Said {
     }
 }
 
-async fn end(how: Ending, sender: &SendHalf<End>, mut random: Random, record: &Record) {
+pub(crate) async fn end(how: Ending, sender: &SendHalf<End>, mut random: Random, record: &Record) {
     if how == Ending::Abort {
         record.aborted.set(true);
         return sender.abort();
@@ -133,7 +153,12 @@ async fn end(how: Ending, sender: &SendHalf<End>, mut random: Random, record: &R
 }
 
 /// Receives for `calls` calls at most, in all ways.
-async fn receive(mut receiver: RecvHalf<End>, calls: usize, mut random: Random, record: &Record) {
+pub(crate) async fn receive(
+    receiver: &mut RecvHalf<End>,
+    calls: usize,
+    mut random: Random,
+    record: &Record,
+) {
     let keep = |line: &[u8]| record.lines.borrow_mut().push(String::from_utf8_lossy(line).into());
     for _ in 0..calls {
         let wait = patience(&mut random);
@@ -245,27 +270,20 @@ fn play(seed: u64) {
     } else {
         Connection::new(end_of_ours, config)
     };
-    let (receiver, sender) = conn.split();
+    let (mut receiver, sender) = conn.split();
     let ending = random.pick(&[Ending::Close, Ending::Close, Ending::ShutDown, Ending::Abort]);
 
-    let record = Record {
-        said: RefCell::default(),
-        closed: Cell::new(None),
-        aborted: Cell::new(false),
-        stalled: Cell::new(false),
-        broken: Cell::new(false),
-        lines: RefCell::default(),
-        heard: RefCell::default(),
-        senders_left: Cell::new(SENDERS),
-    };
-    let record = &record;
+    let record = &Record::new();
     let mut tasks = if random.one_in(4) { Tasks::in_order() } else { Tasks::shuffled(seed) };
     let mut fork = || Random(random.next());
     let (peer_reader, peer_writer) = split(peer);
     tasks.spawn("peer writes", peer_writes(peer_writer, fork()));
     tasks.spawn("peer reads", peer_reads(peer_reader, fork(), record));
     let calls = if fork().one_in(6) { 10 } else { EVER };
-    tasks.spawn("receiver", receive(receiver, calls, fork(), record));
+    let random_of_receiver = fork();
+    tasks.spawn("receiver", async move {
+        receive(&mut receiver, calls, random_of_receiver, record).await;
+    });
     for me in 0..SENDERS {
         let (sender, ends_early) = (sender.clone(), fork().one_in(12));
         let (random, random_of_end) = (fork(), fork());
@@ -343,7 +361,7 @@ fn check(record: &Record) {
 }
 
 /// Says which seed it was.
-struct Blame(u64);
+pub(crate) struct Blame(pub(crate) u64);
 
 impl Drop for Blame {
     fn drop(&mut self) {
