@@ -43,8 +43,9 @@ pub trait Bed: Executor {
 
     /// Whether it takes a few hundred bytes then, which a short message becomes over TLS.
     const TAKES_RECORDS: bool = Self::TAKES_AT_ONCE;
-    /// Whether an unbuffered connection reads no more than the pending call needs.
-    const READS_EXACTLY: bool = true;
+    /// Whether nothing lies between the connection and its stream: then unbuffered reads are exact, and the
+    /// stream can be had back.
+    const IS_PLAIN: bool = true;
 
     /// A connection and its peer.
     fn pair(config: Config) -> impl Future<Output = (Connection<Self::Stream>, Self::Peer)> + Send;

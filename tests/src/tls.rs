@@ -76,7 +76,7 @@ impl<B: Bed> Bed for Tls<B> {
     const HOLDS: usize = B::HOLDS;
     const RESETS: bool = B::RESETS;
     const TAKES_AT_ONCE: bool = B::TAKES_RECORDS;
-    const READS_EXACTLY: bool = false;
+    const IS_PLAIN: bool = false;
 
     async fn pair(config: Config) -> (Connection<Self::Stream>, Self::Peer) {
         let (mut conn, wire) = B::pair(config).await;

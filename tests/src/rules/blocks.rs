@@ -144,7 +144,7 @@ pub async fn b4_a_filled_buffer_is_not_consumed<B: Bed>() {
 
 /// What was not asked for stays with the system, for whoever takes the stream.
 pub async fn b5_unbuffered_reads_no_more_than_the_call_needs<B: Bed>() {
-    if !B::READS_EXACTLY {
+    if !B::IS_PLAIN {
         return;
     }
     let config = Config::default().buffered(false);
@@ -171,7 +171,7 @@ pub async fn b5_peeked_bytes_stay_and_come_first<B: Bed>() {
         assert_line!(conn, "bc");
         assert_eq!(conn.next_block(3).await.expect("a block"), b"def");
     });
-    if !B::READS_EXACTLY {
+    if !B::IS_PLAIN {
         return;
     }
     receivers!(B, config, |conn, peer| {
