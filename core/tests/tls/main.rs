@@ -1,0 +1,1 @@
+//! TLS by rustls under connections of ours, in memory.
