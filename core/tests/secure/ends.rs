@@ -1,8 +1,7 @@
 //! T8, T13, and the table of ends over a secure layer.
 
 use asyncnet_core::{
-    Cause, Config, Connection, Ends, LineError, Loss, RecvError, SendError, TlsErrorKind,
-    Truncation,
+    Cause, Config, Ends, LineError, Loss, RecvError, SendError, TlsErrorKind, Truncation,
 };
 
 use crate::bed::{

@@ -1,9 +1,12 @@
 //! What lies between the layer and whoever drives the halves.
 
+use std::panic::catch_unwind;
+
 use asyncnet_core::{Cause, Config, Connection, SendError, TlsError, TlsErrorKind};
 
 use crate::bed::{Ending, failed, hello, in_any_chunking, notice, open, started, told};
 use crate::fake::{Fake, PING, PONG, data, record};
+use crate::schedule::{Harm, Rng, run};
 
 #[test]
 fn a_handshake_that_takes_too_long_is_given_up_by_whoever_has_a_clock() {
@@ -64,4 +67,17 @@ fn session_and_keying_material_are_there_when_the_handshake_is_over() {
     assert!(conn.tls_session().is_some());
     assert_eq!(export(conn, &mut key), Ok(()));
     assert_eq!(key, [3; 4]);
+}
+
+#[test]
+fn c1_any_schedule_of_two_ends_brings_what_was_sent_once_and_in_order() {
+    for seed in 0..1500 {
+        let mut rng = Rng::new(seed);
+        let rounds = 1 + rng.below(3);
+        let harm = if rng.below(2) == 0 { Harm::None } else { Harm::Cut };
+        let held = catch_unwind(move || {
+            run(&mut rng, [Box::new(Fake::client(rounds)), Box::new(Fake::server(rounds))], harm)
+        });
+        assert!(held.is_ok(), "schedule {seed} fails");
+    }
 }

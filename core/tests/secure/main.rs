@@ -8,5 +8,6 @@ mod ends;
 mod fake;
 mod layer;
 mod memory;
+mod schedule;
 mod sending;
 mod upgrade;

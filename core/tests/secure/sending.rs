@@ -240,6 +240,17 @@ fn c4_half_closed_by_the_peer_it_still_sends() {
 }
 
 #[test]
+#[ignore = "the notice leaves in the handshake, and the peer gives up"]
+fn c4_half_closed_in_the_handshake_it_still_receives() {
+    let mut conn = started(Config::default(), Fake::client(2));
+    conn.close_write();
+    assert_eq!(transmit(&mut conn), hello());
+    assert_eq!(conn.handle_input(&[hello().repeat(2), data(b"a\n")].concat()), 8);
+    assert_eq!(transmit(&mut conn), [hello(), notice()].concat());
+    assert!(matches!(conn.next_line(), Ok(Step::Ready(Some(b"a")))));
+}
+
+#[test]
 fn s2_a_large_message_leaves_in_order_between_others() {
     let (_, mut sender) = halves(10);
     assert_eq!(sender.feed(b"first"), Ok(()));

@@ -1,1 +1,8 @@
-//! TLS by rustls under connections of ours, in memory.
+//! TLS by rustls under connections of ours, in memory. What a secure layer has to do with lines, ends and
+//! queues is in `../secure`; here is what only TLS itself can show.
+
+mod raw;
+#[path = "../secure/schedule.rs"]
+mod schedule;
+mod schedules;
+mod settings;
