@@ -2,7 +2,7 @@
 
 use std::panic::catch_unwind;
 
-use asyncnet_core::{Cause, Config, Connection, SendError, TlsError, TlsErrorKind};
+use asyncnet_core::{Cause, Config, Connection, SecureLayer, SendError, TlsError, TlsErrorKind};
 
 use crate::bed::{Ending, failed, hello, in_any_chunking, notice, open, started, told};
 use crate::fake::{Fake, PING, PONG, data, record};
@@ -76,7 +76,10 @@ fn c1_any_schedule_of_two_ends_brings_what_was_sent_once_and_in_order() {
         let rounds = 1 + rng.below(3);
         let harm = if rng.below(2) == 0 { Harm::None } else { Harm::Cut };
         let held = catch_unwind(move || {
-            run(&mut rng, [Box::new(Fake::client(rounds)), Box::new(Fake::server(rounds))], harm)
+            let layers: [Box<dyn SecureLayer>; 2] =
+                [Box::new(Fake::client(rounds)), Box::new(Fake::server(rounds))];
+            let steps = 10 + rng.below(90);
+            run(&mut |n| rng.below(n), steps, layers, harm)
         });
         assert!(held.is_ok(), "schedule {seed} fails");
     }

@@ -19,23 +19,29 @@ impl Rng {
         self.0 ^= self.0 << 17;
         (self.0 >> 16) as usize % n.max(1)
     }
-
-    /// Mostly a small number, at times one of up to 40 000.
-    fn size(&mut self) -> usize {
-        let most = [4, 40, 400, 4000, 40_000][self.below(5)];
-        1 + self.below(most)
-    }
 }
 
-/// What may be done to the wire. A changed bit is for layers that notice it.
-#[allow(dead_code, reason = "of use to one of the two test binaries that have this file")]
+/// Whoever decides what happens next: a number below another one.
+pub(crate) type Choice<'a> = &'a mut dyn FnMut(usize) -> usize;
+
+/// Mostly a small number, at times one of up to 40 000.
+fn size(below: Choice<'_>) -> usize {
+    let most = [4, 40, 400, 4000, 40_000][below(5)];
+    1 + below(most)
+}
+
+/// What may be done to the wire. Changed bytes are for layers that notice them.
+#[allow(
+    dead_code,
+    reason = "several binaries have this file, and not each of them does everything"
+)]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Harm {
     None,
     /// It ends somewhere.
     Cut,
-    /// A bit of it changes.
-    Flip,
+    /// A bit of it changes, or bytes come in between, or get lost.
+    Change,
 }
 
 /// What side `side` sends from this position on, at least 100 000 bytes of it.
@@ -130,35 +136,36 @@ impl World {
         }
     }
 
-    fn harm(&mut self, i: usize, rng: &mut Rng) {
+    fn harm(&mut self, i: usize, below: Choice<'_>) {
         let side = &mut self.sides[i];
+        if self.harm == Harm::None || side.cut || side.wire.is_empty() {
+            return;
+        }
+        self.harmed = true;
+        let at = below(side.wire.len());
         match self.harm {
-            Harm::None => {}
-            Harm::Cut if !side.cut => {
-                let keep = rng.below(side.wire.len() + 1);
-                side.wire.truncate(keep);
+            Harm::Change => match below(4) {
+                0 => side.wire.insert(at, below(256) as u8),
+                1 => drop(side.wire.remove(at)),
+                _ => side.wire[at] ^= 1 << below(8),
+            },
+            _ => {
+                side.wire.truncate(at);
                 side.cut = true;
-                self.harmed = true;
             }
-            Harm::Flip if !side.wire.is_empty() => {
-                let at = rng.below(side.wire.len());
-                side.wire[at] ^= 1 << rng.below(8);
-                self.harmed = true;
-            }
-            Harm::Cut | Harm::Flip => {}
         }
     }
 
-    fn one(&mut self, rng: &mut Rng) {
-        let (i, n) = (rng.below(2), rng.size());
-        match rng.below(100) {
+    fn one(&mut self, below: Choice<'_>) {
+        let (i, n) = (below(2), size(below));
+        match below(100) {
             0..=24 => self.feed(i, n),
             25..=49 => self.transmit(i, n),
             50..=74 => self.deliver(i, n, n % 2 == 0),
             75..=95 => self.receive(i, n),
             // A notice in the handshake ends that.
             96 if !self.sides[i].conn.is_handshaking() => self.sides[i].conn.close_write(),
-            _ => self.harm(i, rng),
+            _ => self.harm(i, below),
         }
     }
 
@@ -199,8 +206,13 @@ impl World {
     }
 }
 
-/// Runs one schedule. Returns how many bytes came.
-pub(crate) fn run(rng: &mut Rng, layers: [Box<dyn SecureLayer>; 2], harm: Harm) -> usize {
+/// Runs one schedule of so many steps. Returns how many bytes came.
+pub(crate) fn run(
+    below: Choice<'_>,
+    steps: usize,
+    layers: [Box<dyn SecureLayer>; 2],
+    harm: Harm,
+) -> usize {
     let sides = layers.map(|layer| {
         let mut conn = Connection::new(Config::default().max_outbox(100_000));
         assert_eq!(conn.start_tls(layer), Ok(()));
@@ -208,12 +220,12 @@ pub(crate) fn run(rng: &mut Rng, layers: [Box<dyn SecureLayer>; 2], harm: Harm) 
         Side { conn, wire, sent: 0, got: 0, cut: false, error: None, ended: false }
     });
     let mut world = World { sides, harm, harmed: false };
-    // A harm in the handshake is a short story: now and then it is over first.
-    if rng.below(4) > 0 {
+    // A harm in the handshake is a short story: mostly it is over first.
+    if below(4) > 0 {
         world.settle();
     }
-    for _ in 0..10 + rng.below(90) {
-        world.one(rng);
+    for _ in 0..steps {
+        world.one(below);
     }
     let came = world.sides.iter().map(|side| side.got).sum();
     world.finish();

@@ -21,7 +21,7 @@ fn check(version: Version, with_key_updates: bool) {
     let mut came = 0;
     for seed in 0..schedules() {
         let mut rng = Rng::new(seed);
-        let harm = [Harm::None, Harm::None, Harm::Cut, Harm::Flip][rng.below(4)];
+        let harm = [Harm::None, Harm::None, Harm::Cut, Harm::Change][rng.below(4)];
         let mut layers = [client_layer(&client), server_layer(&server)];
         let every = 1 + rng.below(4);
         match rng.below(4) {
@@ -35,7 +35,9 @@ fn check(version: Version, with_key_updates: bool) {
             }
             _ => {}
         }
-        let held = catch_unwind(AssertUnwindSafe(|| run(&mut rng, layers, harm)));
+        let steps = 10 + rng.below(90);
+        let schedule = || run(&mut |n| rng.below(n), steps, layers, harm);
+        let held = catch_unwind(AssertUnwindSafe(schedule));
         came += held.unwrap_or_else(|_| panic!("schedule {seed} with harm {harm:?} fails"));
     }
     assert!(came > 0);
