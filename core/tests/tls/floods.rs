@@ -123,6 +123,24 @@ fn a_record_that_says_it_is_too_long_is_an_error_at_its_header() {
     assert_eq!(failure(&mut conn), TlsErrorKind::Protocol);
 }
 
+/// rustls has a limit of its own, below what is sealed at once.
+#[test]
+fn t12_a_batch_of_many_pieces_is_sealed_whole() {
+    for version in VERSIONS {
+        let (mut conn, mut peer) = open(version);
+        let mut sent = Vec::new();
+        for i in 0..40 {
+            let piece = vec![i; 7000];
+            assert_eq!(conn.feed_bytes(piece.clone().into()), Ok(()));
+            sent.extend(piece);
+        }
+        let mut came = Vec::<u8>::new();
+        peer.received(&mut transmit(&mut conn), &mut Vec::new(), &mut |plain| came.extend(plain))
+            .expect("records");
+        assert!(came == sent, "{} bytes of {}", came.len(), sent.len());
+    }
+}
+
 #[test]
 fn an_idle_connection_holds_little_beside_what_rustls_needs() {
     let (mut conn, mut peer) = open(VERSIONS[1]);
