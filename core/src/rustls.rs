@@ -133,8 +133,9 @@ impl SecureLayer for TlsLayer {
             while !rest.is_empty() && self.conn.read_tls(&mut rest).is_ok_and(|n| n > 0) {}
             self.process(out, plain)?;
             if rest.len() == before && self.phase != Phase::PeerClosed {
-                // It takes nothing more and has no reason to say: never seen, and not to be waited for.
-                return Err(self.fail(&Error::General("rustls takes no input".into())));
+                // Its buffer is full of a message that is still not whole: a hello in records of one byte.
+                self.phase = Phase::Failed;
+                return Err(TlsError::new(TlsErrorKind::Protocol, "an endless handshake message"));
             }
         }
         Ok(())

@@ -5,14 +5,30 @@
 
 mod input;
 
+// What the tests of core have for this already.
+#[path = "../../core/tests/secure/fake.rs"]
+#[allow(dead_code, reason = "the tests of core do more with it")]
+mod fake;
+#[path = "../../core/tests/secure/schedule.rs"]
+mod schedule;
+#[path = "../../core/tests/tls/settings.rs"]
+#[allow(dead_code, reason = "the tests of core do more with it")]
+mod settings;
+
 pub mod chunking;
 pub mod ops;
 pub mod outbox;
-// `secure_layer` and `upgrade` will follow here, and in `TARGETS`.
+pub mod secure_layer;
+pub mod upgrade;
 
 /// A target's name, which is also that of its folder in `seeds/`, and its body.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 3] =
-    [("chunking", chunking::run), ("ops", ops::run), ("outbox", outbox::run)];
+pub const TARGETS: [Target; 5] = [
+    ("chunking", chunking::run),
+    ("ops", ops::run),
+    ("outbox", outbox::run),
+    ("secure_layer", secure_layer::run),
+    ("upgrade", upgrade::run),
+];

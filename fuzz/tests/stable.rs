@@ -40,9 +40,13 @@ fn target(name: &str) -> Target {
     *TARGETS.iter().find(|target| target.0 == name).expect("a target")
 }
 
-fn random((name, body): Target) {
+fn random(target: Target) {
+    random_inputs(target, RANDOM_INPUTS);
+}
+
+fn random_inputs((name, body): Target, number: usize) {
     let mut rng = Xorshift(0x2545_f491_4f6c_dd1d);
-    for i in 0..RANDOM_INPUTS {
+    for i in 0..number {
         let input = rng.input();
         let held = catch_unwind(|| body(&input)).is_ok();
         assert!(held, "{name}: random input {i} fails: b\"{}\"", input.escape_ascii());
@@ -78,4 +82,15 @@ fn random_ops() {
 #[test]
 fn random_outbox() {
     random(target("outbox"));
+}
+
+/// Each of them is a handshake.
+#[test]
+fn random_secure_layer() {
+    random_inputs(target("secure_layer"), RANDOM_INPUTS / 5);
+}
+
+#[test]
+fn random_upgrade() {
+    random(target("upgrade"));
 }

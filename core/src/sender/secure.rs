@@ -145,6 +145,10 @@ impl Sender {
     }
 
     fn after_input(&mut self, receiver: Option<&mut Receiver>) {
+        if let (Some(wire), Some(_)) = (&mut self.wire, self.loss) {
+            // What the layer answers will not leave either.
+            wire.clear();
+        }
         self.drop_after_failure();
         if let Some(receiver) = receiver {
             self.pass_on(receiver);

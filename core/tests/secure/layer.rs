@@ -1,0 +1,86 @@
+//! What lies between the layer and whoever drives the halves.
+
+use std::panic::catch_unwind;
+
+use asyncnet_core::{Cause, Config, Connection, SecureLayer, SendError, TlsError, TlsErrorKind};
+
+use crate::bed::{Ending, failed, hello, in_any_chunking, notice, open, started, told};
+use crate::fake::{Fake, PING, PONG, data, record};
+use crate::schedule::{Harm, Rng, run};
+
+#[test]
+fn a_handshake_that_takes_too_long_is_given_up_by_whoever_has_a_clock() {
+    let (mut receiver, mut sender) = started(Config::default(), Fake::client(1)).into_halves();
+    assert_eq!(sender.feed(b"queued"), Ok(()));
+    sender.fail_tls(TlsError::new(TlsErrorKind::TimedOut, ""));
+    assert!(sender.pass_on(&mut receiver) && !sender.pass_on(&mut receiver));
+    assert_eq!(failed(receiver.poll_line()), Some(TlsErrorKind::TimedOut));
+    assert_eq!((sender.unsent(), sender.has_dropped()), (0, true));
+    // The answer comes after all.
+    sender.handle_wire_input(&mut hello(), Some(&mut receiver));
+    assert_eq!(failed(receiver.poll_line()), Some(TlsErrorKind::TimedOut));
+    assert!(!sender.is_handshaking());
+    assert_eq!(sender.check(), Err(SendError::Tls(TlsErrorKind::TimedOut)));
+}
+
+#[test]
+fn what_comes_in_while_nobody_receives_waits_in_front_of_the_rest() {
+    for cut in 0..=8 {
+        let (mut receiver, mut sender) = open(Config::default()).into_halves();
+        let mut wire = [data(b"ab"), data(b"c\n")].concat();
+        wire.extend(notice());
+        let (early, late) = wire.split_at_mut(cut);
+        sender.handle_wire_input(early, None);
+        sender.handle_wire_input(late, Some(&mut receiver));
+        let span = receiver.poll_line().expect("a line").ready().flatten().expect("a line");
+        assert_eq!(receiver.bytes(span), b"abc");
+        assert!(!sender.pass_on(&mut receiver));
+        assert!(matches!(receiver.poll_line(), Ok(step) if step.ready() == Some(None)));
+    }
+}
+
+#[test]
+fn what_a_layer_answers_leaves_though_nothing_was_sent() {
+    let wire = [record(PING, &[]), data(b"a\n"), record(PING, &[])].concat();
+    in_any_chunking(
+        || open(Config::default()),
+        &wire,
+        Ending::Eof,
+        |play| {
+            assert_eq!(play.line(), Ok(Some(b"a".to_vec())));
+            assert_eq!(told(play.line()), Some((Cause::TlsTruncated, 0)));
+            assert_eq!(play.out, record(PONG, &[]).repeat(2));
+        },
+    );
+}
+
+#[test]
+fn session_and_keying_material_are_there_when_the_handshake_is_over() {
+    let mut key = [0; 4];
+    let export = |conn: Connection, key: &mut [u8]| {
+        conn.into_halves().1.export_keying_material(b"abc", None, key).map_err(|e| e.kind())
+    };
+    let early = started(Config::default(), Fake::client(1));
+    assert_eq!(export(early, &mut key), Err(TlsErrorKind::Local));
+    assert_eq!(export(Connection::new(Config::default()), &mut key), Err(TlsErrorKind::Local));
+    let conn = open(Config::default());
+    assert!(conn.tls_session().is_some());
+    assert_eq!(export(conn, &mut key), Ok(()));
+    assert_eq!(key, [3; 4]);
+}
+
+#[test]
+fn c1_any_schedule_of_two_ends_brings_what_was_sent_once_and_in_order() {
+    for seed in 0..1500 {
+        let mut rng = Rng::new(seed);
+        let rounds = 1 + rng.below(3);
+        let harm = if rng.below(2) == 0 { Harm::None } else { Harm::Cut };
+        let held = catch_unwind(move || {
+            let layers: [Box<dyn SecureLayer>; 2] =
+                [Box::new(Fake::client(rounds)), Box::new(Fake::server(rounds))];
+            let steps = 10 + rng.below(90);
+            run(&mut |n| rng.below(n), steps, layers, harm)
+        });
+        assert!(held.is_ok(), "schedule {seed} fails");
+    }
+}

@@ -1,0 +1,11 @@
+//! TLS by rustls under connections of ours, in memory. What a secure layer has to do with lines, ends and
+//! queues is in `../secure`; here is what only TLS itself can show.
+
+mod floods;
+mod handshakes;
+mod link;
+mod raw;
+#[path = "../secure/schedule.rs"]
+mod schedule;
+mod schedules;
+mod settings;
