@@ -133,8 +133,10 @@ impl SecureLayer for TlsLayer {
             while !rest.is_empty() && self.conn.read_tls(&mut rest).is_ok_and(|n| n > 0) {}
             self.process(out, plain)?;
             if rest.len() == before && self.phase != Phase::PeerClosed {
-                // It takes nothing more and has no reason to say: never seen, and not to be waited for.
-                return Err(self.fail(&Error::General("rustls takes no input".into())));
+                // It holds 64 KiB of records that together are not one message yet, and takes no more.
+                self.phase = Phase::Failed;
+                let why = "the peer cuts a handshake message into too many records";
+                return Err(TlsError::new(TlsErrorKind::Protocol, why));
             }
         }
         Ok(())

@@ -56,6 +56,7 @@ mod bed;
 mod faulty;
 mod memory;
 mod places;
+mod raw;
 pub mod rules;
 mod sockets;
 mod tls;
