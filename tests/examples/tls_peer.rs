@@ -12,7 +12,9 @@ use std::error::Error;
 use std::fs::write;
 use std::path::{Path, PathBuf};
 
-use asyncnet::{AsyncSocket, ClientCertificates, Connection, Runtime, TlsContext, TlsRole, Transport};
+use asyncnet::{
+    AsyncSocket, ClientCertificates, Connection, Runtime, TlsContext, TlsRole, Transport,
+};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -197,7 +199,9 @@ async fn connect<R: Runtime>(options: Options) -> Result<()> {
         for line in &options.lines {
             conn.send_line(line.as_bytes()).await?;
             match conn.next_line().await {
-                Ok(answer) => println!("got {}", String::from_utf8_lossy(answer.unwrap_or_default())),
+                Ok(answer) => {
+                    println!("got {}", String::from_utf8_lossy(answer.unwrap_or_default()))
+                }
                 Err(met) => {
                     error = Some(met);
                     break;

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use asyncnet::rustls::AlertDescription;
 use asyncnet::{
-    AsyncSocket, Cause, ClientCertificates, Config, Ends, Flags, RecvError, SendError, TlsContext,
-    TlsErrorKind, TlsRole, Truncation, UpgradeError,
+    AsyncSocket, Cause, ClientCertificates, CloseBounds, Config, Ends, Flags, RecvError, SendError,
+    TlsContext, TlsErrorKind, TlsRole, Truncation, UpgradeError,
 };
 use blocking::unblock;
 use futures_lite::future::{or, zip};
@@ -142,8 +142,8 @@ pub async fn t8_lines_come_before_the_error_in_the_same_read<P: Platform>() {
         let end = conn.end().expect("it has ended");
         assert_eq!((end.cause, end.partial), (Cause::TlsFailed, 4));
         assert_eq!(conn.partial(), b"part");
-        let _ = conn.close().await;
-        let told = unblock(move || peer.rest().1).await.expect_err("not a good end");
+        let (_, told) = zip(conn.close(), unblock(move || peer.rest().1)).await;
+        let told = told.expect_err("not a good end");
         assert_eq!(alert(&told), Some(AlertDescription::BadRecordMac));
     }
 }
@@ -278,7 +278,7 @@ pub async fn t10_every_byte_arrives_though_tickets_are_unread<P: Platform>() {
     const BYTES: usize = 200_001;
 
     let (address, server) = serve(3, |socket| {
-        socket2::SockRef::from(&socket).set_recv_buffer_size(4096).expect("an option");
+        socket2::SockRef::from(&socket).set_recv_buffer_size(16 << 10).expect("an option");
         let mut peer = Raw::server(socket, server_config(&VERSIONS)).expect("the handshake");
         let mut total = 0;
         let mut buf = [0; 8 << 10];
@@ -288,11 +288,15 @@ pub async fn t10_every_byte_arrives_though_tickets_are_unread<P: Platform>() {
                 Ok(n) => total += n,
                 Err(error) => return Err((total, error.kind())),
             }
-            sleep(Duration::from_millis(2));
+            sleep(Duration::from_millis(1));
         }
     });
+    // No time is too long for a busy machine.
+    let patient = CloseBounds::default().flush(Duration::from_secs(15));
+    let patient = patient.drain(Duration::from_secs(15), 256 << 10);
     for pieces in [1, 3, 1000] {
-        let mut socket = AsyncSocket::<P::Runtime>::default();
+        let socket = AsyncSocket::<P::Runtime>::default();
+        let mut socket = socket.with_config(Config::default().close(patient));
         socket.wrap_tls(context());
         let mut conn = socket.connect("127.0.0.1", address.port()).await.expect("a connection");
         for piece in vec![b'.'; BYTES].chunks(BYTES.div_ceil(pieces)) {

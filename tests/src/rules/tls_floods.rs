@@ -109,7 +109,9 @@ pub async fn t12_a_split_message_and_a_send_get_along<P: Platform>() {
             forger.seal(ContentType::Handshake, rest),
         ];
         forger.socket.write_all(&wire.concat()).expect("our side is there");
+        let rest = flood(forger.socket, 0, Vec::new);
         assert_gives_up(&mut conn).await;
+        rest.await;
     }
 }
 

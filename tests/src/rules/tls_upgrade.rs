@@ -187,10 +187,13 @@ pub async fn t5_a_failed_upgrade_stays_failed<P: Platform>() {
             assert_err!(conn.feed(b"secret"), SendError::Tls(TlsErrorKind::Protocol));
         }
         assert_eq!(conn.end().map(|end| end.cause), Some(Cause::TlsFailed));
+        let peer = unblock(move || {
+            let mut wire = Vec::new();
+            socket.read_to_end(&mut wire).expect("an end");
+            wire
+        });
         conn.close().await.expect("nothing was accepted");
-        let mut wire = Vec::new();
-        socket.read_to_end(&mut wire).expect("an end");
-        assert_sealed(&wire);
+        assert_sealed(&peer.await);
     }
 }
 
