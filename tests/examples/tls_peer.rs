@@ -200,7 +200,7 @@ async fn connect<R: Runtime>(options: Options) -> Result<()> {
             conn.send_line(line.as_bytes()).await?;
             match conn.next_line().await {
                 Ok(answer) => {
-                    println!("got {}", String::from_utf8_lossy(answer.unwrap_or_default()))
+                    println!("got {}", String::from_utf8_lossy(answer.unwrap_or_default()));
                 }
                 Err(met) => {
                     error = Some(met);

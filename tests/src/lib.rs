@@ -49,6 +49,9 @@
 //!   byte at a time, or few, or nothing until it is flushed, and wakes only the last waker.
 //! - Where receiving and sending can be split, a scene is played twice: with a whole connection, and
 //!   with the half in question.
+//! - The rules of TLS run on every platform over TCP. At the other end is rustls itself on a helper thread,
+//!   which keeps to the protocol or breaks it to the byte. `tests/real_peers.sh` has openssl and Python
+//!   there.
 //! - Every test is bounded by a watchdog on another thread. The bound says nothing about speed, and no
 //!   test measures any.
 
