@@ -219,14 +219,15 @@ pub async fn t8_every_way_to_end_has_its_own_name<P: Platform>() {
         {
             let (mut conn, mut socket) = plain::<P::Runtime>(Config::default());
             socket.write_all(b"\x16\x03\x03\x00\x7a").expect("our side is there");
-            if reset {
+            let _open = if reset {
                 let linger = Some(Duration::ZERO);
                 socket2::SockRef::from(&socket).set_linger(linger).expect("an option");
                 drop(socket);
+                None
             } else {
                 socket.shutdown(std::net::Shutdown::Write).expect("connected");
-                std::mem::forget(socket.try_clone());
-            }
+                Some(socket)
+            };
             let error = conn.upgrade_tls(context(), role).await.expect_err("it left");
             assert_eq!(kind(error), left, "{role:?}");
         }
