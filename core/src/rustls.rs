@@ -133,9 +133,10 @@ impl SecureLayer for TlsLayer {
             while !rest.is_empty() && self.conn.read_tls(&mut rest).is_ok_and(|n| n > 0) {}
             self.process(out, plain)?;
             if rest.len() == before && self.phase != Phase::PeerClosed {
-                // Its buffer is full of a message that is still not whole: a hello in records of one byte.
+                // It holds 64 KiB of records that together are not one message yet, and takes no more.
                 self.phase = Phase::Failed;
-                return Err(TlsError::new(TlsErrorKind::Protocol, "an endless handshake message"));
+                let why = "the peer cuts a handshake message into too many records";
+                return Err(TlsError::new(TlsErrorKind::Protocol, why));
             }
         }
         Ok(())

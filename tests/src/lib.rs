@@ -52,6 +52,9 @@
 //! - Beside the rules there are vectors (`tests/vectors`): scripts, as text, of what a peer does and what
 //!   a connection answers. The `player` plays them, and the program `scenario` plays scripts of the same
 //!   operations that others wrote.
+//! - The rules of TLS run on every platform over TCP. At the other end is rustls itself on a helper thread,
+//!   which keeps to the protocol or breaks it to the byte. `tests/real_peers.sh` has openssl and Python
+//!   there.
 //! - Every test is bounded by a watchdog on another thread. The bound says nothing about speed, and no
 //!   test measures any.
 
@@ -59,6 +62,7 @@ mod bed;
 mod faulty;
 mod memory;
 mod places;
+mod raw;
 #[cfg(target_os = "linux")]
 pub mod player;
 pub mod rules;

@@ -19,10 +19,17 @@ pub mod options;
 pub mod paths;
 pub mod sending;
 pub mod sharing;
+pub mod tls_ends;
+pub mod tls_floods;
+pub mod tls_listen;
+#[cfg(unix)]
+pub mod tls_paths;
+pub mod tls_trust;
+pub mod tls_upgrade;
 
 macro_rules! rules {
     ($($(#[$doc:meta])* $rule:ident),* $(,)?) => {
-        /// A rule of the contract, as far as plain transports are concerned.
+        /// A rule of the contract.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[non_exhaustive]
         pub enum Rule {
@@ -135,6 +142,32 @@ rules! {
     A13,
     /// A socket becomes only what it is.
     A14,
+    /// The layer asks nothing of an adapter.
+    T1,
+    /// Certificates and names are verified.
+    T2,
+    /// The provider is in the settings.
+    T3,
+    /// Connect returns after the handshake.
+    T4,
+    /// Upgrades (STARTTLS).
+    T5,
+    /// Wrapped listeners.
+    T6,
+    /// Alerts arrive.
+    T7,
+    /// Plaintext comes before the end or the error.
+    T8,
+    /// What the handshake came to.
+    T9,
+    /// Orderly close.
+    T10,
+    /// Nothing is sent behind our close notice.
+    T11,
+    /// What TLS holds is bounded.
+    T12,
+    /// Truncation.
+    T13,
 }
 
 /// The table: where each test runs, in which module it is, and the rule that it holds. All else is made
@@ -318,8 +351,68 @@ macro_rules! __table {
                     A11 a11_a_stream_has_no_datagrams
                     A11 a11_a_name_is_sent_to_in_the_sockets_family
                 }
+                tls_ends {
+                    T7 t7_a_refusal_reaches_a_client_that_floods
+                    T7 t7_our_client_is_told_why_it_was_refused
+                    T7 t7_plain_text_at_the_port_of_tls_is_answered_with_an_alert
+                    T7 t7_a_failed_upgrade_tells_the_peer_why
+                    T8 t8_lines_come_before_the_error_in_the_same_read
+                    T8 t8_every_way_to_end_has_its_own_name
+                    T13 t13_policy_and_flag_say_how_a_truncation_is_told
+                    T10 t10_every_byte_arrives_though_tickets_are_unread
+                    T11 t11_after_our_close_notice_a_send_is_an_error
+                    T11 t11_the_peers_close_notice_ends_one_direction
+                }
+                tls_floods {
+                    T12 t12_a_flood_of_key_updates_is_an_error
+                    T12 t12_a_flood_of_empty_records_is_an_error
+                    T12 t12_a_split_message_and_a_send_get_along
+                    T12 t12_a_flood_of_warnings_is_an_error
+                    T12 t12_an_endless_hello_is_an_error
+                }
+                tls_listen {
+                    T4 t4_connect_returns_after_the_handshake
+                    T4 t4_a_server_that_leaves_in_the_handshake_is_an_error
+                    T4 t4_a_handshake_ends_at_its_deadline
+                    T4 t4_a_dropped_connect_closes_its_socket
+                    T6 t6_a_wrapped_listener_hands_out_secure_connections
+                    T6 t6_a_listener_needs_a_servers_settings
+                    T6 t6_bad_peers_cost_only_themselves
+                    T6 t6_a_listener_gives_up_those_that_dawdle
+                    T6 t6_several_tasks_accept
+                    T6 t6_a_dropped_accept_leaves_its_handshakes_to_the_next
+                    T6 t6_finish_drops_pending_handshakes
+                    T6 t6_settings_without_the_role_are_refused
+                }
+                tls_trust {
+                    T1 t1_tls_asks_nothing_of_an_adapter
+                    T2 t2_a_certificate_is_refused_in_connect_dial_and_upgrade
+                    T2 t2_the_caller_can_say_whom_to_expect
+                    T2 t2_a_client_certificate_is_verified
+                    T2 t2_a_verifier_of_ones_own_is_the_only_way_out
+                    T3 t3_the_provider_is_in_the_settings
+                    T9 t9_both_ends_tell_what_was_agreed
+                    T9 t9_no_common_protocol_is_an_error_at_both_ends
+                    T9 t9_a_later_connection_resumes
+                    T9 t9_resumed_connections_are_greeted_without_nodelay
+                }
+                tls_upgrade {
+                    T5 t5_plaintext_behind_the_command_is_refused
+                    T5 t5_an_eager_client_hello_is_refused
+                    T5 t5_unsent_plaintext_is_refused
+                    T5 t5_an_upgrade_at_the_wrong_time_is_refused
+                    T5 t5_a_second_upgrade_is_refused
+                    T5 t5_a_dropped_upgrade_is_continued_by_any_call
+                    T5 t5_a_failed_upgrade_stays_failed
+                    T12 t12_what_is_queued_in_the_handshake_waits_for_its_end
+                    T12 t12_what_is_queued_in_a_handshake_that_fails_never_leaves
+                    C2 c2_halves_of_a_secure_connection_send_much_both_ways
+                }
             }
             unix_sockets {
+                tls_paths {
+                    T4 t4_a_unix_socket_needs_a_name
+                }
                 paths {
                     A10 a10_a_path_is_bound_and_connected
                     A10 a10_a_path_that_does_not_do_is_an_error_that_names_it

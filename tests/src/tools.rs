@@ -118,9 +118,9 @@ macro_rules! assert_line {
 
 /// Asserts that a result is an error of this kind.
 macro_rules! assert_err {
-    ($result:expr, $($pattern:tt)+) => {{
+    ($result:expr, $pattern:pat $(if $guard:expr)? $(,)?) => {{
         let result = $result;
-        assert!(matches!(result, Err($($pattern)+)), "{result:?}");
+        assert!(matches!(result, Err($pattern) $(if $guard)?), "{result:?}");
     }};
 }
 
@@ -134,4 +134,16 @@ pub(crate) fn is_reset(error: &RecvError) -> bool {
 /// What `error` is as an `io::Error`.
 pub(crate) fn kind(error: impl Into<std::io::Error>) -> ErrorKind {
     error.into().kind()
+}
+
+/// Why the handshake of a connect failed.
+pub(crate) fn refusal(error: &std::io::Error) -> asyncnet::TlsErrorKind {
+    let mut next = error.get_ref().map(|error| error as &(dyn std::error::Error + 'static));
+    while let Some(error) = next {
+        if let Some(error) = error.downcast_ref::<asyncnet::TlsError>() {
+            return error.kind();
+        }
+        next = error.source();
+    }
+    panic!("not an error of TLS: {error:?}")
 }

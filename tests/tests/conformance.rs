@@ -144,6 +144,12 @@ fn every_test_is_in_the_table() {
         ("paths", include_str!("../src/rules/paths.rs")),
         ("sending", include_str!("../src/rules/sending.rs")),
         ("sharing", include_str!("../src/rules/sharing.rs")),
+        ("tls_ends", include_str!("../src/rules/tls_ends.rs")),
+        ("tls_floods", include_str!("../src/rules/tls_floods.rs")),
+        ("tls_listen", include_str!("../src/rules/tls_listen.rs")),
+        ("tls_paths", include_str!("../src/rules/tls_paths.rs")),
+        ("tls_trust", include_str!("../src/rules/tls_trust.rs")),
+        ("tls_upgrade", include_str!("../src/rules/tls_upgrade.rs")),
     ];
     for (file, source) in sources {
         for line in source.lines() {

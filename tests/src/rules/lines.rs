@@ -217,6 +217,10 @@ pub async fn l8_every_receive_first_finishes_discarding<B: Bed>() {
 
 /// Taking the stream would hand the rest of a bad line to somebody else.
 pub async fn l8_into_parts_refuses_while_discarding<B: Bed>() {
+    if !B::IS_PLAIN {
+        // Then it always does.
+        return;
+    }
     let (mut conn, peer) = B::pair(short()).await;
     peer.send(b"1234567890").await;
     assert_err!(conn.next_line().await, RecvError::Line(_));
