@@ -1,6 +1,6 @@
 //! Clients that come and go, most of them as they should not.
 
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, Read};
 use std::net::TcpStream;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use socket2::SockRef;
 use crate::chat::{self, Company};
 use crate::lines::{noise, send_somehow, text, torn};
 use crate::tally::{Random, Tally};
-use crate::wire::{Door, PATIENCE, Wire, reset};
+use crate::wire::{Door, PATIENCE, Wire, is_hang, reason, reset};
 use crate::{echo, mischief_tls};
 
 /// How many connections a storm is made of.
@@ -49,7 +49,7 @@ pub(crate) fn misbehave(place: Place<'_>, random: &mut Random) {
     while Instant::now() < place.until {
         let (name, act) = ACTS[random.below(ACTS.len())];
         if let Err(error) = act(place, random) {
-            place.tally.fault(format!("{name}: {error}"));
+            place.tally.fault(format!("{name}: {}", reason(&error)));
         }
         place.tally.mischief.add(1);
         sleep(Duration::from_millis(random.below(20) as u64));
@@ -59,9 +59,7 @@ pub(crate) fn misbehave(place: Place<'_>, random: &mut Random) {
 /// Of a client that does wrong nothing is expected, but that it does not hang.
 pub(crate) fn unless_hanging(result: io::Result<()>) -> io::Result<()> {
     match result {
-        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-            Err(io::Error::other(format!("nothing moved for {PATIENCE:?}")))
-        }
+        Err(error) if is_hang(&error) => Err(error),
         _ => Ok(()),
     }
 }

@@ -15,7 +15,7 @@ use crate::echo;
 use crate::mischief::{Place, misbehave};
 use crate::process::{Id, Process, Told};
 use crate::tally::{Random, Tally};
-use crate::wire::{Door, PATIENCE, Wire};
+use crate::wire::{Door, PATIENCE, Wire, reason};
 
 /// How long a server may take to come to rest when all are gone.
 const REST: Duration = Duration::from_secs(20);
@@ -138,7 +138,7 @@ fn stay(place: Place<'_>, wire: Wire, number: usize, mut random: Random) {
         None => echo::stay(wire, &mut random, tally, until),
     };
     if let Err(error) = stayed {
-        tally.fault(format!("client {number}, which stayed: {error}"));
+        tally.fault(format!("client {number}, which stayed: {}", reason(&error)));
     }
 }
 
@@ -179,7 +179,7 @@ fn show(runtime: Runtime, server: Server, tally: &Tally, found: &Found) -> bool 
     );
     let faults = tally.faults();
     for fault in faults.iter().take(SHOWN) {
-        println!("    {fault}");
+        println!("    {fault:.400}");
     }
     if faults.len() > SHOWN {
         println!("    and {} more", faults.len() - SHOWN);

@@ -14,6 +14,16 @@ use crate::certificate::NAME;
 /// How long anything may take. Longer is a hang.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Whether it took longer.
+pub(crate) fn is_hang(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
+}
+
+/// An error, in words.
+pub(crate) fn reason(error: &io::Error) -> String {
+    if is_hang(error) { format!("nothing moved for {PATIENCE:?}") } else { error.to_string() }
+}
+
 /// Where the server is, and how it speaks.
 #[derive(Clone, Debug)]
 pub(crate) struct Door {
