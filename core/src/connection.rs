@@ -138,8 +138,10 @@ impl Connection {
 
     /// Whether reading the transport can still bring anything.
     #[must_use]
-    pub const fn wants_read(&self) -> bool {
-        self.receiver.wants_read()
+    pub fn wants_read(&self) -> bool {
+        // What was queued before our close may wait for the rest of a handshake.
+        let waits = || self.sender.is_handshaking() && self.sender.unsent() > 0;
+        self.receiver.wants_read() || waits()
     }
 
     /// Whether a secure layer lies under the connection.

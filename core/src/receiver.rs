@@ -239,10 +239,10 @@ impl Receiver {
         self.input_end.get_or_insert(cause);
     }
 
-    /// The secure layer failed.
-    pub fn handle_failed(&mut self, error: TlsError) {
+    /// The secure layer failed. The cause is that, or a loss which was told before.
+    pub fn handle_failed(&mut self, error: TlsError, cause: Cause) {
         if self.input_end.is_none() {
-            self.input_end = Some(Cause::TlsFailed);
+            self.input_end = Some(cause);
             self.tls_error = Some(error);
         }
     }
@@ -373,7 +373,7 @@ impl Receiver {
     fn answer(&self, end: End) -> Result<(), RecvError> {
         match (end.cause, &self.tls_error) {
             (Cause::Closed, _) => Err(RecvError::Closed),
-            (Cause::TlsFailed, Some(error)) => Err(RecvError::Tls(error.clone())),
+            (_, Some(error)) => Err(RecvError::Tls(error.clone())),
             _ if end.is_clean() => Ok(()),
             _ => Err(RecvError::Disconnected(end)),
         }

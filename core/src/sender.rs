@@ -319,9 +319,12 @@ impl Sender {
         self.outbox.transmitted(n);
     }
 
-    /// The transport broke: what is queued will never leave. The first loss stays.
+    /// The transport broke: what is queued will never leave. The first loss stays, or the failure of a secure
+    /// layer that came before it.
     pub fn handle_lost(&mut self, loss: Loss) {
-        self.loss.get_or_insert(loss);
+        if self.failure().is_none() {
+            self.loss = Some(loss);
+        }
         self.drop_queued();
         if let Some(wire) = &mut self.wire {
             wire.clear();

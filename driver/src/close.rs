@@ -106,15 +106,10 @@ impl<S: Transport> Link<S> {
         if let Closing::Done(outcome) = self.closing {
             return Poll::Ready(outcome);
         }
+        self.sender.close();
         if self.sender.is_interrupted() {
-            self.sender.close();
             return Poll::Ready(Err(SendError::Interrupted));
         }
-        if self.handshake.is_under_way() && !self.closing.has_begun() {
-            // Receiving goes on, and needs it.
-            ready!(self.poll_transmit(cx));
-        }
-        self.sender.close();
         ready!(self.poll_transmit(cx));
         if let Some(loss) = self.sender.loss() {
             return Poll::Ready(Err(SendError::Disconnected(loss)));

@@ -86,7 +86,7 @@ impl<S: Transport> Link<S> {
     #[cold]
     pub(crate) fn poll_handshake(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         // A close that has nothing to send waits for no handshake.
-        let needless = self.sender.is_closed() && self.sender.unsent() == 0;
+        let needless = self.closing.has_begun() && self.sender.unsent() == 0;
         while !needless && self.is_handshaking() {
             if self.poll_handshake_step(cx).is_pending() {
                 ready!(self.handshake.poll_deadline(cx));

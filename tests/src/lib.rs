@@ -62,9 +62,9 @@ mod bed;
 mod faulty;
 mod memory;
 mod places;
-mod raw;
 #[cfg(target_os = "linux")]
 pub mod player;
+mod raw;
 pub mod rules;
 mod sockets;
 mod tls;

@@ -68,7 +68,7 @@ impl Wire {
         self.end.is_none() && self.layer.phase() == Phase::Handshaking
     }
 
-    /// Whether data can be sealed now.
+    /// Whether data, or the close notice, can be sealed now.
     pub(crate) fn can_seal(&self) -> bool {
         let open = matches!(self.layer.phase(), Phase::Open | Phase::PeerClosed);
         open && self.failure.is_none() && !self.noticed
@@ -85,11 +85,6 @@ impl Wire {
 
     pub(crate) const fn has_sealed(&self) -> bool {
         self.sealed > 0
-    }
-
-    /// Whether a close notice is still to be put out.
-    pub(crate) const fn owes_notice(&self) -> bool {
-        !self.noticed && self.failure.is_none()
     }
 
     // ---- commands --------------------------------------------------------------------------------

@@ -197,7 +197,11 @@ impl Sender {
             return !early.is_empty();
         };
         match (end, wire.failure()) {
-            (Cause::TlsFailed, Some(error)) => receiver.handle_failed(error.clone()),
+            (Cause::TlsFailed, Some(error)) => {
+                // A loss that was told stays the cause; the error says more.
+                let cause = self.loss.map_or(end, Cause::Reset);
+                receiver.handle_failed(error.clone(), cause);
+            }
             _ => receiver.handle_end(self.end_cause(end)),
         }
         true
@@ -210,11 +214,14 @@ impl Sender {
         let Some(wire) = self.wire.as_mut().filter(|_| !self.interrupted) else {
             return;
         };
+        if !wire.can_seal() {
+            return;
+        }
         if self.outbox.len() > 0 {
-            if wire.can_seal() && !wire.has_sealed() {
+            if !wire.has_sealed() {
                 seal_front(wire, &self.outbox);
             }
-        } else if self.closed && self.loss.is_none() && wire.owes_notice() {
+        } else if self.closed && self.loss.is_none() {
             wire.close();
         }
         self.drop_after_failure();
@@ -226,10 +233,10 @@ impl Sender {
         let Some(wire) = &self.wire else {
             return self.outbox.len() > 0;
         };
-        let notice = || self.closed && self.loss.is_none() && wire.owes_notice();
-        let queued = || if self.outbox.len() > 0 { wire.can_seal() } else { notice() };
+        let notice = self.closed && self.loss.is_none();
         // After a torn message the layer alone still speaks.
-        !wire.outgoing().is_empty() || !self.interrupted && queued()
+        let more = || !self.interrupted && (self.outbox.len() > 0 || notice) && wire.can_seal();
+        !wire.outgoing().is_empty() || more()
     }
 
     /// How the connection broke, as an error of whoever wants to send.

@@ -363,7 +363,6 @@ fn nothing_is_put_out_behind_a_loss() {
 }
 
 #[test]
-#[ignore = "the sending half tells the loss instead of the error from then on"]
 fn e1_the_error_of_a_layer_stays_when_the_transport_breaks_behind_it() {
     let (mut receiver, mut sender) = open(config(Ends::Hide)).into_halves();
     sender.handle_wire_input(&mut b"X".to_vec(), Some(&mut receiver));
@@ -377,7 +376,6 @@ fn e1_the_error_of_a_layer_stays_when_the_transport_breaks_behind_it() {
 }
 
 #[test]
-#[ignore = "the error of the layer replaces the reset"]
 fn e1_a_reset_that_end_has_told_stays_when_the_layer_fails_behind_it() {
     let mut conn = open(config(Ends::Hide));
     conn.handle_write_lost(Loss::BrokenPipe);

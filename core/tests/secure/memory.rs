@@ -26,7 +26,7 @@ fn an_idle_connection_holds_no_block() {
             sender.handle_wire(wire.len(), Some(&mut receiver));
             assert!(receiver.take_line().is_some() && receiver.take_line().is_some());
             assert!(!sender.wants_wire_block());
-            assert_eq!(sender.reclaim_wire().map(|block| block.len()), Some(BLOCK));
+            assert_eq!(sender.reclaim_wire().map(|block| block.len()), Some(Receiver::BLOCK));
             assert_eq!(sender.reclaim_wire(), None);
             drop(receiver.reclaim());
             assert_eq!(sender.feed(b"x"), Ok(()));

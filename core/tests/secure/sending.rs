@@ -182,7 +182,6 @@ fn t10_a_close_in_the_handshake_waits_for_what_is_queued() {
 }
 
 #[test]
-#[ignore = "`handle_input` takes nothing once we closed, and `wants_read` wants nothing"]
 fn t10_both_ways_in_take_the_rest_of_a_handshake_that_our_close_waits_for() {
     for by_space in [true, false] {
         let mut conn = started(Config::default(), Fake::client(1));
@@ -240,7 +239,6 @@ fn c4_half_closed_by_the_peer_it_still_sends() {
 }
 
 #[test]
-#[ignore = "the notice leaves in the handshake, and the peer gives up"]
 fn c4_half_closed_in_the_handshake_it_still_receives() {
     let mut conn = started(Config::default(), Fake::client(2));
     conn.close_write();
@@ -285,6 +283,10 @@ fn s2_nothing_follows_a_torn_message_not_even_a_close_notice() {
             assert_eq!(sender.outgoing().next(), None);
             assert_eq!(sender.feed(b"x"), Err(SendError::Interrupted));
             sender.handle_wire_input(&mut record(PING, &[]), Some(&mut receiver));
+            if transmitted == 6 {
+                // The record is whole. What the layer itself answers is no message.
+                assert_eq!(plaintext(&send_all(&mut sender, 1)), b"");
+            }
         }
         sender.handle_wire_input(&mut data(b"a\n"), Some(&mut receiver));
         assert!(receiver.take_line().is_some(), "receiving still works");
@@ -295,7 +297,6 @@ fn s2_nothing_follows_a_torn_message_not_even_a_close_notice() {
 }
 
 #[test]
-#[ignore = "the hello does not leave, and the peer answers nothing"]
 fn s2_a_message_torn_before_its_first_record_does_not_stop_the_handshake() {
     let config = Config::default().max_outbox(4);
     let (mut receiver, mut sender) = started(config, Fake::client(1)).into_halves();

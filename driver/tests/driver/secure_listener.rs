@@ -98,7 +98,7 @@ fn listen() -> Listener<Memory> {
     let mut socket =
         AsyncSocket::<Memory>::new(Domain::Inet, SockType::Stream, Protocol::Tcp).unwrap();
     socket.wrap_tls(&server.unwrap().build().unwrap());
-    socket.into_listener().unwrap()
+    socket.listen(1).unwrap()
 }
 
 /// Peers that left without a word.
