@@ -209,7 +209,7 @@ pub(crate) fn cases(plan: &Plan) -> io::Result<Vec<Case>> {
     let (full, resumed) = (identity.client(false)?, identity.client(true)?);
     let time = Duration::from_millis(if plan.quick { 200 } else { 1000 });
     let mut cases = plan.bulk(&full)?;
-    for window in [1, 16, 256] {
+    for window in [1, 16, 256, 1024] {
         let config = Arc::clone(&full);
         cases.push(Case {
             title: format!("TLS lines of 64 bytes that come back: {window} in flight"),
