@@ -13,6 +13,7 @@ mod process;
 mod report;
 mod rounds;
 mod servers;
+mod tls;
 mod workloads;
 
 use std::io;
@@ -24,6 +25,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::count::Counted;
 use crate::servers::{Mode, PeerKind, Way};
+use crate::tls::{Identity, Kind, Task};
 use crate::workloads::Workload;
 
 #[derive(Debug, Parser)]
@@ -53,6 +55,8 @@ enum Command {
     Idle(Run),
     /// Connections accepted, each for one line
     Accept(Run),
+    /// Over TLS: blocks, lines, handshakes and idle connections
+    Tls(Run),
     /// All of these
     All(Run),
     /// Serve on 127.0.0.1:PORT for at most 60 seconds, for any load generator
@@ -60,6 +64,9 @@ enum Command {
     /// Serve as one of the peers
     #[command(hide = true)]
     Peer { kind: PeerKind, way: Way, mode: Mode, port: u16 },
+    /// Serve over TLS
+    #[command(hide = true)]
+    TlsServer { kind: Kind, task: Task, identity: PathBuf, port: u16 },
     /// Put LINES lines through, all in memory, for a tool that counts instructions
     #[command(hide = true)]
     Count { what: Counted, lines: usize },
@@ -110,11 +117,15 @@ fn main() -> ExitCode {
         Command::Stall(run) => workloads::run(&[Workload::Stall], &run),
         Command::Idle(run) => workloads::run(&[Workload::Idle], &run),
         Command::Accept(run) => workloads::run(&[Workload::Accept], &run),
+        Command::Tls(run) => workloads::run(&[Workload::Tls], &run),
         Command::All(run) => workloads::run(&Workload::ALL, &run),
         Command::Serve { runtime, mode, port } => {
             limited(|| servers::ours::serve(runtime, mode, port))
         }
         Command::Peer { kind, way, mode, port } => limited(|| servers::peer(kind, way, mode, port)),
+        Command::TlsServer { kind, task, identity, port } => {
+            limited(|| servers::tls::serve(kind, task, &Identity::at(&identity), port))
+        }
         Command::Count { what, lines } => count::run(what, lines),
     };
     match done {

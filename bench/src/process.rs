@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use crate::Runtime;
 use crate::machine::Cores;
 use crate::servers::{Mode, PeerKind, Way};
+use crate::tls::{Kind, Task};
 
 /// What a server is in a comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +49,22 @@ impl Server {
         })
     }
 
+    /// A server over TLS. What it shows lies in `identity`.
+    pub(crate) fn tls(kind: Kind, task: Task, identity: &Path) -> io::Result<Self> {
+        let role = match kind {
+            Kind::Blocking => Role::Floor,
+            _ if kind.runtime().is_some() => Role::Ours,
+            _ => Role::Peer,
+        };
+        let arguments = ["tls-server", kind.name(), task.name(), &identity.to_string_lossy(), "0"];
+        Ok(Self {
+            name: kind.title(task),
+            role,
+            program: std::env::current_exe()?,
+            arguments: arguments.map(String::from).into(),
+        })
+    }
+
     /// Nim's asyncnet, as `program`.
     pub(crate) fn nim(program: PathBuf, mode: Mode) -> Self {
         Self {
@@ -69,8 +86,7 @@ impl Server {
         let ends = child.stdin.take().zip(child.stdout.take().map(BufReader::new));
         let mut running = Running { child, ends, tells: self.role == Role::Ours, port: 0 };
         running.port = running
-            .said()
-            .and_then(|line| line.rsplit(':').next()?.parse().ok())
+            .next_port()
             .ok_or_else(|| io::Error::other(format!("{} did not start", self.name)))?;
         Ok(running)
     }
@@ -92,6 +108,11 @@ impl Running {
         let mut line = String::new();
         stdout.read_line(&mut line).ok()?;
         Some(line.trim().into()).filter(|line: &String| !line.is_empty())
+    }
+
+    /// The port in the next line that it prints.
+    pub(crate) fn next_port(&mut self) -> Option<u16> {
+        self.said()?.rsplit(':').next()?.parse().ok()
     }
 
     /// Asks for the longest queue that it has for a client, in bytes. Only ours answers, in the mode that

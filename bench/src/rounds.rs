@@ -26,6 +26,8 @@ pub(crate) enum Unit {
     LinesPerSecond,
     DeliveriesPerSecond,
     ConnectionsPerSecond,
+    BlocksPerSecond,
+    HandshakesPerSecond,
     Bytes,
     Nanoseconds,
 }
@@ -36,6 +38,8 @@ impl Unit {
             Self::LinesPerSecond => "lines/s",
             Self::DeliveriesPerSecond => "deliveries/s",
             Self::ConnectionsPerSecond => "connections/s",
+            Self::BlocksPerSecond => "blocks/s",
+            Self::HandshakesPerSecond => "handshakes/s",
             Self::Bytes => "bytes for a connection",
             Self::Nanoseconds => "ns/line",
         }

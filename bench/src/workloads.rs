@@ -11,6 +11,7 @@ use crate::machine::{Cores, raise_descriptors};
 use crate::process::Server;
 use crate::rounds::{Case, Unit};
 use crate::servers::{Mode, PeerKind, Way, nim};
+use crate::tls::{self, Plan};
 use crate::{Run, Runtime, framing, report};
 
 /// What is measured.
@@ -25,10 +26,11 @@ pub(crate) enum Workload {
     Stall,
     Idle,
     Accept,
+    Tls,
 }
 
 impl Workload {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Framing,
         Self::Ingest,
         Self::Drain,
@@ -38,6 +40,7 @@ impl Workload {
         Self::Stall,
         Self::Idle,
         Self::Accept,
+        Self::Tls,
     ];
 
     fn name(self) -> &'static str {
@@ -51,6 +54,7 @@ impl Workload {
             Self::Stall => "stall",
             Self::Idle => "idle",
             Self::Accept => "accept",
+            Self::Tls => "tls",
         }
     }
 
@@ -66,6 +70,7 @@ impl Workload {
             Self::Stall => hall.stall(),
             Self::Idle => hall.idle(),
             Self::Accept => hall.accept(),
+            Self::Tls => hall.tls(),
         }
     }
 }
@@ -232,5 +237,14 @@ impl Hall<'_> {
             )?,
             load: Box::new(move |server| stream::accept(server, time)),
         }])
+    }
+
+    fn tls(&self) -> io::Result<Vec<Case>> {
+        tls::cases(&Plan {
+            runtimes: self.runtimes().collect(),
+            quick: self.run.quick,
+            descriptors: self.descriptors,
+            out: self.run.out.clone(),
+        })
     }
 }

@@ -1,8 +1,10 @@
-//! The load generators: sockets and epoll by hand on one core, the same for every server.
+//! The load generators: sockets and epoll by hand on one core (over TLS: rustls, and sockets that block), the
+//! same for every server.
 
 pub(crate) mod crowd;
 pub(crate) mod memory;
 pub(crate) mod stream;
+pub(crate) mod tls;
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -76,7 +78,7 @@ fn arrive(port: u16, n: usize, line: &[u8]) -> io::Result<Vec<TcpStream>> {
     Ok(clients)
 }
 
-fn hear(stream: &mut TcpStream, line: &[u8]) -> io::Result<()> {
+fn hear(stream: &mut impl Read, line: &[u8]) -> io::Result<()> {
     let mut answer = vec![0; line.len()];
     stream.read_exact(&mut answer)?;
     same(&answer, line)

@@ -7,6 +7,7 @@ mod floor;
 mod futures_ways;
 pub(crate) mod ours;
 mod threads;
+pub(crate) mod tls;
 mod tokio_ways;
 
 use std::io;

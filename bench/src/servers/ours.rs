@@ -87,7 +87,7 @@ async fn drain<S: Transport>(mut conn: Connection<S>) -> io::Result<()> {
     Ok(conn.close().await?)
 }
 
-async fn echo<S: Transport>(mut conn: Connection<S>) -> io::Result<()> {
+pub(super) async fn echo<S: Transport>(mut conn: Connection<S>) -> io::Result<()> {
     while let Some(mut batch) = conn.next_lines().await? {
         while let Some(line) = batch.next_line() {
             batch.outbox.feed_line(line)?;

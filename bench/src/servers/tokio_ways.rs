@@ -19,7 +19,7 @@ use super::threads::{OnTokio, Thread as _};
 use super::{Mode, Way, unknown};
 
 /// What a handler asks of its stream.
-trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
+pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Stream for S {}
 
 pub(super) fn serve(listener: std::net::TcpListener, way: Way, mode: Mode) -> io::Result<()> {
@@ -150,7 +150,10 @@ async fn send(
 }
 
 /// Buffers what it writes; `due` is told what is left to read and says whether to flush.
-async fn echo_buffered(stream: impl Stream, due: impl Fn(&[u8]) -> bool + Send) -> io::Result<()> {
+pub(super) async fn echo_buffered(
+    stream: impl Stream,
+    due: impl Fn(&[u8]) -> bool + Send,
+) -> io::Result<()> {
     let mut stream = BufReader::new(BufWriter::with_capacity(64 << 10, stream));
     let mut line = Vec::new();
     while stream.read_until(b'\n', &mut line).await? > 0 {
