@@ -37,13 +37,14 @@ fn half_a_line_at_the_end_reaches_nobody_and_is_logged(runtime: &str) {
     server.program.wait_for(&leaver.name, "lost");
 }
 
-/// A way to go, and what the log says then.
-type Way = (fn(Client), &'static str);
+/// A way to go, and what the log may say then.
+type Way = (fn(Client), &'static [&'static str]);
 
 const WAYS: [Way; 3] = [
-    (drop, "left"),
-    (|client| client.reset(b""), "lost"),
-    (|client| client.reset(b"half a line"), "lost"),
+    // What is said behind it may meet the closed socket before its end is read, and is answered by a reset.
+    (drop, &["left", "lost"]),
+    (|client| client.reset(b""), &["lost"]),
+    (|client| client.reset(b"half a line"), &["lost"]),
 ];
 
 fn who_departs_is_removed_at_once_and_nobody_loses_a_line(runtime: &str) {
@@ -64,7 +65,7 @@ fn who_departs_is_removed_at_once_and_nobody_loses_a_line(runtime: &str) {
                 other.expect(text.as_bytes());
             }
             // Nobody said anything after it left that would have shown that it is gone.
-            server.program.wait_for(&name, logged);
+            server.program.wait_for_any(&name, logged);
         }
     }
     wait_for_descriptors(&server, descriptors);

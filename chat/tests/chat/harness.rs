@@ -83,9 +83,14 @@ impl Program {
 
     /// Waits until the log tells `what` about `client`; the line.
     pub(crate) fn wait_for(&self, client: &str, what: &str) -> String {
+        self.wait_for_any(client, &[what])
+    }
+
+    /// Waits until the log tells one of `what` about `client`; the line.
+    pub(crate) fn wait_for_any(&self, client: &str, what: &[&str]) -> String {
         self.log
             .iter()
-            .find(|line| tells(line, client, what))
+            .find(|line| what.iter().any(|what| tells(line, client, what)))
             .unwrap_or_else(|| panic!("never logged {what:?} about {client}"))
     }
 
