@@ -16,6 +16,8 @@ pub(crate) const PIECE: usize = 64;
 const SMALL: usize = 1024;
 /// How large a piece made of copies may grow.
 const MERGED: usize = 64 << 10;
+/// How large it may be made from the start.
+const STARTED: usize = 16 << 10;
 
 enum Piece {
     Owned(Vec<u8>),
@@ -37,6 +39,8 @@ pub(crate) struct Outbox {
     /// How much of the first piece is transmitted.
     head: usize,
     len: usize,
+    /// How large the last piece made of copies became: the next one begins so, and need not grow.
+    grown: usize,
     /// How many bytes ever came in, but for those that were dropped.
     accepted: u64,
 }
@@ -77,11 +81,13 @@ impl Outbox {
             return;
         }
         if self.tail(more).is_none() {
-            self.pieces.push_back(Piece::Owned(Vec::with_capacity(more)));
+            let start = more.max(self.grown.min(STARTED));
+            self.pieces.push_back(Piece::Owned(Vec::with_capacity(start)));
         }
         if let Some(Piece::Owned(tail)) = self.pieces.back_mut() {
             tail.extend_from_slice(parts[0]);
             tail.extend_from_slice(parts[1]);
+            self.grown = tail.len();
         }
         self.len += more;
         self.accepted += more as u64;
