@@ -27,7 +27,8 @@ pub enum Phase {
 /// A secure layer, without I/O: the state machine of TLS, or of something like it.
 ///
 /// It keeps no plaintext and no records of its own: what it makes of its input goes into the arguments of
-/// the call. A `Vec<u8>` called `out` takes records for the peer; they are appended, and may be there even
+/// the call. It goes from [`Phase::Handshaking`] to [`Phase::Open`], and only from there to
+/// [`Phase::PeerClosed`]: a close notice that comes in the handshake is an error. A `Vec<u8>` called `out` takes records for the peer; they are appended, and may be there even
 /// if the call fails (an alert). After its first error a layer has [failed](Phase::Failed).
 ///
 /// The crate has one for TLS behind its feature `rustls`. Another one is a matter of this trait; the tests

@@ -43,7 +43,8 @@ impl<S: Transport> Connection<S> {
     /// # Cancel safety
     ///
     /// Cancel safe: the handshake lives in the connection. The next call goes on with it, and so does any
-    /// receive or send.
+    /// receive or send; once one of those has finished it, the next upgrade answers
+    /// [`UpgradeError::AlreadyTls`].
     #[cfg(feature = "tls")]
     #[doc(alias = "wrapConnectedSocket")]
     #[doc(alias = "starttls")]

@@ -76,7 +76,8 @@ impl<R: Runtime> Listener<R> {
     }
 
     /// Lets at most `connections` of this listener be open at once: with so many, accepts wait until one
-    /// is closed, and further peers wait in the queue of the system. Default: no limit.
+    /// is closed, and further peers wait in the queue of the system. A TLS handshake that is under way counts
+    /// too. Default: no limit.
     #[must_use]
     pub const fn with_max_open(mut self, connections: usize) -> Self {
         self.max_open = connections;
