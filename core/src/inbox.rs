@@ -179,7 +179,6 @@ impl Inbox {
         }
         let rest = self.unread().to_vec();
         self.rebase(0);
-        self.read_size = 0;
         self.offered = 0;
         Some(mem::replace(&mut self.block, rest))
     }

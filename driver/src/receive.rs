@@ -77,7 +77,11 @@ macro_rules! receive_calls {
         #[doc(alias = "recvLine")]
         #[doc(alias = "read_line")]
         pub async fn next_line(&mut self) -> Result<Option<&[u8]>, RecvError> {
-            let span = poll_fn(|cx| self.poll_line(cx)).await?;
+            // A line that is here goes the shortest way.
+            let span = match self.quick_line() {
+                Some(span) => Some(span),
+                None => poll_fn(|cx| self.poll_line_to_come(cx)).await?,
+            };
             Ok(span.map(|span| self.receiver.bytes(span)))
         }
 
