@@ -53,7 +53,7 @@ impl<R: Runtime> Stage<R> {
                 AsyncSocket::adopt(socket2::Socket::new(domain, ty, Some(protocol))?)?
             }
             Some("bad_fd") => {
-                return Err(Failure::by_type("a number is no descriptor without unsafe code"));
+                return Err(Failure::by_type("a number alone is no descriptor: an OwnedFd is"));
             }
             _ => AsyncSocket::new(domain, ty, protocol)?,
         })
