@@ -380,3 +380,25 @@ fn e1_a_reset_that_end_has_told_stays_when_we_close() {
     conn.close();
     assert_eq!(conn.end().map(|end| end.cause), told);
 }
+
+/// Whoever logs an end or an error can tell it from any other.
+#[test]
+fn e4_every_end_and_error_says_something_of_its_own() {
+    let causes = [Cause::Eof, Cause::TlsTruncated, Cause::TlsFailed, Cause::Closed];
+    let mut said: Vec<String> = LOSSES.iter().map(ToString::to_string).collect();
+    said.extend(causes.iter().map(ToString::to_string));
+    let different = said.iter().collect::<std::collections::BTreeSet<_>>().len();
+    assert!(different == said.len() && said.iter().all(|text| !text.is_empty()), "{said:?}");
+
+    for loss in LOSSES {
+        assert_eq!(Cause::Reset(loss).to_string(), loss.to_string());
+    }
+    for (unfinished, behind) in [(0, ""), (1, "1 byte "), (7, "7 bytes ")] {
+        let mut conn: Connection = after(hide(), &b"1234567"[..unfinished]);
+        conn.handle_eof();
+        let _ = conn.next_line();
+        let text = conn.end().expect("it ended").to_string();
+        assert!(text.starts_with(&Cause::Eof.to_string()), "{text}");
+        assert!(text.contains(behind) && text.contains("unfinished") == (unfinished > 0), "{text}");
+    }
+}
