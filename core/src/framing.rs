@@ -43,12 +43,19 @@ pub(crate) fn good_line(
     if framing != Framing::Lenient {
         return good_strict_line(max, bytes, searched);
     }
-    let Some(at) = memchr(LF, &bytes[searched..]) else {
-        return Err(bytes.len());
-    };
-    let lf = searched + at;
+    match lenient_line(bytes, searched) {
+        None => Err(bytes.len()),
+        Some((len, lf)) if len > max => Err(lf),
+        Some((len, lf)) => Ok((len, lf + 1)),
+    }
+}
+
+/// The length of the first line, however long, and where its LF is.
+#[inline]
+fn lenient_line(bytes: &[u8], searched: usize) -> Option<(usize, usize)> {
+    let lf = searched + memchr(LF, &bytes[searched..])?;
     let len = if lf > 0 && bytes[lf - 1] == CR { lf - 1 } else { lf };
-    if len > max { Err(lf) } else { Ok((len, lf + 1)) }
+    Some((len, lf))
 }
 
 fn good_strict_line(max: usize, bytes: &[u8], searched: usize) -> Result<(usize, usize), usize> {
@@ -60,9 +67,7 @@ fn good_strict_line(max: usize, bytes: &[u8], searched: usize) -> Result<(usize,
 
 #[inline]
 fn find_lenient(max: usize, bytes: &[u8], searched: usize) -> Found {
-    if let Some(at) = memchr(LF, &bytes[searched..]) {
-        let lf = searched + at;
-        let len = if lf > 0 && bytes[lf - 1] == CR { lf - 1 } else { lf };
+    if let Some((len, lf)) = lenient_line(bytes, searched) {
         if len > max {
             return too_long(max, lf);
         }

@@ -203,7 +203,7 @@ impl Inbox {
 }
 
 /// Where `len` bytes have to start in `block`, near its front, for what follows them to be aligned.
-fn aligned_behind(block: &[u8], len: usize) -> usize {
+pub(crate) fn aligned_behind(block: &[u8], len: usize) -> usize {
     let start = block.as_ptr().addr().wrapping_add(len).wrapping_neg() % ALIGN;
     // A small block has no byte to spare.
     if start + len <= block.len() / 2 { start } else { 0 }

@@ -106,12 +106,9 @@ impl<S: Transport> Link<S> {
 
     /// Whether the handshake has to be waited for: also for its last bytes, if the peer waits for them.
     fn is_handshaking(&self) -> bool {
-        let owes = || self.sender.owes_flight() && self.sender.has_outgoing();
-        match self.sender.failure() {
-            None => self.sender.is_handshaking() || owes(),
-            // The peer may have said why it left.
-            Some(_) => self.sender.is_handshaking(),
-        }
+        // After a failure nothing can leave, but the peer may have said why it left.
+        let owes = || self.sender.failure().is_none() && self.sender.owes_flight();
+        self.sender.is_handshaking() || owes()
     }
 
     fn poll_handshake_step(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -185,11 +182,8 @@ impl<S: Transport> Link<S> {
             Poll::Ready(Err(error)) => return Poll::Ready(self.handle_read_error(error)),
             Poll::Pending => {
                 self.reads = 0;
-                let blocks = [
-                    self.sender.reclaim_wire(),
-                    receiver.and_then(asyncnet_core::Receiver::reclaim),
-                ];
-                blocks.into_iter().flatten().for_each(pool::give);
+                self.reclaim_wire();
+                receiver.and_then(Receiver::reclaim).into_iter().for_each(pool::give);
                 return Poll::Pending;
             }
         }

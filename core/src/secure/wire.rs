@@ -5,11 +5,8 @@ use alloc::vec::Vec;
 use core::mem;
 
 use super::{Phase, SecureLayer, TlsError, TlsErrorKind};
+use crate::inbox::aligned_behind;
 use crate::{Cause, Loss, Receiver};
-
-/// Where a read of ciphertext is best put: a copy out of the kernel to any other address can cost several
-/// times as much.
-const ALIGN: usize = 64;
 
 /// A layer, and what lies between it and the transport.
 pub(crate) struct Wire {
@@ -154,9 +151,7 @@ impl Wire {
 
     /// The first aligned byte of the block.
     fn start_of_space(&self) -> usize {
-        let start = self.block.as_ptr().align_offset(ALIGN);
-        // A block of a few bytes has no aligned one to spare.
-        if start < self.block.len() { start } else { 0 }
+        aligned_behind(&self.block, 0)
     }
 
     /// The transport put `n` bytes into the last space. Plaintext goes to `receiver`, or waits for it.
@@ -170,7 +165,8 @@ impl Wire {
     }
 
     pub(crate) fn received(&mut self, wire: &mut [u8], receiver: Option<&mut Receiver>) {
-        if self.failure.is_some() || self.end.is_some() {
+        // After a failure there is an end too.
+        if self.end.is_some() {
             return;
         }
         let (behind, is_handshaking) = (self.out.len(), self.is_handshaking());
