@@ -10,6 +10,8 @@ mod error;
 mod pem;
 #[cfg(feature = "tls")]
 mod server;
+#[cfg(feature = "tls")]
+mod shared;
 
 use asyncnet_core::SecureLayer;
 
