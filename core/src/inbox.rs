@@ -40,6 +40,7 @@ pub(crate) struct Inbox {
 }
 
 impl Inbox {
+    #[inline]
     pub(crate) fn unread(&self) -> &[u8] {
         &self.block[self.head..self.tail]
     }

@@ -16,7 +16,7 @@ use crate::batch::{Batch, Outbox};
 use crate::fan_out::FanOut;
 use crate::link::{Link, Queued, poll_input};
 use crate::message::Progress;
-use crate::receive::{LineStream, receive_calls};
+use crate::receive::{LineStream, NextLine, receive_calls};
 use crate::socket::open::Permit;
 use crate::{Flags, RecvError, RecvHalf, SendError, SendHalf, Timer, Transport, split};
 

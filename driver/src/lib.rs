@@ -69,7 +69,7 @@ pub use batch::{Batch, Outbox};
 pub use connection::Connection;
 pub use error::{RecvError, SendError};
 pub use flags::Flags;
-pub use receive::LineStream;
+pub use receive::{LineStream, NextLine};
 pub use room::{MemberStats, Membership, Policy, Room, RoomLimits, RoomStats};
 pub use runtime::{BoxSleep, Direction, Runtime, SendRuntime, Timer};
 pub use socket::address::{Address, PeerCred};

@@ -76,13 +76,9 @@ macro_rules! receive_calls {
         /// Cancel safe: no byte is lost, the next call goes on where this one was.
         #[doc(alias = "recvLine")]
         #[doc(alias = "read_line")]
-        pub async fn next_line(&mut self) -> Result<Option<&[u8]>, RecvError> {
-            // A line that is here goes the shortest way.
-            let span = match self.quick_line() {
-                Some(span) => Some(span),
-                None => poll_fn(|cx| self.poll_line_to_come(cx)).await?,
-            };
-            Ok(span.map(|span| self.receiver.bytes(span)))
+        #[inline]
+        pub const fn next_line(&mut self) -> NextLine<'_, Self> {
+            NextLine::new(self)
         }
 
         /// Exactly `n` bytes, borrowed from the inbox. Memory grows with what arrives, not with `n`.
@@ -344,6 +340,40 @@ macro_rules! receive_traits {
             }
         }
 
+        impl<'a, S: Transport> Future for NextLine<'a, $name<S>> {
+            type Output = Result<Option<&'a [u8]>, RecvError>;
+
+            /// # Panics
+            ///
+            /// If it has answered before.
+            // A call would hand the line over through memory, half by half: the processor waits for that as
+            // long as for the rest of the poll.
+            #[inline(always)]
+            fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+                let source = self.source.take().expect("polled after it had answered");
+                if let Some(span) = source.quick_line() {
+                    return Poll::Ready(Ok(Some(source.receiver.bytes(span))));
+                }
+                self.poll_later(source, cx)
+            }
+        }
+
+        impl<'a, S: Transport> NextLine<'a, $name<S>> {
+            #[cold]
+            fn poll_later(
+                &mut self,
+                source: &'a mut $name<S>,
+                cx: &mut Context<'_>,
+            ) -> Poll<Result<Option<&'a [u8]>, RecvError>> {
+                let polled = source.poll_line_to_come(cx);
+                if polled.is_pending() {
+                    self.source = Some(source);
+                    return Poll::Pending;
+                }
+                polled.map_ok(|span| span.map(|span| source.receiver.bytes(span)))
+            }
+        }
+
         impl<S: Transport> Stream for LineStream<'_, $name<S>> {
             type Item = Result<Vec<u8>, RecvError>;
 
@@ -378,5 +408,22 @@ pub struct LineStream<'a, T> {
 impl<'a, T> LineStream<'a, T> {
     pub(crate) const fn new(source: &'a mut T) -> Self {
         Self { source, done: false }
+    }
+}
+
+/// The future of `next_line`, of a connection or a receiving half.
+///
+/// It has a name instead of being an `async fn`, so that a line that is already here costs its caller
+/// little more than the search for its end.
+#[derive(Debug)]
+#[must_use = "futures do nothing unless awaited"]
+pub struct NextLine<'a, T> {
+    /// Gone once it has answered.
+    pub(crate) source: Option<&'a mut T>,
+}
+
+impl<'a, T> NextLine<'a, T> {
+    pub(crate) const fn new(source: &'a mut T) -> Self {
+        Self { source: Some(source) }
     }
 }

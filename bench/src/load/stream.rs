@@ -11,7 +11,7 @@ use crate::process::Running;
 /// Sends lines of `len` bytes, terminator included, for `time`; the server counts them.
 pub(crate) fn ingest(server: &Running, len: usize, time: Duration) -> io::Result<Outcome> {
     let mut stream = connect(server.port)?;
-    let lines = lines(len, (64 << 10) / len);
+    let lines = lines(len, (256 << 10) / len);
     let meter = Meter::start(server);
     let mut sent = 0_u64;
     while meter.runs(time) {

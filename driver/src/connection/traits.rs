@@ -11,7 +11,7 @@ use futures_io::{AsyncBufRead, AsyncRead, AsyncWrite};
 
 use super::Connection;
 use crate::fan_out::{FanOut, Place};
-use crate::receive::{LineStream, receive_traits};
+use crate::receive::{LineStream, NextLine, receive_traits};
 use crate::{RecvError, SendError, Transport};
 
 impl<S: Transport> Connection<S> {

@@ -14,7 +14,7 @@ use futures_io::{AsyncBufRead, AsyncRead};
 use super::{SendHalf, Shared};
 use crate::fan_out::Place;
 use crate::link::{Queued, poll_input};
-use crate::receive::{LineStream, receive_calls, receive_traits};
+use crate::receive::{LineStream, NextLine, receive_calls, receive_traits};
 use crate::{Flags, RecvError, Transport};
 
 /// The receiving half of a connection.

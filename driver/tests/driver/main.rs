@@ -8,6 +8,7 @@ mod clock;
 mod ends;
 mod layer;
 mod memory;
+mod next_line;
 mod outcomes;
 mod pipe;
 mod room;
