@@ -1,6 +1,6 @@
 //! A connected socket.
 
-use std::io::{self, IoSlice, IoSliceMut};
+use std::io::{self, IoSlice, IoSliceMut, Read as _};
 use std::net::TcpStream;
 #[cfg(unix)]
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
@@ -9,7 +9,7 @@ use std::os::unix::net::UnixStream;
 #[cfg(windows)]
 use std::os::windows::io::{AsSocket, BorrowedSocket};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use async_io::Async;
 use asyncnet::{Config, OsSocket, Runtime, Transport};
@@ -25,7 +25,11 @@ use crate::{Connection, Smol};
 ///
 /// Closing it (`poll_close`) ends the sending direction; dropping it closes the socket.
 #[derive(Debug)]
-pub struct Stream(Async<Socket>);
+pub struct Stream {
+    socket: Async<Socket>,
+    /// The last read got all that there was.
+    drained: bool,
+}
 
 /// The most slices a system call takes. The standard library minds it, socket2 does not.
 const MAX_SLICES: usize = 1024;
@@ -51,6 +55,39 @@ impl Stream {
     pub fn into_connection(self, config: Config) -> Connection {
         Connection::with_timer(self, config, Smol::timer())
     }
+
+    /// Reads at most `most` bytes.
+    ///
+    /// A read that got less has drained the socket, so the next one waits first: to try would be in vain,
+    /// and in vain twice, because [`Async`] reports the last event once more.
+    fn poll_read_with(
+        &mut self,
+        cx: &mut Context<'_>,
+        most: usize,
+        mut read: impl FnMut(&mut &Socket) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            if self.drained {
+                ready!(self.socket.poll_readable(cx))?;
+                self.drained = false;
+            }
+            match read(&mut self.socket.get_ref()) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.drained = true,
+                Ok(n) => {
+                    self.drained = n < most;
+                    return Poll::Ready(Ok(n));
+                }
+                error => return Poll::Ready(error),
+            }
+        }
+    }
+}
+
+impl From<Async<Socket>> for Stream {
+    /// Takes over a socket that is registered already and connected.
+    fn from(socket: Async<Socket>) -> Self {
+        Self { socket, drained: false }
+    }
 }
 
 impl AsyncRead for Stream {
@@ -59,7 +96,7 @@ impl AsyncRead for Stream {
         cx: &mut Context<'_>,
         buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut &self.0).poll_read(cx, buf)
+        self.get_mut().poll_read_with(cx, buf.len(), |socket| socket.read(buf))
     }
 
     fn poll_read_vectored(
@@ -67,8 +104,10 @@ impl AsyncRead for Stream {
         cx: &mut Context<'_>,
         bufs: &mut [IoSliceMut<'_>],
     ) -> Poll<io::Result<usize>> {
-        let most = bufs.len().min(MAX_SLICES);
-        Pin::new(&mut &self.0).poll_read_vectored(cx, &mut bufs[..most])
+        let slices = bufs.len().min(MAX_SLICES);
+        let bufs = &mut bufs[..slices];
+        let most = bufs.iter().map(|buf| buf.len()).sum();
+        self.get_mut().poll_read_with(cx, most, |socket| socket.read_vectored(bufs))
     }
 }
 
@@ -78,7 +117,7 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut &self.0).poll_write(cx, buf)
+        Pin::new(&mut &self.socket).poll_write(cx, buf)
     }
 
     fn poll_write_vectored(
@@ -87,7 +126,7 @@ impl AsyncWrite for Stream {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let most = bufs.len().min(MAX_SLICES);
-        Pin::new(&mut &self.0).poll_write_vectored(cx, &bufs[..most])
+        Pin::new(&mut &self.socket).poll_write_vectored(cx, &bufs[..most])
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -109,19 +148,12 @@ impl Transport for Stream {
     }
 }
 
-/// Takes over a socket that is registered already and connected.
-impl From<Async<Socket>> for Stream {
-    fn from(socket: Async<Socket>) -> Self {
-        Self(socket)
-    }
-}
-
 /// Takes over a TCP socket. An error if the reactor cannot register it anew.
 impl TryFrom<Async<TcpStream>> for Stream {
     type Error = io::Error;
 
     fn try_from(socket: Async<TcpStream>) -> io::Result<Self> {
-        Async::new(socket.into_inner()?.into()).map(Self)
+        Async::new(socket.into_inner()?.into()).map(Self::from)
     }
 }
 
@@ -131,27 +163,27 @@ impl TryFrom<Async<UnixStream>> for Stream {
     type Error = io::Error;
 
     fn try_from(socket: Async<UnixStream>) -> io::Result<Self> {
-        Async::new(socket.into_inner()?.into()).map(Self)
+        Async::new(socket.into_inner()?.into()).map(Self::from)
     }
 }
 
 #[cfg(unix)]
 impl AsFd for Stream {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        self.socket.as_fd()
     }
 }
 
 #[cfg(unix)]
 impl AsRawFd for Stream {
     fn as_raw_fd(&self) -> RawFd {
-        self.0.as_raw_fd()
+        self.socket.as_raw_fd()
     }
 }
 
 #[cfg(windows)]
 impl AsSocket for Stream {
     fn as_socket(&self) -> BorrowedSocket<'_> {
-        self.0.as_socket()
+        self.socket.as_socket()
     }
 }
