@@ -53,7 +53,12 @@ pub(crate) fn good_line(
 /// The length of the first line, however long, and where its LF is.
 #[inline]
 fn lenient_line(bytes: &[u8], searched: usize) -> Option<(usize, usize)> {
-    let lf = searched + memchr(LF, &bytes[searched..])?;
+    let lf = match bytes.get(searched) {
+        // An earlier look stopped here.
+        Some(&LF) => searched,
+        Some(_) => searched + memchr(LF, &bytes[searched..])?,
+        None => return None,
+    };
     let len = if lf > 0 && bytes[lf - 1] == CR { lf - 1 } else { lf };
     Some((len, lf))
 }

@@ -124,7 +124,7 @@ impl Inbox {
     }
 
     fn make_room(&mut self, wanted: usize, need: usize) {
-        if self.len() <= self.head - self.start {
+        if self.head > self.start && self.len() <= self.head - self.start {
             // Moves no more bytes than were consumed: the cost per byte stays constant.
             let start = aligned_behind(&self.block, self.len());
             self.block.copy_within(self.head..self.tail, start);
