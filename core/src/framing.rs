@@ -59,8 +59,33 @@ fn lenient_line(bytes: &[u8], searched: usize) -> Option<(usize, usize)> {
         Some(_) => searched + memchr(LF, &bytes[searched..])?,
         None => return None,
     };
-    let len = if lf > 0 && bytes[lf - 1] == CR { lf - 1 } else { lf };
-    Some((len, lf))
+    Some((length_before(bytes, lf), lf))
+}
+
+/// The length of the lenient line that the LF at `lf` ends.
+#[inline]
+pub(crate) fn length_before(bytes: &[u8], lf: usize) -> usize {
+    if lf > 0 && bytes[lf - 1] == CR { lf - 1 } else { lf }
+}
+
+/// How many bytes [`lfs`] looks at.
+pub(crate) const WINDOW: usize = u64::BITS as usize;
+
+/// Where each LF is: bit 0 for the first byte. The bytes that are 1 for an LF and 0 otherwise come out of
+/// vector instructions, and one multiplication brings eight of them together.
+pub(crate) fn lfs(window: &[u8; WINDOW]) -> u64 {
+    /// Brings bit 0 of byte `i` to bit `i` of the highest byte.
+    const GATHER: u64 = 0x0102_0408_1020_4080;
+    let mut is_lf = [0; WINDOW];
+    for (is, byte) in is_lf.iter_mut().zip(window) {
+        *is = u8::from(*byte == LF);
+    }
+    let mut lfs = 0;
+    for (i, eight) in is_lf.chunks_exact(8).enumerate() {
+        let eight = u64::from_le_bytes(eight.try_into().unwrap_or_default());
+        lfs |= (eight.wrapping_mul(GATHER) >> 56) << (8 * i);
+    }
+    lfs
 }
 
 fn good_strict_line(max: usize, bytes: &[u8], searched: usize) -> Result<(usize, usize), usize> {

@@ -25,14 +25,10 @@ pub(crate) struct Inbox {
     block: Vec<u8>,
     /// In front of it lies nothing that was received since bytes were last moved.
     start: usize,
-    head: usize,
     tail: usize,
-    /// How many unread bytes were searched for a line end.
-    searched: usize,
+    front: Front,
     /// Where the front of `block` stands in the whole stream; it may stand before the beginning.
     base: u64,
-    /// How many lines were consumed.
-    lines: u64,
     /// How much the next read asks for; 0 before the first.
     read_size: usize,
     /// How much the last `space` offered.
@@ -42,24 +38,24 @@ pub(crate) struct Inbox {
 impl Inbox {
     #[inline]
     pub(crate) fn unread(&self) -> &[u8] {
-        &self.block[self.head..self.tail]
+        &self.block[self.front.head..self.tail]
     }
 
     pub(crate) const fn len(&self) -> usize {
-        self.tail - self.head
+        self.tail - self.front.head
     }
 
     pub(crate) const fn searched(&self) -> usize {
-        self.searched
+        self.front.searched
     }
 
     /// Where the front of the unread stands in the whole stream.
     pub(crate) const fn position(&self) -> u64 {
-        self.base.wrapping_add(self.head as u64)
+        self.base.wrapping_add(self.front.head as u64)
     }
 
     pub(crate) const fn set_searched(&mut self, searched: usize) {
-        self.searched = searched;
+        self.front.searched = searched;
     }
 
     /// How many bytes ever came in.
@@ -68,48 +64,43 @@ impl Inbox {
     }
 
     pub(crate) const fn lines(&self) -> u64 {
-        self.lines
+        self.front.lines
     }
 
     /// Takes a line of `n` bytes, its end included, away from the front. Nothing behind it was searched.
     #[inline]
     pub(crate) fn consume_line(&mut self, n: usize) {
         debug_assert!(n <= self.len(), "consumed more than there is");
-        self.lines += 1;
-        self.head += n;
-        self.searched = 0;
+        self.front.consume_line(n);
     }
 
     /// Takes `n` unread bytes away from the front.
     #[inline]
     pub(crate) fn consume(&mut self, n: usize) {
         debug_assert!(n <= self.len(), "consumed more than there is");
-        self.head += n;
-        self.searched = self.searched.saturating_sub(n);
+        self.front.head += n;
+        self.front.searched = self.front.searched.saturating_sub(n);
     }
 
     /// Says that the unread starts at `start` of the block from here on.
     const fn rebase(&mut self, start: usize) {
         self.base = self.position().wrapping_sub(start as u64);
         self.tail = self.len() + start;
-        self.head = start;
+        self.front.head = start;
         self.start = start;
     }
 
     /// The bytes from `back` before the front of the unread on, `len` of them; none if they are gone.
     #[inline]
     pub(crate) fn consumed(&self, back: usize, len: usize) -> &[u8] {
-        let at = self.head.checked_sub(back).filter(|at| *at >= self.start);
+        let at = self.front.head.checked_sub(back).filter(|at| *at >= self.start);
         at.and_then(|at| self.block.get(at..at + len)).unwrap_or_default()
     }
 
     /// The parts that a batch of lines borrows side by side: all bytes up to the end of the unread, and
-    /// the three marks that move as lines are taken.
-    pub(crate) fn parts(&mut self) -> (&[u8], Marks<'_>) {
-        let received = &self.block[..self.tail];
-        let marks =
-            Marks { head: &mut self.head, searched: &mut self.searched, lines: &mut self.lines };
-        (received, marks)
+    /// what moves as lines are taken.
+    pub(crate) fn parts(&mut self) -> (&[u8], &mut Front) {
+        (&self.block[..self.tail], &mut self.front)
     }
 
     /// Room for the next read: at most `limit` bytes, never empty. The inbox will not grow beyond
@@ -124,10 +115,10 @@ impl Inbox {
     }
 
     fn make_room(&mut self, wanted: usize, need: usize) {
-        if self.head > self.start && self.len() <= self.head - self.start {
+        if self.front.head > self.start && self.len() <= self.front.head - self.start {
             // Moves no more bytes than were consumed: the cost per byte stays constant.
             let start = aligned_behind(&self.block, self.len());
-            self.block.copy_within(self.head..self.tail, start);
+            self.block.copy_within(self.front.head..self.tail, start);
             self.rebase(start);
         }
         // A read into the last few bytes of a block would cost a system call for little.
@@ -210,19 +201,23 @@ pub(crate) fn aligned_behind(block: &[u8], len: usize) -> usize {
     if start + len <= block.len() / 2 { start } else { 0 }
 }
 
-/// See [`Inbox::parts`].
-pub(crate) struct Marks<'a> {
-    pub(crate) head: &'a mut usize,
-    pub(crate) searched: &'a mut usize,
-    lines: &'a mut u64,
+/// What moves when a line is taken.
+#[derive(Default)]
+pub(crate) struct Front {
+    /// Where the unread begins in the block.
+    pub(crate) head: usize,
+    /// How many unread bytes were searched for a line end.
+    pub(crate) searched: usize,
+    /// How many lines were consumed.
+    lines: u64,
 }
 
-impl Marks<'_> {
+impl Front {
     /// As [`Inbox::consume_line`].
     #[inline]
-    pub(crate) fn consume_line(&mut self, n: usize) {
-        *self.lines += 1;
-        *self.head += n;
-        *self.searched = 0;
+    pub(crate) const fn consume_line(&mut self, n: usize) {
+        self.lines += 1;
+        self.head += n;
+        self.searched = 0;
     }
 }

@@ -5,7 +5,7 @@ use core::iter::FusedIterator;
 
 use crate::Framing;
 use crate::framing;
-use crate::inbox::Marks;
+use crate::inbox::Front;
 
 /// Every complete line that has arrived, each without its terminator.
 ///
@@ -13,39 +13,79 @@ use crate::inbox::Marks;
 /// receive. It stops in front of a bad line, which is then the next receive's answer.
 pub struct Lines<'a> {
     received: &'a [u8],
-    marks: Marks<'a>,
+    front: &'a mut Front,
     framing: Framing,
     max_line: usize,
+    /// How long a line, its end included, may be for a look ahead behind it.
+    short: usize,
+    /// Where LFs are among the next bytes, bit 0 for the first; 0 if that is not known.
+    lfs: u64,
 }
+
+/// Behind a line of up to so many bytes others like it may follow: one look finds several.
+const SHORT: usize = 24;
 
 impl<'a> Lines<'a> {
     pub(crate) fn new(
         received: &'a [u8],
-        marks: Marks<'a>,
+        front: &'a mut Front,
         framing: Framing,
         max_line: usize,
     ) -> Self {
-        Self { received, marks, framing, max_line }
+        // What a look ahead finds has to be a good line.
+        let always_good = framing == Framing::Lenient && max_line >= framing::WINDOW;
+        let short = if always_good { SHORT } else { 0 };
+        Self { received, front, framing, max_line, short, lfs: 0 }
+    }
+
+    /// The length of the next line and where the one behind it starts, if that is known already.
+    #[inline]
+    fn take_known(&mut self, unread: &[u8]) -> Option<(usize, usize)> {
+        if self.lfs == 0 {
+            return None;
+        }
+        let lf = self.lfs.trailing_zeros() as usize;
+        self.lfs = self.lfs >> lf >> 1;
+        Some((framing::length_before(unread, lf), lf + 1))
+    }
+
+    /// The same by a search.
+    #[inline]
+    fn search(&mut self, unread: &[u8]) -> Option<(usize, usize)> {
+        let searched = self.front.searched;
+        match framing::good_line(self.framing, self.max_line, unread, searched) {
+            Ok(line) => Some(line),
+            Err(searched) => {
+                self.front.searched = searched;
+                None
+            }
+        }
     }
 }
 
 impl<'a> Iterator for Lines<'a> {
     type Item = &'a [u8];
 
-    #[inline]
+    // As a call it would take as long as the search.
+    #[inline(always)]
     fn next(&mut self) -> Option<&'a [u8]> {
-        let unread = self.received.get(*self.marks.head..)?;
-        match framing::good_line(self.framing, self.max_line, unread, *self.marks.searched) {
-            Ok((len, next)) => {
-                self.marks.consume_line(next);
-                Some(&unread[..len])
-            }
-            Err(searched) => {
-                *self.marks.searched = searched;
-                None
-            }
+        let unread = self.received.get(self.front.head..)?;
+        let (len, next) = match self.take_known(unread) {
+            Some(line) => line,
+            None => self.search(unread)?,
+        };
+        self.front.consume_line(next);
+        if next <= self.short && self.lfs == 0 {
+            self.lfs = look_ahead(&unread[next..]);
         }
+        Some(&unread[..len])
     }
+}
+
+/// Where LFs are at the front of `unread`. Apart, to leave the registers to the loop around `next`.
+#[inline(never)]
+fn look_ahead(unread: &[u8]) -> u64 {
+    unread.first_chunk().map_or(0, framing::lfs)
 }
 
 impl FusedIterator for Lines<'_> {}

@@ -61,36 +61,40 @@ impl Outbox {
 
     /// What they would be charged with a message of `more` bytes added, copied or `shared`.
     pub(crate) fn charge_with(&self, more: usize, shared: bool) -> usize {
-        let merges = !is_kept(more, shared) && self.tail(more).is_some();
+        let merges = match self.pieces.back() {
+            Some(Piece::Owned(tail)) => !is_kept(more, shared) && has_space(tail.len(), more),
+            _ => false,
+        };
         let piece = if merges { 0 } else { PIECE };
         self.charge().saturating_add(piece).saturating_add(more)
     }
 
-    /// The last piece, if `more` bytes can be copied behind it.
-    fn tail(&self, more: usize) -> Option<&Vec<u8>> {
-        match self.pieces.back() {
-            Some(Piece::Owned(tail)) if tail.len().saturating_add(more) <= MERGED => Some(tail),
-            _ => None,
+    /// Queues a copy of `parts`, one behind the other.
+    #[inline]
+    pub(crate) fn push(&mut self, parts: [&[u8]; 2]) {
+        let more = parts[0].len() + parts[1].len();
+        self.len += more;
+        self.accepted += more as u64;
+        match self.pieces.back_mut() {
+            Some(Piece::Owned(tail)) if has_space(tail.len(), more) => {
+                tail.extend_from_slice(parts[0]);
+                tail.extend_from_slice(parts[1]);
+                self.grown = tail.len();
+            }
+            _ => self.push_piece(parts),
         }
     }
 
-    /// Queues a copy of `parts`, one behind the other.
-    pub(crate) fn push(&mut self, parts: [&[u8]; 2]) {
+    #[cold]
+    fn push_piece(&mut self, parts: [&[u8]; 2]) {
         let more = parts[0].len() + parts[1].len();
-        if more == 0 {
-            return;
+        if more > 0 {
+            let mut piece = Vec::with_capacity(more.max(self.grown.min(STARTED)));
+            piece.extend_from_slice(parts[0]);
+            piece.extend_from_slice(parts[1]);
+            self.grown = more;
+            self.pieces.push_back(Piece::Owned(piece));
         }
-        if self.tail(more).is_none() {
-            let start = more.max(self.grown.min(STARTED));
-            self.pieces.push_back(Piece::Owned(Vec::with_capacity(start)));
-        }
-        if let Some(Piece::Owned(tail)) = self.pieces.back_mut() {
-            tail.extend_from_slice(parts[0]);
-            tail.extend_from_slice(parts[1]);
-            self.grown = tail.len();
-        }
-        self.len += more;
-        self.accepted += more as u64;
     }
 
     /// Queues `bytes`, without a copy unless they are few.
@@ -133,6 +137,11 @@ impl Outbox {
         self.accepted -= self.len as u64;
         self.len = 0;
     }
+}
+
+/// Whether `more` bytes may be copied behind those of a piece.
+const fn has_space(tail: usize, more: usize) -> bool {
+    tail.saturating_add(more) <= MERGED
 }
 
 /// Whether a message of `n` bytes becomes a piece of its own, uncopied.

@@ -8,7 +8,7 @@ use core::fmt;
 use bytes::Bytes;
 
 use crate::framing::holds_line_break;
-use crate::outbox::{Outbox, Outgoing};
+use crate::outbox::{Outbox, Outgoing, PIECE};
 use crate::secure::Wire;
 use crate::{Cause, Config, End, Loss, SendError, SendStats};
 
@@ -100,11 +100,14 @@ impl Sender {
         self.fits(n, false)
     }
 
+    #[inline]
     fn fits(&self, n: usize, shared: bool) -> bool {
         let fits = if self.outbox.len() == 0 {
             n <= self.max_outbox
         } else {
-            self.outbox.charge_with(n, shared) <= self.max_outbox
+            // At most a piece more: mostly that is enough to know.
+            self.outbox.charge().saturating_add(PIECE).saturating_add(n) <= self.max_outbox
+                || self.outbox.charge_with(n, shared) <= self.max_outbox
         };
         fits && self.large == Large::No
     }

@@ -197,8 +197,8 @@ impl Receiver {
         if !open {
             self.inbox.set_searched(0);
         }
-        let (received, marks) = self.inbox.parts();
-        Lines::new(if open { received } else { &[] }, marks, framing, max_line)
+        let (received, front) = self.inbox.parts();
+        Lines::new(if open { received } else { &[] }, front, framing, max_line)
     }
 
     /// The next line, left in place. `None`: the input ended in good order.

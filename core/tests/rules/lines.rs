@@ -165,6 +165,68 @@ fn l5_a_long_stream_gives_the_same_lines_in_any_read_size() {
     }
 }
 
+/// Lines of these lengths, LF and CR LF by turns, and where they are cut.
+fn text_of(lengths: &[usize]) -> (Vec<u8>, Vec<Vec<u8>>) {
+    let lines: Vec<_> = lengths.iter().map(|len| vec![b'a' + (len % 26) as u8; *len]).collect();
+    let ends = [b"\n" as &[u8], b"\r\n"].into_iter().cycle();
+    let text = lines.iter().zip(ends).flat_map(|(line, end)| [line, end].concat()).collect();
+    (text, lines)
+}
+
+/// Takes up to `most` lines of each batch.
+fn in_batches(config: Config, text: &[u8], most: usize) -> Vec<Vec<u8>> {
+    let (mut receiver, mut lines) = (Receiver::new(config), Vec::new());
+    assert_eq!(receiver.handle_input(text), text.len());
+    while let Ok(Step::Ready(Some(batch))) = receiver.next_lines() {
+        lines.extend(batch.take(most).map(<[u8]>::to_vec));
+    }
+    assert_eq!(receiver.stats().lines, lines.len() as u64);
+    lines
+}
+
+#[test]
+fn l5_a_batch_finds_lines_of_all_lengths_however_many_are_taken_of_it() {
+    for first in 0..70 {
+        for second in 0..70 {
+            let (text, lines) = text_of(&[first, 1, second, 0, first, 23, second, 130, 2, 2, 2]);
+            for most in [1, 2, 5, usize::MAX] {
+                assert_eq!(in_batches(lenient(), &text, most), lines, "{first} {second} {most}");
+            }
+        }
+    }
+}
+
+#[test]
+fn l4_a_batch_stops_in_front_of_a_line_too_long_between_short_ones() {
+    for max in [3, 22, 62, 63, 64, 65, 200] {
+        let (text, lines) = text_of(&[1, 0, 2, 3, max, 1, max + 1, 1]);
+        let config = lenient().max_line(max);
+        assert_eq!(in_batches(config, &text, usize::MAX), lines[..6], "{max}");
+    }
+}
+
+#[test]
+fn l1_every_lf_of_a_batch_ends_a_line_wherever_it_stands() {
+    let mut text = vec![b'.'; 3 * 64];
+    text[0] = b'\n';
+    for at in 1..191 {
+        for also in at + 1..191 {
+            let mut text = text.clone();
+            (text[at], text[also]) = (b'\n', b'\n');
+            text.push(b'\n');
+            let lines: Vec<_> = text[..text.len() - 1].split(|b| *b == b'\n').collect();
+            assert_eq!(in_batches(lenient(), &text, usize::MAX), lines, "{at} {also}");
+        }
+    }
+}
+
+#[test]
+fn l2_a_batch_of_short_strict_lines_ends_in_front_of_a_bare_lf() {
+    let many = b"a\r\n".repeat(40);
+    let text = [&many, b"b\nc\r\n" as &[u8], &many].concat();
+    assert_eq!(in_batches(strict(), &text, usize::MAX), vec![b"a".to_vec(); 40]);
+}
+
 #[test]
 fn l6_lines_that_arrived_come_before_the_end_and_before_an_error() {
     let lines = [Line(b"a"), Line(b"b")];
