@@ -235,14 +235,14 @@ impl<S: Transport> Link<S> {
 
     fn handle_read(&mut self, receiver: &mut Receiver, read: io::Result<usize>) -> io::Result<()> {
         match read {
-            Ok(0) => self.end(receiver, Cause::Eof),
+            Ok(0) => self.meet_end(receiver, Cause::Eof),
             Ok(n) => receiver.handle_read(n),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => {
                 let Some(cause) = read_end(&error) else {
                     return Err(error);
                 };
-                self.end(receiver, cause);
+                self.meet_end(receiver, cause);
                 if let Cause::Reset(loss) = cause {
                     self.sender.handle_lost(loss);
                     self.dirty = false;
@@ -252,7 +252,8 @@ impl<S: Transport> Link<S> {
         Ok(())
     }
 
-    fn end(&self, receiver: &mut Receiver, seen: Cause) {
+    /// The input is at its end, as far as the stream says.
+    fn meet_end(&self, receiver: &mut Receiver, seen: Cause) {
         let cause = self.sender.end_cause(seen);
         log::ended(cause);
         receiver.handle_end(cause);
