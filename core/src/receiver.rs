@@ -61,6 +61,14 @@ enum State {
     Closed(End),
 }
 
+/// How many bad lines there were, by cause.
+#[derive(Clone, Copy, Default)]
+struct BadLines {
+    too_long: u64,
+    bare: u64,
+    not_utf8: u64,
+}
+
 /// The receiving half of a [`Connection`](crate::Connection), of use alone when sending and receiving
 /// belong to different tasks. The methods are documented there.
 pub struct Receiver {
@@ -75,8 +83,7 @@ pub struct Receiver {
     missing: usize,
     /// How many unread bytes the waiting call may need at most.
     need: usize,
-    /// Bad lines, by cause; the rest of the numbers is in the inbox.
-    bad: RecvStats,
+    bad: BadLines,
 }
 
 impl Receiver {
@@ -91,7 +98,7 @@ impl Receiver {
             tls_error: None,
             missing: 1,
             need: 0,
-            bad: RecvStats::default(),
+            bad: BadLines::default(),
         }
     }
 
@@ -146,7 +153,9 @@ impl Receiver {
     /// What was received so far, in numbers.
     #[must_use]
     pub const fn stats(&self) -> RecvStats {
-        RecvStats { bytes: self.inbox.received(), lines: self.inbox.lines(), ..self.bad }
+        let BadLines { too_long, bare, not_utf8 } = self.bad;
+        let (bytes, lines) = (self.inbox.received(), self.inbox.lines());
+        RecvStats { bytes, lines, too_long, bare, not_utf8 }
     }
 
     pub(crate) fn count_bad(&mut self, error: &LineError) {

@@ -39,7 +39,7 @@ pub(crate) struct Link<S: Transport> {
     pub(crate) permit: Option<Permit>,
     /// The stream holds bytes that it was not asked to flush yet.
     pub(crate) dirty: bool,
-    /// A secure layer's handshake is under way, and has so long.
+    /// Whether a secure layer's handshake is under way, and until when.
     pub(crate) handshake: Handshake,
     /// How many bytes were ever transmitted and flushed.
     pub(crate) flushed: u64,
@@ -91,7 +91,7 @@ impl<S: Transport> Link<S> {
             timer,
             permit: None,
             dirty: false,
-            handshake: Handshake::new(config.handshake),
+            handshake: Handshake::default(),
             flushed: 0,
             reads: 0,
         }

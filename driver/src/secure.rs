@@ -4,7 +4,6 @@ use std::fmt;
 use std::io::{self, ErrorKind};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
-use std::time::Duration;
 
 use asyncnet_core::{Cause, Receiver, SecureLayer, TlsError, TlsErrorKind};
 
@@ -17,18 +16,14 @@ const DRAINED_BY_DROP: usize = 4;
 
 /// A handshake, and how long it may take. It lives in the connection: whichever call is polled next goes on
 /// with it.
+#[derive(Default)]
 pub(crate) struct Handshake {
-    limit: Duration,
     under_way: bool,
     /// None without a clock.
     deadline: Option<BoxSleep>,
 }
 
 impl Handshake {
-    pub(crate) const fn new(limit: Duration) -> Self {
-        Self { limit, under_way: false, deadline: None }
-    }
-
     #[inline]
     pub(crate) const fn is_under_way(&self) -> bool {
         self.under_way
@@ -59,7 +54,7 @@ impl<S: Transport> Link<S> {
         self.sender.give_up_large();
         self.sender.start_tls(receiver, layer)?;
         self.handshake.under_way = true;
-        self.handshake.deadline = self.timer.map(|timer| timer(self.handshake.limit));
+        self.handshake.deadline = self.timer.map(|timer| timer(receiver.config().handshake));
         Ok(())
     }
 
