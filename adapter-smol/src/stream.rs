@@ -27,7 +27,7 @@ use crate::{Connection, Smol};
 #[derive(Debug)]
 pub struct Stream {
     socket: Async<Socket>,
-    /// The last read got all that there was.
+    /// The last read got less than it asked for.
     drained: bool,
 }
 
@@ -58,8 +58,9 @@ impl Stream {
 
     /// Reads at most `most` bytes.
     ///
-    /// A read that got less has drained the socket, so the next one waits first: to try would be in vain,
-    /// and in vain twice, because [`Async`] reports the last event once more.
+    /// Behind one that got less, it waits first, as tokio does: to try at once would be in vain nearly always,
+    /// and in vain twice, because [`Async`] reports the last event once more. What does come in between is
+    /// told at once, since the poller looks at what is there, not at what changes.
     fn poll_read_with(
         &mut self,
         cx: &mut Context<'_>,

@@ -256,9 +256,13 @@ impl Connection {
     /// # Errors
     ///
     /// As [`poll_line`](Self::poll_line).
-    #[inline]
+    // As a call it would hand the line over through memory, which takes longer than the search.
+    #[inline(always)]
     pub fn next_line(&mut self) -> Result<Step<Option<&[u8]>>, RecvError> {
-        let step = self.receiver.poll_line()?;
+        if let Some(span) = self.receiver.take_line() {
+            return Ok(Step::Ready(Some(self.receiver.bytes(span))));
+        }
+        let step = self.receiver.poll_no_line()?;
         Ok(step.map(|span| span.map(|span| self.receiver.bytes(span))))
     }
 

@@ -1,7 +1,8 @@
 //! Where a line ends: pure functions over the bytes received so far.
 //!
 //! Both framings share one promise: the answer depends on the bytes alone, never on how they were cut
-//! into chunks, and no byte is looked at twice (`searched` says how far an earlier look came).
+//! into chunks, and no byte is looked at twice (`searched` says how far an earlier look came). But for one
+//! thing: behind a short line a batch looks at the next 64 bytes at once, whether or not it gets to them.
 
 use memchr::{memchr, memchr2};
 

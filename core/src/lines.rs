@@ -16,13 +16,14 @@ pub struct Lines<'a> {
     front: &'a mut Front,
     framing: Framing,
     max_line: usize,
-    /// How long a line, its end included, may be for a look ahead behind it.
-    short: usize,
+    /// Whether every line that a look ahead finds is a good one.
+    looks_ahead: bool,
     /// Where LFs are among the next bytes, bit 0 for the first; 0 if that is not known.
     lfs: u64,
 }
 
-/// Behind a line of up to so many bytes others like it may follow: one look finds several.
+/// A line of up to so many bytes, its end included, is worth a look ahead: the next 64 bytes probably hold
+/// several more.
 const SHORT: usize = 24;
 
 impl<'a> Lines<'a> {
@@ -32,10 +33,8 @@ impl<'a> Lines<'a> {
         framing: Framing,
         max_line: usize,
     ) -> Self {
-        // What a look ahead finds has to be a good line.
-        let always_good = framing == Framing::Lenient && max_line >= framing::WINDOW;
-        let short = if always_good { SHORT } else { 0 };
-        Self { received, front, framing, max_line, short, lfs: 0 }
+        let looks_ahead = framing == Framing::Lenient && max_line >= framing::WINDOW;
+        Self { received, front, framing, max_line, looks_ahead, lfs: 0 }
     }
 
     /// The length of the next line and where the one behind it starts, if that is known already.
@@ -75,7 +74,7 @@ impl<'a> Iterator for Lines<'a> {
             None => self.search(unread)?,
         };
         self.front.consume_line(next);
-        if next <= self.short && self.lfs == 0 {
+        if next <= SHORT && self.lfs == 0 && self.looks_ahead {
             self.lfs = look_ahead(&unread[next..]);
         }
         Some(&unread[..len])

@@ -81,13 +81,12 @@ impl Outbox {
                 tail.extend_from_slice(parts[1]);
                 self.grown = tail.len();
             }
-            _ => self.push_piece(parts),
+            _ => self.push_piece(parts, more),
         }
     }
 
-    #[cold]
-    fn push_piece(&mut self, parts: [&[u8]; 2]) {
-        let more = parts[0].len() + parts[1].len();
+    #[inline(never)]
+    fn push_piece(&mut self, parts: [&[u8]; 2], more: usize) {
         if more > 0 {
             let mut piece = Vec::with_capacity(more.max(self.grown.min(STARTED)));
             piece.extend_from_slice(parts[0]);

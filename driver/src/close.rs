@@ -10,6 +10,7 @@ use socket2::SockRef;
 
 use crate::error::write_loss;
 use crate::link::Link;
+use crate::transport::poll_discard;
 use crate::{BoxSleep, SendError, Transport, pool};
 
 /// How far a close has come. It lives in the connection: a close that was dropped is continued by the
@@ -137,7 +138,7 @@ impl<S: Transport> Link<S> {
             if room == 0 {
                 break Poll::Ready(());
             }
-            match Pin::new(&mut *stream).poll_read(cx, &mut scratch[..room]) {
+            match poll_discard(stream, cx, &mut scratch[..room]) {
                 Poll::Ready(Ok(n)) if n > 0 => *left -= n.min(*left),
                 Poll::Ready(_) => break Poll::Ready(()),
                 // Without a clock nothing bounds a wait, so there is none.

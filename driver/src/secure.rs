@@ -9,6 +9,7 @@ use asyncnet_core::{Cause, Receiver, SecureLayer, TlsError, TlsErrorKind};
 
 use crate::error::{read_end, write_loss};
 use crate::link::{Link, take_turn};
+use crate::transport::poll_discard;
 use crate::{BoxSleep, Transport, UpgradeError, log, pool};
 
 /// How many reads a drop makes, of 64 KiB each.
@@ -122,7 +123,7 @@ impl<S: Transport> Link<S> {
         let Some(stream) = &mut self.stream else { return };
         let (mut block, mut cx) = (pool::take(), Context::from_waker(Waker::noop()));
         for _ in 0..DRAINED_BY_DROP {
-            match Pin::new(&mut *stream).poll_read(&mut cx, &mut block) {
+            match poll_discard(stream, &mut cx, &mut block) {
                 Poll::Ready(Ok(n)) if n > 0 => {}
                 _ => break,
             }

@@ -1,6 +1,6 @@
 //! What a stream must be able to do, and the wrapper for streams that come from elsewhere.
 
-use std::io::{self, IoSlice, IoSliceMut};
+use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read as _};
 use std::net::Shutdown;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -23,7 +23,7 @@ pub type OsSocket<'a> = std::os::windows::io::BorrowedSocket<'a>;
 /// The contract beyond `futures-io`: a read into a slice that is not empty gives 0 bytes only at the
 /// end; a poll that answers `Pending` wakes the waker of the last poll in that direction.
 pub trait Transport: AsyncRead + AsyncWrite + Unpin {
-    /// The operating system's socket underneath, if there is one.
+    /// The operating system's socket underneath, if there is one. It does not block.
     fn os_socket(&self) -> Option<OsSocket<'_>> {
         None
     }
@@ -47,6 +47,23 @@ pub trait Transport: AsyncRead + AsyncWrite + Unpin {
     /// As the socket says. A peer that is gone is no error.
     fn shutdown_both(&self) -> io::Result<()> {
         self.os_socket().map_or(Ok(()), |socket| shutdown(socket, Shutdown::Both))
+    }
+}
+
+/// Reads what is to be forgotten. What a runtime has not heard of yet counts as there: it would turn the end
+/// of the socket into a reset.
+pub(crate) fn poll_discard<S: Transport>(
+    stream: &mut S,
+    cx: &mut Context<'_>,
+    buf: &mut [u8],
+) -> Poll<io::Result<usize>> {
+    let read = Pin::new(&mut *stream).poll_read(cx, buf);
+    let (Poll::Pending, Some(socket)) = (&read, stream.os_socket()) else {
+        return read;
+    };
+    match (&*SockRef::from(&socket)).read(buf) {
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Poll::Pending,
+        read => Poll::Ready(read),
     }
 }
 

@@ -274,6 +274,7 @@ macro_rules! __table {
                     C5 c5_drop_frees_the_stream_and_tries_once_to_send
                     C5 c5_drop_never_blocks
                     C6 c6_the_last_reply_survives_unread_input
+                    C6 c6_the_last_reply_survives_unread_input_without_a_clock
                 }
             }
             pipes {
@@ -360,6 +361,7 @@ macro_rules! __table {
                     T8 t8_every_way_to_end_has_its_own_name
                     T13 t13_policy_and_flag_say_how_a_truncation_is_told
                     T10 t10_every_byte_arrives_though_tickets_are_unread
+                    T10 t10_a_drop_takes_the_tickets_that_have_come
                     T11 t11_after_our_close_notice_a_send_is_an_error
                     T11 t11_the_peers_close_notice_ends_one_direction
                 }

@@ -94,7 +94,7 @@ impl Receiver {
 
     /// The answer where no good line is here.
     #[cold]
-    fn poll_no_line(&mut self) -> Result<Step<Option<Span>>, RecvError> {
+    pub(crate) fn poll_no_line(&mut self) -> Result<Step<Option<Span>>, RecvError> {
         match self.look(Want::Line) {
             Look::Data | Look::NeedInput => Ok(Step::NeedInput),
             Look::Final => {

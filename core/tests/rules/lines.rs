@@ -165,7 +165,7 @@ fn l5_a_long_stream_gives_the_same_lines_in_any_read_size() {
     }
 }
 
-/// Lines of these lengths, LF and CR LF by turns, and where they are cut.
+/// Lines of these lengths: as they arrive, with LF and CR LF by turns, and as they are answered.
 fn text_of(lengths: &[usize]) -> (Vec<u8>, Vec<Vec<u8>>) {
     let lines: Vec<_> = lengths.iter().map(|len| vec![b'a' + (len % 26) as u8; *len]).collect();
     let ends = [b"\n" as &[u8], b"\r\n"].into_iter().cycle();

@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
-use asyncnet::{BoxSleep, Cause, Config, RecvError, SendError};
+use asyncnet::{BoxSleep, Cause, Config, Connection, RecvError, SendError};
 use futures_lite::future::{pending, poll_fn, poll_once, zip};
 
 use crate::bed::{Bed, Executor, Peer, Rest};
@@ -313,6 +313,24 @@ pub async fn c6_the_last_reply_survives_unread_input<B: Bed>() {
         closed.expect("the peer reads");
         assert_eq!(rest, Rest::clean("421 too much\r\n"));
     });
+}
+
+/// Without a clock a close waits for nothing, but it takes what has come, whether or not the runtime has
+/// heard of it.
+pub async fn c6_the_last_reply_survives_unread_input_without_a_clock<B: Bed>() {
+    if !B::IS_PLAIN {
+        return;
+    }
+    let (conn, peer) = B::pair(Config::default()).await;
+    let (stream, rest) = conn.into_parts().expect("nothing is under way");
+    assert_eq!(rest, b"");
+    let mut conn = Connection::new(stream, Config::default());
+    peer.send(b"one\n").await;
+    assert_eq!(conn.next_line().await.expect("a line"), Some(&b"one"[..]));
+    conn.send(b"bye\n").await.expect("the peer is there");
+    peer.send(b"two\n").await;
+    conn.close().await.expect("the peer is there");
+    assert_eq!(peer.recv_all().await, Rest::clean("bye\n"));
 }
 
 thread_local! {

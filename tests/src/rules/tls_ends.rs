@@ -1,16 +1,17 @@
 //! T7, T8, T10, T11 and T13: how a secure connection ends, and what each end tells.
 
 use std::io::{ErrorKind, Read as _, Write as _};
-use std::net::TcpStream;
+use std::mem::MaybeUninit;
+use std::net::{SocketAddr, TcpStream};
 use std::thread::sleep;
 use std::time::Duration;
 
 use asyncnet::rustls::AlertDescription;
 use asyncnet::{
-    AsyncSocket, Cause, ClientCertificates, CloseBounds, Config, Ends, Flags, RecvError, SendError,
-    TlsContext, TlsErrorKind, TlsRole, Truncation, UpgradeError,
+    AsyncSocket, Cause, ClientCertificates, CloseBounds, Config, Connection, Ends, Flags,
+    RecvError, Runtime, SendError, TlsContext, TlsErrorKind, TlsRole, Truncation, UpgradeError,
 };
-use blocking::unblock;
+use blocking::{Task, unblock};
 use futures_lite::future::{or, zip};
 
 use crate::bed::Platform;
@@ -276,9 +277,46 @@ pub async fn t13_policy_and_flag_say_how_a_truncation_is_told<P: Platform>() {
 /// A client that only writes, to a server that has sent tickets and reads slowly. Nobody reads the tickets,
 /// and the close must not turn into a reset because of it.
 pub async fn t10_every_byte_arrives_though_tickets_are_unread<P: Platform>() {
-    const BYTES: usize = 200_001;
+    let (address, server) = serve_slowly(3);
+    // No time is too long for a busy machine.
+    let patient = CloseBounds::default().flush(Duration::from_secs(15));
+    let patient = Config::default().close(patient.drain(Duration::from_secs(15), 256 << 10));
+    for pieces in [1, 3, 1000] {
+        let mut conn = connect_to::<P>(address, patient).await;
+        for piece in vec![b'.'; BYTES].chunks(BYTES.div_ceil(pieces)) {
+            conn.send(piece).await.expect("a connection");
+        }
+        conn.close().await.expect("a good end");
+    }
+    assert_eq!(server.await, [Ok(BYTES), Ok(BYTES), Ok(BYTES)]);
+}
 
-    let (address, server) = serve(3, |socket| {
+/// The same without a close, once the tickets are there: a drop cannot wait for them, but takes what has
+/// come.
+pub async fn t10_a_drop_takes_the_tickets_that_have_come<P: Platform>() {
+    let (address, server) = serve_slowly(2);
+    for _ in 0..2 {
+        let mut conn = connect_to::<P>(address, Config::default()).await;
+        conn.send(&[b'.'; BYTES]).await.expect("a connection");
+        let socket = conn.os_socket().expect("a socket");
+        let socket = socket2::SockRef::from(&socket);
+        while socket.peek(&mut [MaybeUninit::uninit()]).is_err() {
+            P::Runtime::sleep(Duration::from_millis(1)).await;
+        }
+        drop(conn);
+    }
+    assert_eq!(server.await, [Ok(BYTES), Ok(BYTES)]);
+}
+
+/// How many bytes a client sends to a slow server.
+const BYTES: usize = 200_001;
+
+/// How many bytes a server read, and the error that came instead of an end.
+type Heard = Result<usize, (usize, ErrorKind)>;
+
+/// Accepts `times` clients, and reads slowly what they send.
+fn serve_slowly(times: usize) -> (SocketAddr, Task<Vec<Heard>>) {
+    serve(times, |socket| {
         socket2::SockRef::from(&socket).set_recv_buffer_size(16 << 10).expect("an option");
         let mut peer = Raw::server(socket, server_config(&VERSIONS)).expect("the handshake");
         let mut total = 0;
@@ -291,21 +329,16 @@ pub async fn t10_every_byte_arrives_though_tickets_are_unread<P: Platform>() {
             }
             sleep(Duration::from_millis(1));
         }
-    });
-    // No time is too long for a busy machine.
-    let patient = CloseBounds::default().flush(Duration::from_secs(15));
-    let patient = patient.drain(Duration::from_secs(15), 256 << 10);
-    for pieces in [1, 3, 1000] {
-        let socket = AsyncSocket::<P::Runtime>::default();
-        let mut socket = socket.with_config(Config::default().close(patient));
-        socket.wrap_tls(context());
-        let mut conn = socket.connect("127.0.0.1", address.port()).await.expect("a connection");
-        for piece in vec![b'.'; BYTES].chunks(BYTES.div_ceil(pieces)) {
-            conn.send(piece).await.expect("a connection");
-        }
-        conn.close().await.expect("a good end");
-    }
-    assert_eq!(server.await, [Ok(BYTES), Ok(BYTES), Ok(BYTES)]);
+    })
+}
+
+async fn connect_to<P: Platform>(
+    address: SocketAddr,
+    config: Config,
+) -> Connection<<P::Runtime as Runtime>::Stream> {
+    let mut socket = AsyncSocket::<P::Runtime>::default().with_config(config);
+    socket.wrap_tls(context());
+    socket.connect("127.0.0.1", address.port()).await.expect("a connection")
 }
 
 /// It is an error in every view, and not a byte of it leaves.
