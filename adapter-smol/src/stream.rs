@@ -84,13 +84,6 @@ impl Stream {
     }
 }
 
-impl From<Async<Socket>> for Stream {
-    /// Takes over a socket that is registered already and connected.
-    fn from(socket: Async<Socket>) -> Self {
-        Self { socket, drained: false }
-    }
-}
-
 impl AsyncRead for Stream {
     fn poll_read(
         self: Pin<&mut Self>,
@@ -146,6 +139,13 @@ impl Transport for Stream {
         #[cfg(windows)]
         let socket = self.as_socket();
         Some(socket)
+    }
+}
+
+/// Takes over a socket that is registered already and connected.
+impl From<Async<Socket>> for Stream {
+    fn from(socket: Async<Socket>) -> Self {
+        Self { socket, drained: false }
     }
 }
 

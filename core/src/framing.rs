@@ -32,22 +32,24 @@ pub(crate) fn find(framing: Framing, max_line: usize, bytes: &[u8], searched: us
     }
 }
 
-/// The length of the first line and where the next one starts, if it is a good one; otherwise from where
-/// [`find`] is to look, which says why. Apart from it because every line goes through here.
+/// The length of the first line and where the next one starts, if it is a good one. Otherwise `searched`
+/// says from where [`find`] is to look, which says why. Apart from it because every line goes through here.
 #[inline]
 pub(crate) fn good_line(
     framing: Framing,
     max: usize,
     bytes: &[u8],
-    searched: usize,
-) -> Result<(usize, usize), usize> {
+    searched: &mut usize,
+) -> Option<(usize, usize)> {
     if framing != Framing::Lenient {
         return good_strict_line(max, bytes, searched);
     }
-    match lenient_line(bytes, searched) {
-        None => Err(bytes.len()),
-        Some((len, lf)) if len > max => Err(lf),
-        Some((len, lf)) => Ok((len, lf + 1)),
+    match lenient_line(bytes, *searched) {
+        Some((len, lf)) if len <= max => Some((len, lf + 1)),
+        other => {
+            *searched = other.map_or(bytes.len(), |(_, lf)| lf);
+            None
+        }
     }
 }
 
@@ -89,10 +91,13 @@ pub(crate) fn lfs(window: &[u8; WINDOW]) -> u64 {
     lfs
 }
 
-fn good_strict_line(max: usize, bytes: &[u8], searched: usize) -> Result<(usize, usize), usize> {
-    match find_strict(max, bytes, searched) {
-        Found::Line { len, next } => Ok((len, next)),
-        Found::Bad { searched, .. } | Found::More { searched } => Err(searched),
+fn good_strict_line(max: usize, bytes: &[u8], searched: &mut usize) -> Option<(usize, usize)> {
+    match find_strict(max, bytes, *searched) {
+        Found::Line { len, next } => Some((len, next)),
+        Found::Bad { searched: at, .. } | Found::More { searched: at } => {
+            *searched = at;
+            None
+        }
     }
 }
 

@@ -67,13 +67,6 @@ impl Inbox {
         self.front.lines
     }
 
-    /// Takes a line of `n` bytes, its end included, away from the front. Nothing behind it was searched.
-    #[inline]
-    pub(crate) fn consume_line(&mut self, n: usize) {
-        debug_assert!(n <= self.len(), "consumed more than there is");
-        self.front.consume_line(n);
-    }
-
     /// Takes `n` unread bytes away from the front.
     #[inline]
     pub(crate) fn consume(&mut self, n: usize) {
@@ -213,7 +206,7 @@ pub(crate) struct Front {
 }
 
 impl Front {
-    /// As [`Inbox::consume_line`].
+    /// Takes a line of `n` bytes, its end included, away from the front. Nothing behind it was searched.
     #[inline]
     pub(crate) const fn consume_line(&mut self, n: usize) {
         self.lines += 1;

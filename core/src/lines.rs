@@ -47,19 +47,6 @@ impl<'a> Lines<'a> {
         self.lfs = self.lfs >> lf >> 1;
         Some((framing::length_before(unread, lf), lf + 1))
     }
-
-    /// The same by a search.
-    #[inline]
-    fn search(&mut self, unread: &[u8]) -> Option<(usize, usize)> {
-        let searched = self.front.searched;
-        match framing::good_line(self.framing, self.max_line, unread, searched) {
-            Ok(line) => Some(line),
-            Err(searched) => {
-                self.front.searched = searched;
-                None
-            }
-        }
-    }
 }
 
 impl<'a> Iterator for Lines<'a> {
@@ -71,7 +58,10 @@ impl<'a> Iterator for Lines<'a> {
         let unread = self.received.get(self.front.head..)?;
         let (len, next) = match self.take_known(unread) {
             Some(line) => line,
-            None => self.search(unread)?,
+            None => {
+                let searched = &mut self.front.searched;
+                framing::good_line(self.framing, self.max_line, unread, searched)?
+            }
         };
         self.front.consume_line(next);
         if next <= SHORT && self.lfs == 0 && self.looks_ahead {

@@ -23,7 +23,7 @@ pub type OsSocket<'a> = std::os::windows::io::BorrowedSocket<'a>;
 /// The contract beyond `futures-io`: a read into a slice that is not empty gives 0 bytes only at the
 /// end; a poll that answers `Pending` wakes the waker of the last poll in that direction.
 pub trait Transport: AsyncRead + AsyncWrite + Unpin {
-    /// The operating system's socket underneath, if there is one. It does not block.
+    /// The operating system's socket underneath, if there is one, in non-blocking mode.
     fn os_socket(&self) -> Option<OsSocket<'_>> {
         None
     }

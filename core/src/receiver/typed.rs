@@ -65,17 +65,12 @@ impl Receiver {
             return None;
         }
         let Config { framing, max_line, .. } = self.config;
-        let unread = self.inbox.unread();
-        match framing::good_line(framing, max_line, unread, self.inbox.searched()) {
-            Ok((len, next)) => {
-                self.inbox.consume_line(next);
-                Some(Span { end: self.inbox.position(), back: next, len })
-            }
-            Err(searched) => {
-                self.inbox.set_searched(searched);
-                None
-            }
-        }
+        let (received, front) = self.inbox.parts();
+        let unread = received.get(front.head..)?;
+        let (len, back) = framing::good_line(framing, max_line, unread, &mut front.searched)?;
+        debug_assert!(back <= unread.len(), "consumed more than there is");
+        front.consume_line(back);
+        Some(Span { end: self.inbox.position(), back, len })
     }
 
     /// Finds and consumes the next line. `None`: the input ended in good order.
