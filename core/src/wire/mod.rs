@@ -1,12 +1,30 @@
-//! The wire under a secure layer: records on their way out, and the space that records come into.
+//! A secure layer between the transport and the connection: records on their way out, and the space that
+//! records come into. A plain connection has none.
+
+mod error;
+mod layer;
+#[cfg(feature = "rustls")]
+mod rustls;
+mod session;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::mem;
 
-use super::{Phase, SecureLayer, TlsError, TlsErrorKind};
 use crate::inbox::aligned_behind;
-use crate::{Cause, Loss, Receiver};
+use crate::outbox::Outbox;
+use crate::{Cause, Inbound, Loss};
+
+#[cfg(feature = "rustls")]
+pub use self::rustls::TlsLayer;
+pub use error::{CertificateFault, TlsError, TlsErrorKind};
+pub use layer::{Phase, SecureLayer};
+pub use session::TlsSession;
+
+/// How many bytes of the outbox are sealed at once: enough for full records and one large write.
+const BATCH: usize = 64 << 10;
+/// How many pieces of it at most.
+const PIECES: usize = 32;
 
 /// A layer, and what lies between it and the transport.
 pub(crate) struct Wire {
@@ -23,17 +41,19 @@ pub(crate) struct Wire {
     sealed_at: usize,
     /// Records of a message that was given up were dropped: nothing can follow.
     torn: bool,
-    /// Plaintext that came in while nobody received.
+    /// Plaintext that came in while another task drove the handshake.
     early: Vec<u8>,
     /// Lent storage for ciphertext; empty while nothing is read.
     block: Vec<u8>,
     /// How much the last `space` offered.
     offered: usize,
-    /// The end of the input, once it is known and until the receiver was told.
+    /// The end of the input, once it is known.
     end: Option<Cause>,
     failure: Option<TlsError>,
     /// The close notice is out, or in `out`.
     noticed: bool,
+    /// The handshake, and the flight that ends it, are not over yet.
+    pub(crate) unsettled: bool,
 }
 
 impl Wire {
@@ -52,6 +72,7 @@ impl Wire {
             end: None,
             failure: None,
             noticed: false,
+            unsettled: true,
         }
     }
 
@@ -92,8 +113,22 @@ impl Wire {
         self.note(started);
     }
 
+    /// Seals the front of `outbox`.
+    pub(crate) fn seal(&mut self, outbox: &Outbox) {
+        let mut pieces = [&[][..]; PIECES];
+        let (mut n, mut count) = (0, 0);
+        for (slot, piece) in pieces.iter_mut().zip(outbox.outgoing()) {
+            let piece = &piece[..piece.len().min(BATCH - n)];
+            (*slot, n, count) = (piece, n + piece.len(), count + 1);
+            if n == BATCH {
+                break;
+            }
+        }
+        self.seal_pieces(&pieces[..count], n);
+    }
+
     /// Seals the front of the outbox, `n` bytes in `pieces`.
-    pub(crate) fn seal(&mut self, pieces: &[&[u8]], n: usize) {
+    fn seal_pieces(&mut self, pieces: &[&[u8]], n: usize) {
         self.sealed_at = self.out.len();
         let sealed = self.layer.seal(pieces, &mut self.out);
         if sealed.is_ok() {
@@ -142,7 +177,7 @@ impl Wire {
 
     pub(crate) fn space(&mut self) -> &mut [u8] {
         if self.block.is_empty() {
-            self.block = Receiver::new_block();
+            self.block = Inbound::new_block();
         }
         let start = self.start_of_space();
         self.offered = self.block.len() - start;
@@ -154,27 +189,27 @@ impl Wire {
         aligned_behind(&self.block, 0)
     }
 
-    /// The transport put `n` bytes into the last space. Plaintext goes to `receiver`, or waits for it.
-    pub(crate) fn filled(&mut self, n: usize, receiver: Option<&mut Receiver>) {
+    /// The transport put `n` bytes into the last space. Plaintext goes to `inbound`, or waits for it.
+    pub(crate) fn filled(&mut self, n: usize, inbound: Option<&mut Inbound>) {
         assert!(n <= self.offered, "a read gave more bytes than the space it was given");
         self.offered = 0;
         let start = self.start_of_space();
         let mut block = mem::take(&mut self.block);
-        self.received(&mut block[start..start + n], receiver);
+        self.received(&mut block[start..start + n], inbound);
         self.block = block;
     }
 
-    pub(crate) fn received(&mut self, wire: &mut [u8], receiver: Option<&mut Receiver>) {
+    pub(crate) fn received(&mut self, wire: &mut [u8], inbound: Option<&mut Inbound>) {
         // After a failure there is an end too.
         if self.end.is_some() {
             return;
         }
         let (behind, is_handshaking) = (self.out.len(), self.is_handshaking());
         let (layer, out) = (&mut self.layer, &mut self.out);
-        let result = match receiver {
-            Some(receiver) => {
-                receiver.handle_plain(&mem::take(&mut self.early));
-                layer.received(wire, out, &mut |plain| receiver.handle_plain(plain))
+        let result = match inbound {
+            Some(inbound) => {
+                inbound.handle_plain(&mem::take(&mut self.early));
+                layer.received(wire, out, &mut |plain| inbound.handle_plain(plain))
             }
             None => {
                 let early = &mut self.early;

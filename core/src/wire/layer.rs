@@ -1,15 +1,9 @@
 //! What a secure layer (TLS) is to core: ciphertext in, plaintext out, and back.
 
-mod error;
-mod session;
-mod wire;
-
 use alloc::vec::Vec;
 use core::fmt;
 
-pub use error::{CertificateFault, StartTlsError, TlsError, TlsErrorKind};
-pub use session::TlsSession;
-pub(crate) use wire::Wire;
+use super::{TlsError, TlsSession};
 
 /// Where a secure layer stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,0 +1,298 @@
+//! Every bound in time of one connection, as data: what began when, and what that means now.
+
+use core::time::Duration;
+
+use crate::{Config, Error, Time, Timeout};
+
+/// Something that is bounded in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wait {
+    /// It does not wait.
+    No,
+    /// It waits, and its clock starts when the time is next known.
+    Begins,
+    Since(Time),
+}
+
+impl Wait {
+    fn stamp(&mut self, now: Time) {
+        if *self == Self::Begins {
+            *self = Self::Since(now);
+        }
+    }
+
+    fn end(self, time: Option<Duration>) -> Option<Time> {
+        match (self, time) {
+            (Self::Since(since), Some(time)) => Some(since + time),
+            _ => None,
+        }
+    }
+
+    fn is_over(self, time: Option<Duration>, now: Time) -> bool {
+        self.end(time).is_some_and(|end| end <= now)
+    }
+}
+
+/// Which part of its life a connection is in, as far as its bounds go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    Open,
+    Handshake,
+    /// A close that sends what is queued.
+    Flush,
+    /// A close that reads what the peer still sends, at most so many bytes.
+    Drain {
+        left: usize,
+    },
+    Over,
+}
+
+/// What has run out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Expired {
+    /// A receive, by its own time or because the connection was idle.
+    Answer,
+    Send,
+    Handshake,
+    Close,
+}
+
+/// What a receive that waited too long answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Late {
+    Receive,
+    Idle,
+}
+
+pub(crate) struct Deadlines {
+    /// A receive that has no answer yet.
+    receive: Wait,
+    /// Bounds that receive instead of the setting.
+    within: Option<Duration>,
+    late: Option<Late>,
+    /// No byte has moved.
+    idle: Wait,
+    /// Queued bytes make no progress.
+    send: Wait,
+    /// This part makes no progress, or lasts.
+    part_wait: Wait,
+    /// A flush lasts, progress or not.
+    flush_wait: Wait,
+    part: Part,
+    /// This part of a close has taken too long.
+    close_is_late: bool,
+    /// The settings bound something.
+    by_settings: bool,
+}
+
+impl Deadlines {
+    pub(crate) fn new(config: &Config) -> Self {
+        Self {
+            receive: Wait::No,
+            within: None,
+            late: None,
+            idle: Wait::Begins,
+            send: Wait::No,
+            part_wait: Wait::No,
+            flush_wait: Wait::No,
+            part: Part::Open,
+            close_is_late: false,
+            by_settings: is_bounded(config),
+        }
+    }
+
+    pub(crate) fn configure(&mut self, config: &Config) {
+        if !self.by_settings {
+            // What was waited for without a clock counts from here on.
+            (self.receive, self.send) = (restarted(self.receive), restarted(self.send));
+            self.idle = Wait::Begins;
+        }
+        self.by_settings = is_bounded(config);
+    }
+
+    #[inline]
+    pub(crate) const fn is_any(&self) -> bool {
+        self.by_settings || self.within.is_some() || !matches!(self.part, Part::Open)
+    }
+
+    // ---- what happens ----------------------------------------------------------------------------
+
+    /// A byte came in.
+    #[inline]
+    pub(crate) const fn moved(&mut self) {
+        self.idle = Wait::Begins;
+    }
+
+    /// A byte went out.
+    #[inline]
+    pub(crate) const fn transmitted(&mut self) {
+        self.idle = Wait::Begins;
+        self.send = Wait::Begins;
+        if matches!(self.part, Part::Flush) {
+            self.part_wait = Wait::Begins;
+        }
+    }
+
+    /// A receive has no answer yet; `arrived` bytes of one are here.
+    pub(crate) fn wait_for_answer(&mut self, arrived: usize) -> Result<(), Error> {
+        if let Some(late) = self.late.take() {
+            // The next receive has a fresh clock.
+            self.receive = Wait::No;
+            return Err(Error::TimedOut(match late {
+                Late::Receive => Timeout::Receive { partial: arrived },
+                Late::Idle => Timeout::Idle,
+            }));
+        }
+        if self.receive == Wait::No {
+            self.receive = Wait::Begins;
+        }
+        Ok(())
+    }
+
+    /// A receive has its answer.
+    #[inline]
+    pub(crate) const fn answered(&mut self) {
+        self.receive = Wait::No;
+        self.late = None;
+    }
+
+    pub(crate) const fn is_late(&self) -> bool {
+        self.late.is_some()
+    }
+
+    pub(crate) const fn within(&mut self, time: Option<Duration>) {
+        self.within = time;
+    }
+
+    pub(crate) fn begin_handshake(&mut self) {
+        self.begin(Part::Handshake);
+    }
+
+    pub(crate) fn end_handshake(&mut self) {
+        if self.part == Part::Handshake {
+            self.begin(Part::Open);
+            self.send = restarted(self.send);
+        }
+    }
+
+    pub(crate) fn begin_flush(&mut self) {
+        if matches!(self.part, Part::Open | Part::Handshake) {
+            self.begin(Part::Flush);
+            self.flush_wait = Wait::Begins;
+        }
+    }
+
+    pub(crate) const fn begin_drain(&mut self, bytes: usize) {
+        self.begin(Part::Drain { left: bytes });
+    }
+
+    /// `n` bytes were read and dropped. Returns how many more may be.
+    pub(crate) const fn drained(&mut self, n: usize) -> usize {
+        match &mut self.part {
+            Part::Drain { left } => {
+                *left = left.saturating_sub(n);
+                *left
+            }
+            _ => 0,
+        }
+    }
+
+    pub(crate) const fn end(&mut self) {
+        self.begin(Part::Over);
+    }
+
+    const fn begin(&mut self, part: Part) {
+        self.part = part;
+        self.part_wait = Wait::Begins;
+        self.flush_wait = Wait::No;
+        self.close_is_late = false;
+    }
+
+    pub(crate) const fn close_timed_out(&self) -> bool {
+        self.close_is_late
+    }
+
+    // ---- the time --------------------------------------------------------------------------------
+
+    /// It is `now`, and the connection is about to wait: when the first bound runs out.
+    pub(crate) fn poll(&mut self, config: &Config, unsent: bool, now: Time) -> Option<Time> {
+        if !unsent {
+            self.send = Wait::No;
+        } else if self.send == Wait::No {
+            self.send = Wait::Begins;
+        }
+        let waits = [
+            &mut self.receive,
+            &mut self.idle,
+            &mut self.send,
+            &mut self.part_wait,
+            &mut self.flush_wait,
+        ];
+        waits.into_iter().for_each(|wait| wait.stamp(now));
+        Expired::ALL.iter().filter_map(|what| self.end_of(*what, config)).min()
+    }
+
+    /// What has run out by `now`, one at a time.
+    pub(crate) fn expire(&mut self, config: &Config, now: Time) -> Option<Expired> {
+        let is_over = |what: &&Expired| self.end_of(**what, config).is_some_and(|end| end <= now);
+        let expired = *Expired::ALL.iter().find(is_over)?;
+        match expired {
+            Expired::Answer => {
+                let by_itself = self.receive.is_over(self.receive_time(config), now);
+                self.late = Some(if by_itself { Late::Receive } else { Late::Idle });
+                // The clock starts again.
+                self.idle = Wait::Begins;
+            }
+            Expired::Send => self.send = Wait::No,
+            Expired::Handshake => self.part_wait = Wait::No,
+            Expired::Close => {
+                self.close_is_late = true;
+                (self.part_wait, self.flush_wait) = (Wait::No, Wait::No);
+            }
+        }
+        Some(expired)
+    }
+
+    fn receive_time(&self, config: &Config) -> Option<Duration> {
+        self.within.or(config.receive_timeout)
+    }
+
+    /// When `what` runs out, as things stand.
+    fn end_of(&self, what: Expired, config: &Config) -> Option<Time> {
+        match (what, self.part) {
+            (Expired::Answer, Part::Open | Part::Handshake) if self.late.is_none() => {
+                let own = self.receive.end(self.receive_time(config));
+                let waits = self.receive != Wait::No && self.part == Part::Open;
+                let idle = self.idle.end(config.idle_timeout.filter(|_| waits));
+                own.into_iter().chain(idle).min()
+            }
+            (Expired::Send, Part::Open) => self.send.end(config.send_timeout),
+            (Expired::Handshake, Part::Handshake) => {
+                self.part_wait.end(Some(config.handshake_timeout))
+            }
+            (Expired::Close, Part::Flush) => {
+                let stall = self.part_wait.end(Some(config.close.stall));
+                stall.into_iter().chain(self.flush_wait.end(Some(config.close.total))).min()
+            }
+            (Expired::Close, Part::Drain { .. }) => self.part_wait.end(Some(config.close.drain)),
+            _ => None,
+        }
+    }
+}
+
+impl Expired {
+    const ALL: [Self; 4] = [Self::Handshake, Self::Close, Self::Send, Self::Answer];
+}
+
+const fn is_bounded(config: &Config) -> bool {
+    config.receive_timeout.is_some()
+        || config.idle_timeout.is_some()
+        || config.send_timeout.is_some()
+}
+
+fn restarted(wait: Wait) -> Wait {
+    match wait {
+        Wait::No => Wait::No,
+        Wait::Begins | Wait::Since(_) => Wait::Begins,
+    }
+}

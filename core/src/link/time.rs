@@ -1,0 +1,41 @@
+//! The connection's time: every bound, as data.
+
+use core::time::Duration;
+
+use super::Link;
+use crate::deadlines::Expired;
+use crate::wire::{TlsError, TlsErrorKind};
+use crate::{Loss, Time};
+
+impl Link {
+    /// Whether anything is bounded in time now. If not, no clock has to be asked.
+    #[must_use]
+    #[inline]
+    pub const fn has_deadlines(&self) -> bool {
+        self.deadlines.is_any()
+    }
+
+    /// To be called with the time when the connection is about to wait: when
+    /// [`handle_timeout`](Self::handle_timeout) has to be called at the latest. A wait that began since the
+    /// last call begins now.
+    pub fn poll_timeout(&mut self, now: Time) -> Option<Time> {
+        self.deadlines.poll(&self.config, self.queue.outbox.len() > 0, now)
+    }
+
+    /// It is `now`. What has run out by then shows in the calls that it bounds.
+    pub fn handle_timeout(&mut self, now: Time) {
+        while let Some(expired) = self.deadlines.expire(&self.config, now) {
+            match expired {
+                Expired::Handshake => self.fail_tls(TlsError::new(TlsErrorKind::TimedOut, "")),
+                Expired::Send => return self.handle_write_lost(Loss::TimedOut),
+                // The next receive, or the close, answers it.
+                Expired::Answer | Expired::Close => {}
+            }
+        }
+    }
+
+    /// Bounds the receive that waits next by `time` instead of the setting; `None`: by the setting.
+    pub const fn bound_receive(&mut self, time: Option<Duration>) {
+        self.deadlines.within(time);
+    }
+}

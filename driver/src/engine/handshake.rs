@@ -1,0 +1,75 @@
+//! The handshake of a secure layer. It lives in the connection: whichever call is polled next goes on with it.
+
+use std::task::{Context, Poll, ready};
+
+use asyncnet_core::SecureLayer;
+use asyncnet_core::driver::Inbound;
+
+use super::{Engine, pool};
+use crate::error::write_loss;
+use crate::{Error, Transport, log};
+
+impl<S: Transport> Engine<S> {
+    /// Puts a secure layer under the connection and begins the handshake.
+    pub(crate) fn start_tls(
+        &mut self,
+        inbound: &mut Inbound,
+        layer: Box<dyn SecureLayer>,
+    ) -> Result<(), Error> {
+        // A send whose future was leaked, and so never dropped, is given up now.
+        self.link.give_up_large();
+        self.link.start_tls(inbound, layer)
+    }
+
+    /// Ready when the handshake is over: with `Ok` if the connection is secure, or plain.
+    pub(crate) fn poll_secure(
+        &mut self,
+        inbound: &mut Inbound,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Error>> {
+        if self.link.is_unsettled() {
+            ready!(self.poll_handshake(cx));
+        }
+        self.link.pass_on(inbound);
+        if let Some(error) = self.link.tls_error() {
+            return Poll::Ready(Err(Error::Tls(error.clone())));
+        }
+        if let Some(end) = inbound.end_after(self.link.coming_end()) {
+            return Poll::Ready(Err(Error::Disconnected(end)));
+        }
+        Poll::Ready(self.link.check())
+    }
+
+    /// Drives the handshake. Ready when it is over, for good or ill.
+    #[cold]
+    pub(super) fn poll_handshake(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        // A close that has nothing to send waits for no handshake.
+        while !(self.is_closing() && self.link.unsent() == 0) && self.link.needs_handshake() {
+            if self.poll_handshake_step(cx).is_pending() {
+                ready!(self.poll_alarm(cx));
+                if self.link.is_late() || self.link.close_timed_out() {
+                    // Not the handshake's time: that of the call which waits for it.
+                    return Poll::Pending;
+                }
+            }
+        }
+        self.link.settle_handshake();
+        self.link.reclaim(None, pool::give);
+        if let Some(error) = self.link.tls_error() {
+            log::handshake_failed(error);
+            // One attempt to tell the peer why. A close tries harder.
+            let _ = self.poll_write_out(cx);
+        }
+        Poll::Ready(())
+    }
+
+    fn poll_handshake_step(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        ready!(self.poll_write_out(cx));
+        if self.link.is_handshaking() {
+            if let Err(error) = ready!(self.poll_read(None, cx)) {
+                self.link.handle_lost(None, write_loss(&error));
+            }
+        }
+        Poll::Ready(())
+    }
+}

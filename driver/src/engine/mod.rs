@@ -1,0 +1,231 @@
+//! The engine of a connection: moves bytes between a stream and core, on every runtime, for a connection
+//! that one task uses and for one whose writers belong to others.
+
+mod alarm;
+mod close;
+pub(crate) mod fan_out;
+mod fill;
+mod handshake;
+pub(crate) mod message;
+pub(crate) mod pool;
+pub(crate) mod shared;
+mod sync;
+mod write;
+
+use std::io;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
+
+use asyncnet_core::driver::{Inbound, Link};
+use asyncnet_core::{Config, Step};
+
+use self::alarm::Alarm;
+use self::close::Outcome;
+use crate::net::open::Permit;
+use crate::{Error, Transport, log};
+
+/// How many reads, or writes, may follow each other before other tasks get their turn.
+const STREAK: u8 = 32;
+
+/// Where a connection stands. Whether a handshake is under way is for core to say.
+#[derive(Debug)]
+pub(crate) enum Phase {
+    Open,
+    /// A close sends what is queued, then ends our side.
+    Flushing,
+    /// A close reads and drops what the peer still sends. The outcome is that of the flush.
+    Draining(Outcome),
+    /// The stream is about to go, or gone. The outcome is the answer of every later close.
+    Closed(Outcome),
+}
+
+/// A stream, and all of core's connection but the inbound half.
+pub(crate) struct Engine<S: Transport> {
+    /// Gone once it is closed.
+    stream: Option<S>,
+    pub(crate) link: Link,
+    phase: Phase,
+    /// Counts as open at the listener that it came from.
+    pub(crate) permit: Option<Permit>,
+    /// What was read from the stream before it came here.
+    early: Option<Box<[u8]>>,
+    /// The stream holds bytes that it was not asked to flush yet.
+    dirty: bool,
+    /// How many bytes were ever transmitted and flushed.
+    flushed: u64,
+    turns: Turns,
+    /// The alarm that the stream's clock was set to, once it was.
+    alarm: Option<Box<Alarm>>,
+}
+
+impl<S: Transport> Engine<S> {
+    pub(crate) fn new(stream: S, config: Arc<Config>) -> Self {
+        Self {
+            stream: Some(stream),
+            link: Link::new(config),
+            phase: Phase::Open,
+            permit: None,
+            early: None,
+            dirty: false,
+            flushed: 0,
+            turns: Turns::default(),
+            alarm: None,
+        }
+    }
+
+    /// The stream, unless it is closed.
+    pub(crate) const fn stream(&self) -> Option<&S> {
+        match self.phase {
+            Phase::Closed(_) => None,
+            _ => self.stream.as_ref(),
+        }
+    }
+
+    /// Takes the stream for another owner.
+    pub(crate) fn take_stream(&mut self) -> Option<S> {
+        match self.phase {
+            Phase::Closed(_) => None,
+            _ => self.stream.take(),
+        }
+    }
+
+    /// `bytes` were read from the stream before.
+    pub(crate) fn set_early(&mut self, bytes: Vec<u8>) {
+        self.early = (!bytes.is_empty()).then(|| bytes.into_boxed_slice());
+    }
+
+    /// Whether a close has begun.
+    pub(crate) const fn is_closing(&self) -> bool {
+        !matches!(self.phase, Phase::Open)
+    }
+
+    pub(crate) const fn is_closed(&self) -> bool {
+        matches!(self.phase, Phase::Closed(_))
+    }
+
+    /// Answers a receive: waits until `take` does. What is queued is written meanwhile, and not waited for;
+    /// but while too many answers of the receiving task are unsent, nothing is taken.
+    pub(crate) fn poll_receive<T>(
+        &mut self,
+        inbound: &mut Inbound,
+        cx: &mut Context<'_>,
+        mut take: impl FnMut(&mut Inbound) -> Result<Step<T>, Error>,
+    ) -> Poll<Result<T, Error>> {
+        loop {
+            if self.link.is_congested() && !self.is_closing() && self.is_held_up(cx) {
+                // A peer that does not read is not read from.
+                self.link.wait_for_answer(inbound.arrived())?;
+                ready!(self.poll_alarm(cx));
+                continue;
+            }
+            match self.link.receive(inbound, &mut take) {
+                Ok(Step::Ready(answer)) => {
+                    if inbound.input_end().is_some() {
+                        let _ = self.poll_transmit(cx);
+                    }
+                    return Poll::Ready(Ok(answer));
+                }
+                Ok(Step::NeedInput) => {}
+                Err(error) => {
+                    log::receive_failed(&error);
+                    let _ = self.poll_transmit(cx);
+                    return Poll::Ready(Err(error));
+                }
+            }
+            let _ = self.poll_transmit(cx);
+            match self.poll_fill(inbound, cx) {
+                Poll::Ready(filled) => filled?,
+                Poll::Pending if self.link.is_late() => {}
+                Poll::Pending => ready!(self.poll_alarm(cx)),
+            }
+        }
+    }
+
+    /// Whether too many answers are unsent, after an attempt to send them.
+    #[cold]
+    fn is_held_up(&mut self, cx: &mut Context<'_>) -> bool {
+        self.poll_transmit(cx).is_pending() && self.link.is_congested()
+    }
+
+    /// Writes what the stream takes now, for a caller that cannot wait.
+    pub(crate) fn try_transmit(&mut self) {
+        // No other task waits for this stream: it belongs to the caller alone.
+        let _ = self.poll_transmit(&mut Context::from_waker(Waker::noop()));
+    }
+
+    /// What remains of a connection that is closed, to be dropped where no lock is held: a stream and a permit
+    /// may wake other tasks.
+    pub(crate) fn take_remains(&mut self) -> Option<(Option<S>, Option<Permit>)> {
+        if !self.is_closed() || (self.stream.is_none() && self.permit.is_none()) {
+            return None;
+        }
+        Some((self.stream.take(), self.permit.take()))
+    }
+}
+
+impl<S: Transport> Drop for Engine<S> {
+    /// Tries once to send what is queued, and a secure layer's close notice. What could not be sent must not
+    /// look complete: the peer sees a reset.
+    fn drop(&mut self) {
+        if self.is_closing() {
+            if !self.is_closed() {
+                self.abort();
+            }
+            return;
+        }
+        self.link.give_up_large();
+        if self.link.is_secure() {
+            self.link.close_write();
+        }
+        if !self.link.is_interrupted() {
+            // No clock is asked here: its runtime may be gone.
+            let _ = self.poll_write_out(&mut Context::from_waker(Waker::noop()));
+        }
+        let torn = self.link.is_interrupted() || self.link.unsent() > 0;
+        match &mut self.stream {
+            Some(stream) if torn => stream.reset_on_drop(),
+            _ if self.link.is_secure() => self.try_drain(),
+            _ => {}
+        }
+    }
+}
+
+/// How many reads and writes followed each other without a wait, in this poll and those before it.
+#[derive(Clone, Copy, Default)]
+struct Turns {
+    reads: u8,
+    writes: u8,
+}
+
+impl Turns {
+    /// Counts a read. After many it is the other tasks' turn.
+    fn take_read(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        take_turn(&mut self.reads, cx)
+    }
+
+    /// The same with a write.
+    fn take_write(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        take_turn(&mut self.writes, cx)
+    }
+
+    /// The task waits, so others have their turn.
+    const fn rest(&mut self) {
+        self.reads = 0;
+        self.writes = 0;
+    }
+}
+
+fn take_turn(count: &mut u8, cx: &mut Context<'_>) -> Poll<()> {
+    if *count == STREAK {
+        *count = 0;
+        cx.waker().wake_by_ref();
+        return Poll::Pending;
+    }
+    *count += 1;
+    Poll::Ready(())
+}
+
+/// Whether an error of a stream asks for the same call again.
+fn is_interrupted(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::Interrupted
+}
