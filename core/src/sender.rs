@@ -10,7 +10,7 @@ use bytes::Bytes;
 use crate::framing::holds_line_break;
 use crate::outbox::{Outbox, Outgoing, PIECE};
 use crate::secure::Wire;
-use crate::{Cause, Config, End, Loss, SendError, SendStats};
+use crate::{Cause, Config, End, Error, Loss, SendStats};
 
 const CRLF: &[u8] = b"\r\n";
 
@@ -159,13 +159,13 @@ impl Sender {
     ///
     /// # Errors
     ///
-    /// [`SendError::Closed`], [`SendError::Interrupted`], [`SendError::Disconnected`] or
-    /// [`SendError::Tls`]; all are final.
+    /// [`Error::Closed`], [`Error::Interrupted`], [`Error::Disconnected`] or
+    /// [`Error::Tls`]; all are final.
     #[inline]
-    pub fn check(&self) -> Result<(), SendError> {
+    pub fn check(&self) -> Result<(), Error> {
         match self.failure() {
-            _ if self.closed => Err(SendError::Closed),
-            _ if self.interrupted => Err(SendError::Interrupted),
+            _ if self.closed => Err(Error::Closed),
+            _ if self.interrupted => Err(Error::Interrupted),
             Some(failure) => Err(failure),
             None => Ok(()),
         }
@@ -178,7 +178,7 @@ impl Sender {
     #[must_use]
     pub fn end_cause(&self, seen: Cause) -> Cause {
         match (self.loss, seen) {
-            (Some(loss), Cause::Eof | Cause::TlsTruncated | Cause::Reset(_)) => Cause::Reset(loss),
+            (Some(loss), Cause::Eof | Cause::Truncated | Cause::Lost(_)) => Cause::Lost(loss),
             _ => seen,
         }
     }
@@ -189,9 +189,9 @@ impl Sender {
     ///
     /// # Errors
     ///
-    /// [`SendError::Full`] if there is no room, or one of the final errors of [`check`](Self::check).
+    /// [`Error::Full`] if there is no room, or one of the final errors of [`check`](Self::check).
     /// Nothing is queued then.
-    pub fn feed(&mut self, message: &[u8]) -> Result<(), SendError> {
+    pub fn feed(&mut self, message: &[u8]) -> Result<(), Error> {
         self.admit(message.len(), false)?;
         self.outbox.push([message, &[]]);
         Ok(())
@@ -202,7 +202,7 @@ impl Sender {
     /// # Errors
     ///
     /// As [`feed`](Self::feed).
-    pub fn feed_bytes(&mut self, message: Bytes) -> Result<(), SendError> {
+    pub fn feed_bytes(&mut self, message: Bytes) -> Result<(), Error> {
         self.admit(message.len(), true)?;
         self.outbox.push_shared(message);
         Ok(())
@@ -212,10 +212,10 @@ impl Sender {
     ///
     /// # Errors
     ///
-    /// [`SendError::LineBreak`] if `text` holds a CR or an LF; otherwise as [`feed`](Self::feed).
-    pub fn feed_line(&mut self, text: &[u8]) -> Result<(), SendError> {
+    /// [`Error::LineBreak`] if `text` holds a CR or an LF; otherwise as [`feed`](Self::feed).
+    pub fn feed_line(&mut self, text: &[u8]) -> Result<(), Error> {
         if holds_line_break(text) {
-            return Err(SendError::LineBreak);
+            return Err(Error::LineBreak);
         }
         self.admit(text.len().saturating_add(CRLF.len()), false)?;
         self.outbox.push([text, CRLF]);
@@ -224,13 +224,13 @@ impl Sender {
     }
 
     #[inline]
-    fn admit(&self, n: usize, shared: bool) -> Result<(), SendError> {
+    fn admit(&self, n: usize, shared: bool) -> Result<(), Error> {
         self.check()?;
         if self.fits(n, shared) { Ok(()) } else { Err(self.full()) }
     }
 
-    fn full(&self) -> SendError {
-        SendError::Full { queued: self.outbox.charge(), max: self.max_outbox }
+    fn full(&self) -> Error {
+        Error::Full { queued: self.outbox.charge(), max: self.max_outbox }
     }
 
     /// Begins a message larger than `max_outbox`: until [`end_large`](Self::end_large) only
@@ -238,8 +238,8 @@ impl Sender {
     ///
     /// # Errors
     ///
-    /// The final errors of [`check`](Self::check); [`SendError::Full`] if another one is under way.
-    pub fn begin_large(&mut self) -> Result<(), SendError> {
+    /// The final errors of [`check`](Self::check); [`Error::Full`] if another one is under way.
+    pub fn begin_large(&mut self) -> Result<(), Error> {
         self.check()?;
         if self.large != Large::No {
             return Err(self.full());
@@ -254,7 +254,7 @@ impl Sender {
     /// # Errors
     ///
     /// The final errors of [`check`](Self::check).
-    pub fn feed_part(&mut self, rest: &[u8]) -> Result<usize, SendError> {
+    pub fn feed_part(&mut self, rest: &[u8]) -> Result<usize, Error> {
         self.check()?;
         let room = if self.outbox.len() == 0 { self.max_outbox } else { 0 };
         let n = room.min(rest.len());

@@ -8,10 +8,10 @@ use std::time::Duration;
 use asyncnet_core::CloseBounds;
 use socket2::SockRef;
 
-use crate::error::write_loss;
+use crate::error::{again, write_loss};
 use crate::link::Link;
 use crate::transport::poll_discard;
-use crate::{BoxSleep, SendError, Transport, pool};
+use crate::{BoxSleep, Error, Timeout, Transport, pool};
 
 /// How far a close has come. It lives in the connection: a close that was dropped is continued by the
 /// next.
@@ -25,10 +25,10 @@ pub(crate) enum Closing {
     Draining {
         deadline: Option<BoxSleep>,
         left: usize,
-        outcome: Result<(), SendError>,
+        outcome: Result<(), Error>,
     },
     /// The stream is gone. The outcome is every later close's answer.
-    Done(Result<(), SendError>),
+    Done(Result<(), Error>),
 }
 
 impl Closing {
@@ -54,21 +54,22 @@ impl fmt::Debug for Closing {
 
 impl<S: Transport> Link<S> {
     /// Closes the connection in good order. Once ready the stream is gone.
-    pub(crate) fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+    pub(crate) fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         loop {
-            match self.closing {
+            match &self.closing {
                 Closing::Not => self.begin_close(),
                 Closing::Flushing { .. } => match ready!(self.poll_end_sending(cx)) {
                     Ok(()) => self.begin_drain(Ok(())),
                     // The alert that says why has to arrive.
-                    Err(error @ SendError::Tls(_)) => self.begin_drain(self.lost(error)),
+                    Err(error @ Error::Tls(_)) => self.begin_drain(self.lost(error)),
                     Err(error) => self.abort_for(error),
                 },
                 Closing::Draining { outcome, .. } => {
+                    let outcome = again(outcome);
                     ready!(self.poll_drain(cx));
                     self.finish_close(outcome);
                 }
-                Closing::Done(outcome) => return Poll::Ready(outcome),
+                Closing::Done(outcome) => return Poll::Ready(again(outcome)),
             }
         }
     }
@@ -77,52 +78,47 @@ impl<S: Transport> Link<S> {
         self.sender.close();
         if self.sender.is_interrupted() {
             // A torn message never looks complete.
-            return self.abort_for(SendError::Interrupted);
+            return self.abort_for(Error::Interrupted);
         }
         self.closing =
             Closing::Flushing { deadline: self.timer.map(|timer| timer(self.bounds.flush)) };
     }
 
-    fn begin_drain(&mut self, outcome: Result<(), SendError>) {
+    fn begin_drain(&mut self, outcome: Result<(), Error>) {
         let CloseBounds { drain, drain_bytes: left, .. } = self.bounds;
         let deadline = self.timer.map(|timer| timer(drain));
         self.closing = Closing::Draining { deadline, left, outcome };
     }
 
-    fn poll_end_sending(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+    fn poll_end_sending(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let shut = self.poll_shutdown_write(cx);
         match &mut self.closing {
             Closing::Flushing { deadline } if shut.is_pending() => {
-                poll_deadline(deadline, cx).map(|()| Err(SendError::TimedOut))
+                poll_deadline(deadline, cx).map(|()| Err(Error::TimedOut(Timeout::Close)))
             }
             _ => shut,
         }
     }
 
     /// Transmits what is queued, then ends the sending side.
-    pub(crate) fn poll_shutdown_write(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<(), SendError>> {
-        if let Closing::Done(outcome) = self.closing {
-            return Poll::Ready(outcome);
+    pub(crate) fn poll_shutdown_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        if let Closing::Done(outcome) = &self.closing {
+            return Poll::Ready(again(outcome));
         }
         self.sender.close();
         if self.sender.is_interrupted() {
-            return Poll::Ready(Err(SendError::Interrupted));
+            return Poll::Ready(Err(Error::Interrupted));
         }
         ready!(self.poll_transmit(cx));
-        if let Some(loss) = self.sender.loss() {
-            return Poll::Ready(Err(SendError::Disconnected(loss)));
+        if self.sender.loss().is_some() {
+            return Poll::Ready(self.sender.failure().map_or(Ok(()), Err));
         }
         if let Some(stream) = &mut self.stream {
             if let Err(error) = ready!(Pin::new(stream).poll_shutdown_write(cx)) {
-                let loss = write_loss(&error);
-                self.sender.handle_lost(loss);
-                return Poll::Ready(Err(SendError::Disconnected(loss)));
+                self.sender.handle_lost(write_loss(&error));
             }
         }
-        Poll::Ready(self.sender.failure().map_or(Ok(()), |failure| Err(failure.into())))
+        Poll::Ready(self.sender.failure().map_or(Ok(()), Err))
     }
 
     /// Reads and forgets until the peer's end, a limit, or the deadline.
@@ -150,7 +146,7 @@ impl<S: Transport> Link<S> {
         drained
     }
 
-    fn finish_close(&mut self, outcome: Result<(), SendError>) {
+    fn finish_close(&mut self, outcome: Result<(), Error>) {
         self.closing = Closing::Done(outcome);
         self.stream = None;
         self.permit = None;
@@ -159,12 +155,12 @@ impl<S: Transport> Link<S> {
     /// Closes at once; the peer sees a reset. What is queued is lost.
     pub(crate) fn abort(&mut self) {
         if !self.closing.is_done() {
-            self.abort_for(SendError::Closed);
+            self.abort_for(Error::Closed);
         }
     }
 
     /// Closes at once, and says why to whoever waits for the close, if bytes are lost by it.
-    fn abort_for(&mut self, reason: SendError) {
+    fn abort_for(&mut self, reason: Error) {
         self.sender.close();
         self.sender.drop_queued();
         if let Some(socket) = self.stream.as_ref().and_then(Transport::os_socket) {
@@ -175,7 +171,7 @@ impl<S: Transport> Link<S> {
     }
 
     /// An error for this reason, if accepted bytes never leave.
-    fn lost(&self, reason: SendError) -> Result<(), SendError> {
+    fn lost(&self, reason: Error) -> Result<(), Error> {
         let lost = self.sender.has_dropped() || self.sender.is_interrupted();
         if lost { Err(reason) } else { Ok(()) }
     }

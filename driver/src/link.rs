@@ -11,7 +11,7 @@ use crate::close::Closing;
 use crate::error::{read_end, write_loss};
 use crate::secure::Handshake;
 use crate::socket::open::Permit;
-use crate::{SendError, Timer, Transport, log, pool};
+use crate::{Error, Timer, Transport, log, pool};
 
 /// How many pieces one write hands over at most.
 const PIECES: usize = 32;
@@ -177,7 +177,7 @@ impl<S: Transport> Link<S> {
         &mut self,
         ticket: u64,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<(), SendError>> {
+    ) -> Poll<Result<(), Error>> {
         // What is out is out, whatever has happened since.
         while self.flushed < ticket {
             self.still_sends()?;
@@ -193,17 +193,17 @@ impl<S: Transport> Link<S> {
 
     /// Bytes that are queued now are sent when this many are. An error if bytes were lost before, or
     /// there is no stream any more.
-    pub(crate) fn ticket(&self) -> Result<u64, SendError> {
+    pub(crate) fn ticket(&self) -> Result<u64, Error> {
         self.still_sends()?;
         Ok(self.sender.accepted_total())
     }
 
     /// Whether queued bytes can still leave: unlike `sender.check`, a close that flushes is no obstacle.
-    fn still_sends(&self) -> Result<(), SendError> {
+    fn still_sends(&self) -> Result<(), Error> {
         match (self.sender.failure(), &self.stream) {
             (Some(failure), _) => Err(failure.into()),
-            (None, None) => Err(SendError::Closed),
-            (None, Some(_)) if self.sender.is_interrupted() => Err(SendError::Interrupted),
+            (None, None) => Err(Error::Closed),
+            (None, Some(_)) if self.sender.is_interrupted() => Err(Error::Interrupted),
             (None, Some(_)) => Ok(()),
         }
     }
@@ -243,7 +243,7 @@ impl<S: Transport> Link<S> {
                     return Err(error);
                 };
                 self.meet_end(receiver, cause);
-                if let Cause::Reset(loss) = cause {
+                if let Cause::Lost(loss) = cause {
                     self.sender.handle_lost(loss);
                     self.dirty = false;
                 }

@@ -3,7 +3,7 @@
 use std::task::{Context, Poll, ready};
 
 use crate::link::Link;
-use crate::{SendError, Transport};
+use crate::{Error, Transport};
 
 /// How far a message has come. All or nothing up to `max_outbox` bytes; a larger one goes in parts.
 #[derive(Clone, Copy, Debug)]
@@ -31,7 +31,7 @@ impl Progress {
         link: &mut Link<S>,
         message: &[u8],
         cx: &mut Context<'_>,
-    ) -> Poll<Result<(), SendError>> {
+    ) -> Poll<Result<(), Error>> {
         loop {
             match self {
                 Self::Waiting => {
@@ -59,11 +59,7 @@ impl Progress {
     }
 
     /// Queues the message, or begins to, if there is room.
-    fn enter<S: Transport>(
-        &mut self,
-        link: &mut Link<S>,
-        message: &[u8],
-    ) -> Result<bool, SendError> {
+    fn enter<S: Transport>(&mut self, link: &mut Link<S>, message: &[u8]) -> Result<bool, Error> {
         let sender = &mut link.sender;
         sender.check()?;
         if sender.has_room(message.len()) {

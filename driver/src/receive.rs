@@ -14,15 +14,15 @@ macro_rules! receive_calls {
             &mut self,
             cx: &mut Context<'_>,
             want: Want,
-            mut take: impl FnMut(&mut Receiver) -> Result<Step<T>, asyncnet_core::RecvError>,
-        ) -> Poll<Result<T, RecvError>> {
+            mut take: impl FnMut(&mut Receiver) -> Result<Step<T>, crate::Error>,
+        ) -> Poll<Result<T, Error>> {
             loop {
                 ready!(self.poll_input(cx, want))?;
                 match take(&mut self.receiver) {
                     Ok(Step::Ready(answer)) => return Poll::Ready(Ok(answer)),
                     Ok(Step::NeedInput) => {}
                     Err(error) => {
-                        if let asyncnet_core::RecvError::Line(error) = &error {
+                        if let crate::Error::Line(error) = &error {
                             crate::log::line_dropped(error);
                         }
                         return Poll::Ready(Err(error.into()));
@@ -34,13 +34,13 @@ macro_rules! receive_calls {
         async fn step<T>(
             &mut self,
             want: Want,
-            mut take: impl FnMut(&mut Receiver) -> Result<Step<T>, asyncnet_core::RecvError>,
-        ) -> Result<T, RecvError> {
+            mut take: impl FnMut(&mut Receiver) -> Result<Step<T>, crate::Error>,
+        ) -> Result<T, Error> {
             poll_fn(|cx| self.poll_step(cx, want, &mut take)).await
         }
 
         #[inline]
-        fn poll_line(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Span>, RecvError>> {
+        fn poll_line(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Span>, Error>> {
             match self.quick_line() {
                 Some(span) => Poll::Ready(Ok(Some(span))),
                 None => self.poll_line_to_come(cx),
@@ -53,10 +53,7 @@ macro_rules! receive_calls {
 
         /// Apart, so that the way of a line that is here is short.
         #[cold]
-        fn poll_line_to_come(
-            &mut self,
-            cx: &mut Context<'_>,
-        ) -> Poll<Result<Option<Span>, RecvError>> {
+        fn poll_line_to_come(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Span>, Error>> {
             self.poll_step(cx, Want::Line, Receiver::poll_line)
         }
 
@@ -67,8 +64,8 @@ macro_rules! receive_calls {
         ///
         /// # Errors
         ///
-        /// [`RecvError::Line`] for a bad line: the next call answers what comes behind it.
-        /// [`RecvError::Disconnected`] for any end that is not a good one; [`RecvError::Closed`] after
+        /// [`Error::Line`] for a bad line: the next call answers what comes behind it.
+        /// [`Error::Disconnected`] for any end that is not a good one; [`Error::Closed`] after
         /// our own close.
         ///
         /// # Cancel safety
@@ -85,15 +82,15 @@ macro_rules! receive_calls {
         ///
         /// # Errors
         ///
-        /// [`RecvError::BlockTooLarge`] if `n` is above `max_block`; nothing is read then.
-        /// [`RecvError::Disconnected`] if the input ended first: what came is in
-        /// [`partial`](Self::partial). [`RecvError::Closed`] after our own close.
+        /// [`Error::TooLarge`] if `n` is above `max_block`; nothing is read then.
+        /// [`Error::Disconnected`] if the input ended first: what came is in
+        /// [`partial`](Self::partial). [`Error::Closed`] after our own close.
         ///
         /// # Cancel safety
         ///
         /// Cancel safe: the bytes stay in the inbox until the block is whole.
         #[doc(alias = "read_exact")]
-        pub async fn next_block(&mut self, n: usize) -> Result<&[u8], RecvError> {
+        pub async fn next_block(&mut self, n: usize) -> Result<&[u8], Error> {
             let span = self.step(Want::Block(n), |receiver| receiver.poll_block(n)).await?;
             Ok(self.receiver.bytes(span))
         }
@@ -102,13 +99,13 @@ macro_rules! receive_calls {
         ///
         /// # Errors
         ///
-        /// [`RecvError::Disconnected`] for an end that is not a good one; [`RecvError::Closed`] after
+        /// [`Error::Disconnected`] for an end that is not a good one; [`Error::Closed`] after
         /// our own close.
         ///
         /// # Cancel safety
         ///
         /// Cancel safe: it consumes nothing.
-        pub async fn peek(&mut self) -> Result<&[u8], RecvError> {
+        pub async fn peek(&mut self) -> Result<&[u8], Error> {
             let n = self
                 .step(Want::Bytes(usize::MAX), |receiver| {
                     Ok(receiver.peek_bytes(usize::MAX)?.map(<[u8]>::len))
@@ -155,7 +152,7 @@ macro_rules! receive_calls {
         /// # Cancel safety
         ///
         /// Cancel safe: the bytes stay in the inbox until the call completes.
-        pub async fn recv(&mut self, n: usize) -> Result<Vec<u8>, RecvError> {
+        pub async fn recv(&mut self, n: usize) -> Result<Vec<u8>, Error> {
             self.recv_with(n, self.flags()).await
         }
 
@@ -164,14 +161,14 @@ macro_rules! receive_calls {
         ///
         /// # Errors
         ///
-        /// [`RecvError::BlockTooLarge`] if `n` is above `max_block` (a peek takes any `n`);
-        /// [`RecvError::Closed`] after our own close; without [`Flags::SAFE_DISCONN`] also [`RecvError::Disconnected`] for an end that
+        /// [`Error::TooLarge`] if `n` is above `max_block` (a peek takes any `n`);
+        /// [`Error::Closed`] after our own close; without [`Flags::SAFE_DISCONN`] also [`Error::Disconnected`] for an end that
         /// was not orderly, once all bytes before it were answered.
         ///
         /// # Cancel safety
         ///
         /// As [`recv`](Self::recv).
-        pub async fn recv_with(&mut self, n: usize, flags: Flags) -> Result<Vec<u8>, RecvError> {
+        pub async fn recv_with(&mut self, n: usize, flags: Flags) -> Result<Vec<u8>, Error> {
             let ends = flags.ends();
             if flags.contains(Flags::PEEK) {
                 self.step(Want::Bytes(n), |receiver| receiver.recv_peek(n, ends)).await
@@ -191,7 +188,7 @@ macro_rules! receive_calls {
         ///
         /// As [`recv`](Self::recv).
         #[doc(alias = "recvInto")]
-        pub async fn recv_into(&mut self, buf: &mut [u8]) -> Result<usize, RecvError> {
+        pub async fn recv_into(&mut self, buf: &mut [u8]) -> Result<usize, Error> {
             self.recv_into_with(buf, self.flags()).await
         }
 
@@ -208,7 +205,7 @@ macro_rules! receive_calls {
             &mut self,
             buf: &mut [u8],
             flags: Flags,
-        ) -> Result<usize, RecvError> {
+        ) -> Result<usize, Error> {
             let (n, ends) = (buf.len(), flags.ends());
             if flags.contains(Flags::PEEK) {
                 let bytes = self.recv_with(n, flags).await?;
@@ -230,7 +227,7 @@ macro_rules! receive_calls {
         ///
         /// Cancel safe: no byte is lost, the next call goes on where this one was.
         #[doc(alias = "recvLine")]
-        pub async fn recv_line(&mut self) -> Result<String, RecvError> {
+        pub async fn recv_line(&mut self) -> Result<String, Error> {
             self.recv_line_with(self.flags()).await
         }
 
@@ -239,14 +236,14 @@ macro_rules! receive_calls {
         ///
         /// # Errors
         ///
-        /// [`RecvError::Line`] for a bad line (one that is not UTF-8 is consumed whole, its bytes are in
-        /// the error); [`RecvError::Closed`] after our own close; without [`Flags::SAFE_DISCONN`] also
-        /// [`RecvError::Disconnected`] for an end that was not orderly.
+        /// [`Error::Line`] for a bad line (one that is not UTF-8 is consumed whole, its bytes are in
+        /// the error); [`Error::Closed`] after our own close; without [`Flags::SAFE_DISCONN`] also
+        /// [`Error::Disconnected`] for an end that was not orderly.
         ///
         /// # Cancel safety
         ///
         /// As [`recv_line`](Self::recv_line).
-        pub async fn recv_line_with(&mut self, flags: Flags) -> Result<String, RecvError> {
+        pub async fn recv_line_with(&mut self, flags: Flags) -> Result<String, Error> {
             let ends = flags.ends();
             if flags.contains(Flags::PEEK) {
                 self.step(Want::Line, |receiver| receiver.recv_line_peek(ends)).await
@@ -267,7 +264,7 @@ macro_rules! receive_calls {
         ///
         /// As [`recv_line`](Self::recv_line).
         #[doc(alias = "recvLineInto")]
-        pub async fn recv_line_into(&mut self, line: &mut Vec<u8>) -> Result<(), RecvError> {
+        pub async fn recv_line_into(&mut self, line: &mut Vec<u8>) -> Result<(), Error> {
             self.recv_line_into_with(line, self.flags()).await
         }
 
@@ -284,7 +281,7 @@ macro_rules! receive_calls {
             &mut self,
             line: &mut Vec<u8>,
             flags: Flags,
-        ) -> Result<(), RecvError> {
+        ) -> Result<(), Error> {
             let ends = flags.ends();
             if flags.contains(Flags::PEEK) {
                 self.step(Want::Line, |receiver| receiver.recv_line_into_peek(line, ends)).await
@@ -341,7 +338,7 @@ macro_rules! receive_traits {
         }
 
         impl<'a, S: Transport> Future for NextLine<'a, $name<S>> {
-            type Output = Result<Option<&'a [u8]>, RecvError>;
+            type Output = Result<Option<&'a [u8]>, Error>;
 
             /// # Panics
             ///
@@ -364,7 +361,7 @@ macro_rules! receive_traits {
                 &mut self,
                 source: &'a mut $name<S>,
                 cx: &mut Context<'_>,
-            ) -> Poll<Result<Option<&'a [u8]>, RecvError>> {
+            ) -> Poll<Result<Option<&'a [u8]>, Error>> {
                 let polled = source.poll_line_to_come(cx);
                 if polled.is_pending() {
                     self.source = Some(source);
@@ -375,7 +372,7 @@ macro_rules! receive_traits {
         }
 
         impl<S: Transport> Stream for LineStream<'_, $name<S>> {
-            type Item = Result<Vec<u8>, RecvError>;
+            type Item = Result<Vec<u8>, Error>;
 
             fn poll_next(
                 mut self: Pin<&mut Self>,
@@ -388,7 +385,7 @@ macro_rules! receive_traits {
                     Ok(span) => span.map(|span| Ok(self.source.receiver.bytes(span).to_vec())),
                     Err(error) => Some(Err(error)),
                 };
-                self.done = !matches!(item, Some(Ok(_) | Err(RecvError::Line(_))));
+                self.done = !matches!(item, Some(Ok(_) | Err(Error::Line(_))));
                 Poll::Ready(item)
             }
         }

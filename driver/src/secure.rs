@@ -10,7 +10,7 @@ use asyncnet_core::{Cause, Receiver, SecureLayer, TlsError, TlsErrorKind};
 use crate::error::{read_end, write_loss};
 use crate::link::{Link, take_turn};
 use crate::transport::poll_discard;
-use crate::{BoxSleep, Transport, UpgradeError, log, pool};
+use crate::{BoxSleep, Error, Transport, log, pool};
 
 /// How many reads a drop makes, of 64 KiB each.
 const DRAINED_BY_DROP: usize = 4;
@@ -50,7 +50,7 @@ impl<S: Transport> Link<S> {
         &mut self,
         receiver: &mut Receiver,
         layer: Box<dyn SecureLayer>,
-    ) -> Result<(), UpgradeError> {
+    ) -> Result<(), Error> {
         // A send whose future was leaked, and so never dropped, is given up now.
         self.sender.give_up_large();
         self.sender.start_tls(receiver, layer)?;
@@ -64,18 +64,21 @@ impl<S: Transport> Link<S> {
         &mut self,
         receiver: &mut Receiver,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<(), UpgradeError>> {
+    ) -> Poll<Result<(), Error>> {
         if self.handshake.is_under_way() {
             ready!(self.poll_handshake(cx));
         }
         self.sender.pass_on(receiver);
         if let Some(error) = self.sender.tls_error() {
-            return Poll::Ready(Err(UpgradeError::Tls(error.clone())));
+            return Poll::Ready(Err(Error::Tls(error.clone())));
         }
         if let Some(end) = receiver.end_after(self.sender.coming_end()) {
-            return Poll::Ready(Err(UpgradeError::Ended(end)));
+            return Poll::Ready(Err(match end.cause {
+                Cause::Closed => Error::Closed,
+                _ => Error::Disconnected(end),
+            }));
         }
-        Poll::Ready(self.sender.check().map_err(|error| UpgradeError::CannotSend(error.into())))
+        Poll::Ready(self.sender.check())
     }
 
     /// Drives the handshake. Ready when it is over, for good or ill.
@@ -189,7 +192,7 @@ impl<S: Transport> Link<S> {
     fn handle_read_error(&mut self, error: io::Error) -> io::Result<()> {
         match read_end(&error) {
             _ if error.kind() == ErrorKind::Interrupted => {}
-            Some(Cause::Reset(loss)) => {
+            Some(Cause::Lost(loss)) => {
                 self.sender.handle_wire_lost(loss);
                 self.dirty = false;
             }

@@ -7,7 +7,7 @@ mod wire;
 use alloc::vec::Vec;
 use core::fmt;
 
-pub use error::{CertificateFault, StartTlsError, TlsError, TlsErrorKind};
+pub use error::{CertificateFault, TlsError, TlsErrorKind};
 pub use session::TlsSession;
 pub(crate) use wire::Wire;
 

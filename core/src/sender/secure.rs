@@ -8,8 +8,7 @@ use super::{Large, Sender};
 use crate::outbox::Outbox;
 use crate::secure::Wire;
 use crate::{
-    Cause, Loss, Receiver, SecureLayer, SendError, StartTlsError, TlsError, TlsErrorKind,
-    TlsSession,
+    Cause, Error, Loss, Receiver, SecureLayer, TlsError, TlsErrorKind, TlsSession, UpgradeRefused,
 };
 
 /// How many bytes of the outbox are sealed at once: enough for full records and one large write.
@@ -29,14 +28,14 @@ impl Sender {
         &mut self,
         receiver: &Receiver,
         layer: Box<dyn SecureLayer>,
-    ) -> Result<(), StartTlsError> {
+    ) -> Result<(), Error> {
         if self.wire.is_some() {
-            return Err(StartTlsError::AlreadyTls);
+            return Err(UpgradeRefused::AlreadyTls.into());
         }
-        self.check().map_err(StartTlsError::CannotSend)?;
+        self.check()?;
         receiver.check_start_tls()?;
         if self.unsent() > 0 || self.large != Large::No {
-            return Err(StartTlsError::UnsentPlaintext(self.unsent()));
+            return Err(UpgradeRefused::UnsentPlaintext(self.unsent()).into());
         }
         let mut wire = Wire::new(layer);
         wire.start();
@@ -199,7 +198,7 @@ impl Sender {
         match (end, wire.failure()) {
             (Cause::TlsFailed, Some(error)) => {
                 // A loss that was told stays the cause; the error says more.
-                let cause = self.loss.map_or(end, Cause::Reset);
+                let cause = self.loss.map_or(end, Cause::Lost);
                 receiver.handle_failed(error.clone(), cause);
             }
             _ => receiver.handle_end(self.end_cause(end)),
@@ -241,17 +240,17 @@ impl Sender {
 
     /// How the connection broke, as an error of whoever wants to send.
     #[must_use]
-    pub fn failure(&self) -> Option<SendError> {
+    pub fn failure(&self) -> Option<Error> {
         match (self.loss, self.tls_error()) {
-            (Some(loss), _) => Some(SendError::Disconnected(loss)),
-            (None, error) => error.map(|error| SendError::Tls(error.kind())),
+            (Some(loss), _) => Some(Error::Disconnected(loss.into())),
+            (None, error) => error.cloned().map(Error::Tls),
         }
     }
 
     /// The end that a failure on this side will be, for a receiver that has not met it.
     #[must_use]
     pub fn coming_end(&self) -> Option<Cause> {
-        self.loss.map(Cause::Reset).or_else(|| self.tls_error().map(|_| Cause::TlsFailed))
+        self.loss.map(Cause::Lost).or_else(|| self.tls_error().map(|_| Cause::TlsFailed))
     }
 }
 

@@ -17,7 +17,7 @@ use asyncnet_core::Receiver;
 
 use crate::fan_out::{FanOut, Place, Waiter};
 use crate::link::Link;
-use crate::{SendError, Transport};
+use crate::{Error, Transport};
 
 pub use recv_half::RecvHalf;
 pub use send_half::SendHalf;
@@ -56,12 +56,12 @@ struct Turn {
 }
 
 /// What other tasks may wait for: room, their turn, the end.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 struct Progress {
     transmitted: (u64, u64),
     turn: Option<Place>,
     /// Why nothing can be sent, whether a close has begun, whether it is done.
-    over: (Option<asyncnet_core::SendError>, bool, bool),
+    over: (Option<crate::Error>, bool, bool),
     /// Whether everything waits for a handshake.
     handshake: bool,
 }
@@ -98,13 +98,13 @@ impl<S: Transport> State<S> {
     }
 
     /// Refuses those that do not wait while others do.
-    fn check_turns(&self) -> Result<(), SendError> {
+    fn check_turns(&self) -> Result<(), Error> {
         let sender = &self.link.sender;
         sender.check()?;
         if self.turns.is_empty() {
             return Ok(());
         }
-        Err(SendError::Full { queued: sender.queued(), max: sender.max_outbox() })
+        Err(Error::Full { queued: sender.queued(), max: sender.max_outbox() })
     }
 }
 
@@ -145,7 +145,7 @@ impl<S: Transport> DerefMut for Locked<'_, S> {
 
 impl<S: Transport> Drop for Locked<'_, S> {
     fn drop(&mut self) {
-        let (before, after) = (self.before, self.progress());
+        let (before, after) = (&self.before, self.progress());
         let over = before.over != after.over || before.handshake != after.handshake;
         // Those who wait their turn are not in the fan-out.
         let called = match after.turn {

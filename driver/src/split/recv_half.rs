@@ -15,7 +15,7 @@ use super::{SendHalf, Shared};
 use crate::fan_out::Place;
 use crate::link::{Queued, poll_input};
 use crate::receive::{LineStream, NextLine, receive_calls, receive_traits};
-use crate::{Flags, RecvError, Transport};
+use crate::{Error, Flags, Transport};
 
 /// The receiving half of a connection.
 ///
@@ -67,7 +67,7 @@ impl<S: Transport> RecvHalf<S> {
     /// # Cancel safety
     ///
     /// Cancel safe. A batch that is dropped half-way leaves the rest for the next call.
-    pub async fn next_lines(&mut self) -> Result<Option<Lines<'_>>, RecvError> {
+    pub async fn next_lines(&mut self) -> Result<Option<Lines<'_>>, Error> {
         let look = poll_fn(|cx| self.poll_input(cx, Want::Line)).await?;
         if look == Look::Final {
             // No line, so this takes none: it is an end or an error.
