@@ -361,7 +361,7 @@ with_openssl() {
 
 with_python() {
     local pair
-    for pair in unwrap:Eof abrupt:TlsTruncated 'reset:Reset\(Reset\)'; do
+    for pair in unwrap:Eof abrupt:Truncated 'reset:Lost\(Reset\)'; do
         check "a Python server ends: ${pair%%:*}" meets_an_end_of_python "${pair%%:*}" "${pair#*:}"
         check "a Python client ends: ${pair%%:*}" is_left_by_python "${pair%%:*}" "${pair#*:}"
     done

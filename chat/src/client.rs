@@ -4,8 +4,7 @@ use std::io::{self, BufRead, Write};
 use std::thread;
 
 use asyncnet::{
-    AsyncSocket, Domain, Protocol, RecvError, RecvHalf, Runtime, SendError, SendHalf, SockType,
-    Transport,
+    AsyncSocket, Domain, Error, Protocol, RecvHalf, Runtime, SendHalf, SockType, Transport,
 };
 use futures_lite::future;
 
@@ -46,7 +45,7 @@ fn say<S: Transport>(sender: &SendHalf<S>) -> io::Result<()> {
         let text = line.strip_suffix(b"\n").unwrap_or(&line);
         let text = text.strip_suffix(b"\r").unwrap_or(text);
         match future::block_on(sender.send_line(text)) {
-            Err(SendError::LineBreak) => tracing::warn!("line dropped: it holds a CR"),
+            Err(Error::LineBreak) => tracing::warn!("line dropped: it holds a CR"),
             sent => sent?,
         }
         line.clear();
@@ -67,7 +66,7 @@ async fn print<S: Transport>(mut lines: RecvHalf<S>) -> io::Result<()> {
                 out.flush()?;
             }
             Ok(None) => return Ok(()),
-            Err(RecvError::Line(error)) => tracing::warn!("{error}"),
+            Err(Error::Line(error)) => tracing::warn!("{error}"),
             Err(error) => return Err(error.into()),
         }
     }

@@ -6,8 +6,8 @@ use std::pin::Pin;
 
 use async_channel::Receiver;
 use asyncnet::{
-    Address, AsyncSocket, Connection, Domain, Listener, MemberStats, Protocol, RecvError, RecvHalf,
-    Room, RoomStats, SendError, SendRuntime, SockOpt, SockType, Transport,
+    Address, AsyncSocket, Connection, Domain, Error, Listener, MemberStats, Protocol, RecvHalf,
+    Room, RoomStats, SendRuntime, SockOpt, SockType, Transport,
 };
 use futures_lite::future;
 use tracing::{info, warn};
@@ -118,7 +118,7 @@ async fn client<S: Transport>(conn: Connection<S>, address: Address, room: Room<
     }
     match left {
         Ok(()) => info!(%address, "left"),
-        Err(RecvError::Closed) => warn!(%address, "disconnected: it did not read what was said"),
+        Err(Error::Closed) => warn!(%address, "disconnected: it did not read what was said"),
         Err(error) => warn!(%address, "lost: {error}"),
     }
     if let Err(error) = sender.close().await {
@@ -131,21 +131,21 @@ async fn relay<S: Transport>(
     lines: &mut RecvHalf<S>,
     address: &Address,
     room: &Room<S>,
-) -> Result<(), RecvError> {
+) -> Result<(), Error> {
     loop {
         match lines.next_lines().await {
             Ok(Some(batch)) => {
                 for line in batch {
                     match room.send_line(line).await {
                         Ok(()) => {}
-                        Err(SendError::LineBreak) => warn!(%address, "line dropped: it holds a CR"),
+                        Err(Error::LineBreak) => warn!(%address, "line dropped: it holds a CR"),
                         // The room is closed: the server is stopping.
                         Err(_) => return Ok(()),
                     }
                 }
             }
             Ok(None) => return Ok(()),
-            Err(RecvError::Line(error)) => warn!(%address, "line dropped: {error}"),
+            Err(Error::Line(error)) => warn!(%address, "line dropped: {error}"),
             Err(error) => return Err(error),
         }
     }

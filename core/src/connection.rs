@@ -9,8 +9,8 @@ use bytes::Bytes;
 use crate::inbox::LARGEST_READ;
 
 use crate::{
-    Cause, Config, End, Ends, Lines, Loss, Outgoing, Receiver, RecvError, RecvStats, SecureLayer,
-    SendError, SendStats, Sender, Span, StartTlsError, Step, TlsSession,
+    Cause, Config, End, Ends, Error, Lines, Loss, Outgoing, Receiver, RecvStats, SecureLayer,
+    SendStats, Sender, Span, Step, TlsSession,
 };
 
 /// One end of a line connection, as a state machine without I/O.
@@ -227,7 +227,7 @@ impl Connection {
             self.sender.handle_wire_lost(loss);
             self.sender.pass_on(&mut self.receiver);
         } else {
-            self.receiver.handle_end(self.sender.end_cause(Cause::Reset(loss)));
+            self.receiver.handle_end(self.sender.end_cause(Cause::Lost(loss)));
             self.sender.handle_lost(loss);
         }
     }
@@ -245,9 +245,9 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// [`RecvError::Line`] for a bad line, [`RecvError::Disconnected`] for an end that is not clean,
-    /// [`RecvError::Closed`] after our own close.
-    pub fn poll_line(&mut self) -> Result<Step<Option<Span>>, RecvError> {
+    /// [`Error::Line`] for a bad line, [`Error::Disconnected`] for an end that is not clean,
+    /// [`Error::Closed`] after our own close.
+    pub fn poll_line(&mut self) -> Result<Step<Option<Span>>, Error> {
         self.receiver.poll_line()
     }
 
@@ -258,7 +258,7 @@ impl Connection {
     /// As [`poll_line`](Self::poll_line).
     // As a call it would hand the line over through memory, which takes longer than the search.
     #[inline(always)]
-    pub fn next_line(&mut self) -> Result<Step<Option<&[u8]>>, RecvError> {
+    pub fn next_line(&mut self) -> Result<Step<Option<&[u8]>>, Error> {
         if let Some(span) = self.receiver.take_line() {
             return Ok(Step::Ready(Some(self.receiver.bytes(span))));
         }
@@ -272,7 +272,7 @@ impl Connection {
     ///
     /// As [`poll_line`](Self::poll_line). An error behind good lines ends the batch in front of it and
     /// is the next call's answer.
-    pub fn next_lines(&mut self) -> Result<Step<Option<Lines<'_>>>, RecvError> {
+    pub fn next_lines(&mut self) -> Result<Step<Option<Lines<'_>>>, Error> {
         self.receiver.next_lines()
     }
 
@@ -280,10 +280,10 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// [`RecvError::BlockTooLarge`] above `max_block`; [`RecvError::Disconnected`] if the input ended
+    /// [`Error::TooLarge`] above `max_block`; [`Error::Disconnected`] if the input ended
     /// before the block was whole (the bytes that came are then in [`partial`](Self::partial));
-    /// [`RecvError::Closed`] after our own close.
-    pub fn next_block(&mut self, n: usize) -> Result<Step<&[u8]>, RecvError> {
+    /// [`Error::Closed`] after our own close.
+    pub fn next_block(&mut self, n: usize) -> Result<Step<&[u8]>, Error> {
         let step = self.receiver.poll_block(n)?;
         Ok(step.map(|span| self.receiver.bytes(span)))
     }
@@ -293,7 +293,7 @@ impl Connection {
     /// # Errors
     ///
     /// As [`poll_line`](Self::poll_line), but for bad lines: bytes are bytes here.
-    pub fn next_bytes(&mut self, n: usize) -> Result<Step<Option<&[u8]>>, RecvError> {
+    pub fn next_bytes(&mut self, n: usize) -> Result<Step<Option<&[u8]>>, Error> {
         let step = self.receiver.poll_bytes(n)?;
         Ok(step.map(|span| span.map(|span| self.receiver.bytes(span))))
     }
@@ -304,7 +304,7 @@ impl Connection {
     ///
     /// As [`poll_line`](Self::poll_line), but a bad line is reported and kept: the next call meets it
     /// again.
-    pub fn peek_line(&mut self) -> Result<Step<Option<&[u8]>>, RecvError> {
+    pub fn peek_line(&mut self) -> Result<Step<Option<&[u8]>>, Error> {
         self.receiver.peek_line()
     }
 
@@ -312,8 +312,8 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// [`SendError::Full`] if there is no room, or a final error. Nothing is queued then.
-    pub fn feed(&mut self, message: &[u8]) -> Result<(), SendError> {
+    /// [`Error::Full`] if there is no room, or a final error. Nothing is queued then.
+    pub fn feed(&mut self, message: &[u8]) -> Result<(), Error> {
         self.sender.feed(message)
     }
 
@@ -322,7 +322,7 @@ impl Connection {
     /// # Errors
     ///
     /// As [`feed`](Self::feed).
-    pub fn feed_bytes(&mut self, message: Bytes) -> Result<(), SendError> {
+    pub fn feed_bytes(&mut self, message: Bytes) -> Result<(), Error> {
         self.sender.feed_bytes(message)
     }
 
@@ -330,8 +330,8 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// [`SendError::LineBreak`] if `text` holds a CR or an LF; otherwise as [`feed`](Self::feed).
-    pub fn feed_line(&mut self, text: &[u8]) -> Result<(), SendError> {
+    /// [`Error::LineBreak`] if `text` holds a CR or an LF; otherwise as [`feed`](Self::feed).
+    pub fn feed_line(&mut self, text: &[u8]) -> Result<(), Error> {
         self.sender.feed_line(text)
     }
 
@@ -343,14 +343,14 @@ impl Connection {
     ///
     /// If anything in plain is left over on either side, or the connection is over; nothing is changed
     /// then.
-    pub fn start_tls(&mut self, layer: Box<dyn SecureLayer>) -> Result<(), StartTlsError> {
+    pub fn start_tls(&mut self, layer: Box<dyn SecureLayer>) -> Result<(), Error> {
         self.sender.start_tls(&self.receiver, layer)?;
         self.sender.pass_on(&mut self.receiver);
         Ok(())
     }
 
     /// Ends both sides. What is queued is still [`outgoing`](Self::outgoing); receives answer
-    /// [`RecvError::Closed`] from here on, sends [`SendError::Closed`].
+    /// [`Error::Closed`] from here on, sends [`Error::Closed`].
     pub fn close(&mut self) {
         self.receiver.close(self.sender.coming_end());
         self.sender.close();
@@ -368,9 +368,9 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// [`RecvError::BlockTooLarge`], [`RecvError::Closed`]; with [`Ends::Tell`] also
-    /// [`RecvError::Disconnected`] for an end that was not orderly.
-    pub fn recv(&mut self, n: usize) -> Result<Step<Vec<u8>>, RecvError> {
+    /// [`Error::TooLarge`], [`Error::Closed`]; with [`Ends::Tell`] also
+    /// [`Error::Disconnected`] for an end that was not orderly.
+    pub fn recv(&mut self, n: usize) -> Result<Step<Vec<u8>>, Error> {
         self.receiver.recv(n, self.ends())
     }
 
@@ -380,7 +380,7 @@ impl Connection {
     /// # Errors
     ///
     /// As [`recv`](Self::recv).
-    pub fn recv_into(&mut self, buf: &mut [u8]) -> Result<Step<usize>, RecvError> {
+    pub fn recv_into(&mut self, buf: &mut [u8]) -> Result<Step<usize>, Error> {
         self.receiver.recv_into(buf, self.ends())
     }
 
@@ -388,10 +388,10 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// [`RecvError::Line`] for a bad line (one that is not UTF-8 is consumed, its bytes are in the
-    /// error), [`RecvError::Closed`]; with [`Ends::Tell`] also [`RecvError::Disconnected`] for an end
+    /// [`Error::Line`] for a bad line (one that is not UTF-8 is consumed, its bytes are in the
+    /// error), [`Error::Closed`]; with [`Ends::Tell`] also [`Error::Disconnected`] for an end
     /// that was not orderly.
-    pub fn recv_line(&mut self) -> Result<Step<String>, RecvError> {
+    pub fn recv_line(&mut self) -> Result<Step<String>, Error> {
         self.receiver.recv_line(self.ends())
     }
 
@@ -401,7 +401,7 @@ impl Connection {
     /// # Errors
     ///
     /// As [`recv_line`](Self::recv_line), but for UTF-8, which is not checked.
-    pub fn recv_line_into(&mut self, line: &mut Vec<u8>) -> Result<Step<()>, RecvError> {
+    pub fn recv_line_into(&mut self, line: &mut Vec<u8>) -> Result<Step<()>, Error> {
         self.receiver.recv_line_into(line, self.ends())
     }
 
@@ -411,9 +411,9 @@ impl Connection {
     /// # Errors
     ///
     /// As [`feed`](Self::feed).
-    pub fn send(&mut self, message: &[u8]) -> Result<(), SendError> {
+    pub fn send(&mut self, message: &[u8]) -> Result<(), Error> {
         match self.sender.feed(message) {
-            Err(SendError::Disconnected(_)) if self.ends() == Ends::Hide => Ok(()),
+            Err(Error::Disconnected(_)) if self.ends() == Ends::Hide => Ok(()),
             result => result,
         }
     }

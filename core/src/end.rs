@@ -9,11 +9,11 @@ pub enum Cause {
     /// The peer ended its side in good order (TCP FIN).
     Eof,
     /// The connection broke: the peer, its host or the network is gone.
-    Reset(Loss),
-    /// A secure stream ended without the notice that makes an end trustworthy. Whoever sits on the
-    /// wire can do that; what arrived may not be all that was sent.
-    TlsTruncated,
-    /// The secure layer failed: in its handshake, or because of what the peer sent.
+    Lost(Loss),
+    /// A TLS stream ended without the close notice that makes an end trustworthy. Anything on the network
+    /// path can cut it off; what arrived may not be all that the peer sent.
+    Truncated,
+    /// TLS failed: in its handshake, or because of what the peer sent.
     TlsFailed,
     /// We closed the connection.
     Closed,
@@ -56,7 +56,9 @@ pub struct End {
 }
 
 impl End {
-    pub(crate) const fn new(cause: Cause, partial: usize) -> Self {
+    /// An end for this reason, behind `partial` bytes of an unfinished line or block.
+    #[must_use]
+    pub const fn new(cause: Cause, partial: usize) -> Self {
         Self { cause, partial }
     }
 
@@ -67,17 +69,23 @@ impl End {
     }
 }
 
+impl From<Loss> for End {
+    fn from(loss: Loss) -> Self {
+        Self::new(Cause::Lost(loss), 0)
+    }
+}
+
 impl fmt::Display for Loss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Reset => "the peer reset the connection",
             Self::Aborted => "the connection was aborted",
-            Self::BrokenPipe => "the peer no longer listens",
+            Self::BrokenPipe => "the peer does not read any more",
             Self::TimedOut => "the peer stopped answering",
             Self::HostUnreachable => "the peer's host cannot be reached",
             Self::NetworkUnreachable => "the peer's network cannot be reached",
             Self::NetworkDown => "the network is down",
-            Self::WriteZero => "the transport took no byte of a write",
+            Self::WriteZero => "the transport accepted no byte of a write",
             Self::Other => "the transport failed",
         })
     }
@@ -87,10 +95,10 @@ impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Eof => f.write_str("the peer closed the connection"),
-            Self::Reset(loss) => loss.fmt(f),
-            Self::TlsTruncated => f.write_str("the secure stream ended without a close notice"),
-            Self::TlsFailed => f.write_str("the secure stream failed"),
-            Self::Closed => f.write_str("the connection was closed here"),
+            Self::Lost(loss) => loss.fmt(f),
+            Self::Truncated => f.write_str("the TLS stream ended without a close notice"),
+            Self::TlsFailed => f.write_str("TLS failed"),
+            Self::Closed => f.write_str("this program has closed the connection"),
         }
     }
 }
@@ -100,8 +108,8 @@ impl fmt::Display for End {
         self.cause.fmt(f)?;
         match self.partial {
             0 => Ok(()),
-            1 => f.write_str(" behind 1 byte of an unfinished line or block"),
-            n => write!(f, " behind {n} bytes of an unfinished line or block"),
+            1 => f.write_str(" after 1 byte of an unfinished line or block"),
+            n => write!(f, " after {n} bytes of an unfinished line or block"),
         }
     }
 }

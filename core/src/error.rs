@@ -1,151 +1,217 @@
-//! Errors, split by whose fault they are: [`LineError`] is the peer's, [`BlockTooLarge`] and
-//! [`SendError`] are the caller's or the connection's.
+//! One error for everything that a connection answers.
 
-use alloc::vec::Vec;
-use core::fmt;
+#[cfg(feature = "std")]
+mod io;
+mod parts;
 
-use crate::{End, Loss, TlsError, TlsErrorKind};
+use alloc::boxed::Box;
+use alloc::string::ToString;
+use core::{error, fmt};
 
-/// The peer sent a line that breaks the rules.
+use crate::{End, TlsError};
+
+pub use parts::{LineError, Timeout, UpgradeRefused};
+
+/// Why a call has no answer.
 ///
-/// The line is gone: reported once, then discarded through its terminator. Everything else still works,
-/// and the next receive answers what comes behind it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Every call of the library answers this type, so one `?` serves a whole program. With the feature `std`
+/// it converts into a `std::io::Error` that keeps the kind, and back into what it was.
+///
+/// | error | what still works |
+/// |---|---|
+/// | [`Line`](Self::Line) | everything; the next receive answers what comes behind the bad line |
+/// | [`TooLarge`](Self::TooLarge), [`LineBreak`](Self::LineBreak) | everything; nothing was read, nothing was queued |
+/// | [`Full`](Self::Full) | everything; the same message fits once the queue has drained |
+/// | [`TimedOut`](Self::TimedOut) with [`Receive`](Timeout::Receive) | everything; the next receive goes on with a fresh clock |
+/// | [`TimedOut`](Self::TimedOut) with [`Idle`](Timeout::Idle) | everything; the clock starts again |
+/// | [`Upgrade`](Self::Upgrade) | everything, as before |
+/// | [`Disconnected`](Self::Disconnected) | sending, if the peer only ended its side |
+/// | [`Interrupted`](Self::Interrupted), [`TimedOut`](Self::TimedOut) with [`Send`](Timeout::Send) | receiving |
+/// | [`Tls`](Self::Tls), [`Closed`](Self::Closed), [`TimedOut`](Self::TimedOut) with [`Handshake`](Timeout::Handshake) or [`Close`](Timeout::Close) | nothing |
+/// | `Io` (feature `std`) | everything; the call can be repeated |
+/// | [`Protocol`](Self::Protocol) | what the program that made it says |
+///
+/// `Closed` of a sending call after `close_write` leaves receiving as it was.
+///
+/// Two errors are equal if they say the same: `Io` errors are compared by their kind, `Protocol` errors by
+/// their text.
+#[derive(Debug)]
 #[non_exhaustive]
-pub enum LineError {
-    /// The line is longer than `max_line` bytes, its terminator not counted. Reported as soon as that
-    /// is known; the rest of the line is dropped as it arrives, without being stored.
-    TooLong {
-        /// The limit that it broke.
+pub enum Error {
+    /// The peer sent a bad line. It is reported once and discarded. Kind: `InvalidData`.
+    Line(LineError),
+    /// A message is larger than the queue, or a block larger than `max_block`: it can never fit. Nothing
+    /// was queued or read. Kind: `InvalidInput`.
+    TooLarge {
+        /// What was asked for, in bytes.
+        len: usize,
+        /// The limit, in bytes.
         max: usize,
     },
-    /// Strict framing: a CR that no LF follows.
-    BareCr,
-    /// Strict framing: an LF that no CR precedes.
-    BareLf,
-    /// A call that answers text met a line that is not UTF-8. Its bytes are here, without the
-    /// terminator.
-    Utf8(Vec<u8>),
-}
-
-/// A block was asked for that is larger than `max_block`. Nothing was read or lost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct BlockTooLarge {
-    /// What was asked for, in bytes.
-    pub asked: usize,
-    /// The limit, in bytes.
-    pub max: usize,
-}
-
-/// Why a receive has no bytes to answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum RecvError {
-    /// The peer sent a bad line. Go on receiving: the next call answers what comes behind it.
-    Line(LineError),
-    /// The caller asked for too large a block. Ask for less.
-    BlockTooLarge(BlockTooLarge),
-    /// The input ended, in the middle of something or not in good order. Final. Sending still works
-    /// unless the cause was a reset.
-    Disconnected(End),
-    /// The secure layer failed. Final, for sending too.
-    Tls(TlsError),
-    /// We closed the connection. Final.
-    Closed,
-}
-
-/// Why bytes were not accepted for sending. Nothing of the refused message was queued.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum SendError {
-    /// There is no room. Send what is queued, then try again.
+    /// The queue has no room now. The message fits once the queue has drained. Kind: `WouldBlock`.
     Full {
-        /// What is queued now, in bytes, as `max_outbox` counts them.
+        /// What is queued now, in bytes, as the limit counts them.
         queued: usize,
         /// The limit, in bytes.
         max: usize,
     },
-    /// The text of a line holds a CR or an LF, and would arrive as two lines.
+    /// The text of a line holds a line break and would arrive as two lines. Kind: `InvalidInput`.
     LineBreak,
-    /// A message larger than `max_outbox` was given up midway. Its first part may be on the wire, so
-    /// nothing may follow it. Final; receiving still works.
+    /// A message larger than the queue was given up half-way. Its first part may be on the wire, so nothing
+    /// may follow it. Kind: `ConnectionAborted`.
     Interrupted,
-    /// The connection broke. Final.
-    Disconnected(Loss),
-    /// The secure layer failed. Final.
-    Tls(TlsErrorKind),
-    /// We ended the sending side. Final.
+    /// A time limit ran out. Kind: `TimedOut`.
+    TimedOut(Timeout),
+    /// The connection ended, not in good order or in the middle of a line or block. Kind: `UnexpectedEof`,
+    /// or the kind of the [`Loss`](crate::Loss).
+    Disconnected(End),
+    /// TLS failed, in its handshake or because of what the peer sent. Kind: `InvalidData`; `UnexpectedEof`
+    /// for a peer that left during the handshake, `TimedOut` for a handshake that took too long.
+    Tls(TlsError),
+    /// The connection cannot go over to TLS now. Nothing was changed. Kind: `InvalidInput`; `InvalidData`
+    /// for [`BufferedPlaintext`](UpgradeRefused::BufferedPlaintext) and
+    /// [`Discarding`](UpgradeRefused::Discarding).
+    Upgrade(UpgradeRefused),
+    /// This program closed the connection, or its sending side. Kind: `NotConnected`.
     Closed,
+    /// The operating system refused a call, for a reason that does not end the connection. Kind: as it is.
+    #[cfg(feature = "std")]
+    Io(std::io::Error),
+    /// The peer broke the rules of the protocol on top. [`Error::protocol`] makes it; the library never
+    /// does. Kind: `InvalidData`.
+    Protocol(Box<dyn error::Error + Send + Sync>),
+    /// Inside a parser: the message is not all here yet. It never leaves the library. Kind: `WouldBlock`.
+    Incomplete,
 }
 
-impl From<LineError> for RecvError {
+impl Error {
+    /// An error of the protocol on top, so that one type carries a whole program's errors.
+    ///
+    /// ```
+    /// use asyncnet_core::Error;
+    ///
+    /// fn number(line: &[u8]) -> Result<u64, Error> {
+    ///     std::str::from_utf8(line).map_err(Error::protocol)?.parse().map_err(Error::protocol)
+    /// }
+    ///
+    /// assert_eq!(number(b"250"), Ok(250));
+    /// assert_eq!(number(b"x").unwrap_err().to_string(), "invalid digit found in string");
+    /// ```
+    #[must_use]
+    pub fn protocol(why: impl Into<Box<dyn error::Error + Send + Sync>>) -> Self {
+        Self::Protocol(why.into())
+    }
+
+    /// Whether the peer or the network ended the connection. Such an end is everyday life for a server.
+    #[must_use]
+    pub const fn is_disconnect(&self) -> bool {
+        matches!(self, Self::Disconnected(_))
+    }
+
+    /// Whether the connection works as before: the next call can go on as if this one had not failed. A
+    /// [`Protocol`](Self::Protocol) error leaves the connection unharmed; whether the conversation can go
+    /// on is the protocol's own decision.
+    #[must_use]
+    pub const fn is_recoverable(&self) -> bool {
+        match self {
+            Self::Line(_)
+            | Self::TooLarge { .. }
+            | Self::Full { .. }
+            | Self::LineBreak
+            | Self::TimedOut(Timeout::Receive { .. } | Timeout::Idle)
+            | Self::Upgrade(_)
+            | Self::Protocol(_)
+            | Self::Incomplete => true,
+            #[cfg(feature = "std")]
+            Self::Io(_) => true,
+            Self::Interrupted
+            | Self::TimedOut(_)
+            | Self::Disconnected(_)
+            | Self::Tls(_)
+            | Self::Closed => false,
+        }
+    }
+}
+
+impl PartialEq for Error {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Line(a), Self::Line(b)) => a == b,
+            (Self::TooLarge { len: a, max: x }, Self::TooLarge { len: b, max: y })
+            | (Self::Full { queued: a, max: x }, Self::Full { queued: b, max: y }) => {
+                (a, x) == (b, y)
+            }
+            (Self::TimedOut(a), Self::TimedOut(b)) => a == b,
+            (Self::Disconnected(a), Self::Disconnected(b)) => a == b,
+            (Self::Tls(a), Self::Tls(b)) => a == b,
+            (Self::Upgrade(a), Self::Upgrade(b)) => a == b,
+            #[cfg(feature = "std")]
+            (Self::Io(a), Self::Io(b)) => a.kind() == b.kind(),
+            (Self::Protocol(a), Self::Protocol(b)) => a.to_string() == b.to_string(),
+            (Self::LineBreak, Self::LineBreak)
+            | (Self::Interrupted, Self::Interrupted)
+            | (Self::Closed, Self::Closed)
+            | (Self::Incomplete, Self::Incomplete) => true,
+            _ => false,
+        }
+    }
+}
+
+impl Eq for Error {}
+
+impl From<LineError> for Error {
     fn from(error: LineError) -> Self {
         Self::Line(error)
     }
 }
 
-impl From<BlockTooLarge> for RecvError {
-    fn from(error: BlockTooLarge) -> Self {
-        Self::BlockTooLarge(error)
+impl From<TlsError> for Error {
+    fn from(error: TlsError) -> Self {
+        Self::Tls(error)
     }
 }
 
-impl fmt::Display for LineError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TooLong { max } => write!(f, "a line is longer than {max} bytes"),
-            Self::BareCr => f.write_str("a line holds a CR that no LF follows"),
-            Self::BareLf => f.write_str("a line ends with an LF that no CR precedes"),
-            Self::Utf8(line) => write!(f, "a line of {} bytes is not UTF-8", line.len()),
-        }
+impl From<UpgradeRefused> for Error {
+    fn from(refused: UpgradeRefused) -> Self {
+        Self::Upgrade(refused)
     }
 }
 
-impl fmt::Display for BlockTooLarge {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { asked, max } = self;
-        write!(f, "a block of {asked} bytes was asked for, at most {max} are allowed")
-    }
-}
-
-impl fmt::Display for RecvError {
+impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Line(error) => error.fmt(f),
-            Self::BlockTooLarge(error) => error.fmt(f),
+            Self::TooLarge { len, max } => {
+                write!(f, "a message or block of {len} bytes is larger than the limit of {max}")
+            }
+            Self::Full { queued, max } => {
+                write!(f, "the send queue is full: it holds {queued} of at most {max} bytes")
+            }
+            Self::LineBreak => f.write_str("the text of a line holds a line break"),
+            Self::Interrupted => f.write_str("an earlier message was given up half-way"),
+            Self::TimedOut(timeout) => timeout.fmt(f),
             Self::Disconnected(end) => end.fmt(f),
             Self::Tls(error) => error.fmt(f),
-            Self::Closed => f.write_str("the connection is closed"),
+            Self::Upgrade(refused) => refused.fmt(f),
+            Self::Closed => f.write_str("this program has closed the connection"),
+            #[cfg(feature = "std")]
+            Self::Io(error) => error.fmt(f),
+            Self::Protocol(error) => error.fmt(f),
+            Self::Incomplete => f.write_str("the message has not arrived completely"),
         }
     }
 }
 
-impl fmt::Display for SendError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Full { queued, max } => {
-                write!(f, "{queued} of at most {max} bytes already wait to be sent")
-            }
-            Self::LineBreak => f.write_str("the text of a line holds a CR or an LF"),
-            Self::Interrupted => f.write_str("an earlier message was given up midway"),
-            Self::Disconnected(loss) => loss.fmt(f),
-            Self::Tls(kind) => kind.fmt(f),
-            Self::Closed => f.write_str("the sending side is closed"),
-        }
-    }
-}
-
-impl core::error::Error for LineError {}
-impl core::error::Error for BlockTooLarge {}
-impl core::error::Error for SendError {}
-impl core::error::Error for RecvError {
-    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+impl error::Error for Error {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match self {
             Self::Line(error) => Some(error),
-            Self::BlockTooLarge(error) => Some(error),
             Self::Tls(error) => Some(error),
-            Self::Disconnected(_) | Self::Closed => None,
+            Self::Upgrade(error) => Some(error),
+            #[cfg(feature = "std")]
+            Self::Io(error) => Some(error),
+            Self::Protocol(error) => Some(&**error),
+            _ => None,
         }
     }
 }

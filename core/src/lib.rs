@@ -22,7 +22,7 @@
 #![no_std]
 
 extern crate alloc;
-#[cfg(feature = "rustls")]
+#[cfg(feature = "std")]
 extern crate std;
 
 mod config;
@@ -48,15 +48,18 @@ pub use bytes::Bytes;
 pub use config::{CloseBounds, Config, Ends, Framing, Truncation};
 pub use connection::Connection;
 pub use end::{Cause, End, Loss};
-pub use error::{BlockTooLarge, LineError, RecvError, SendError};
+pub use error::{Error, LineError, Timeout, UpgradeRefused};
 pub use framing::holds_line_break;
 pub use lines::Lines;
 pub use outbox::Outgoing;
 pub use receiver::{Look, Receiver, Span, Want};
-pub use secure::{
-    CertificateFault, Phase, SecureLayer, StartTlsError, TlsError, TlsErrorKind, TlsSession,
-};
+pub use secure::{CertificateFault, Phase, SecureLayer, TlsError, TlsErrorKind, TlsSession};
 pub use seed::EMPTY_LINE;
 pub use sender::Sender;
 pub use stats::{RecvStats, SendStats};
 pub use step::Step;
+
+/// The old name of [`Error`] for receives. It goes before 0.1.0.
+pub type RecvError = Error;
+/// The old name of [`Error`] for sends. It goes before 0.1.0.
+pub type SendError = Error;

@@ -9,7 +9,7 @@ use core::fmt;
 use crate::framing;
 use crate::inbox::{BLOCK, Inbox, LARGEST_READ};
 use crate::{
-    Cause, Config, End, LineError, Loss, RecvError, RecvStats, StartTlsError, TlsError, Truncation,
+    Cause, Config, End, Error, LineError, Loss, RecvStats, TlsError, Truncation, UpgradeRefused,
 };
 
 /// Where consumed bytes lie; [`Receiver::bytes`] turns it into a slice.
@@ -242,7 +242,7 @@ impl Receiver {
     /// The transport will bring no more input, for this reason. The first reason stays.
     pub fn handle_end(&mut self, cause: Cause) {
         let cause = match (cause, self.config.truncation) {
-            (Cause::TlsTruncated, Truncation::Allow) => Cause::Eof,
+            (Cause::Truncated, Truncation::Allow) => Cause::Eof,
             _ => cause,
         };
         self.input_end.get_or_insert(cause);
@@ -257,14 +257,15 @@ impl Receiver {
     }
 
     /// Whether a secure layer can take over here.
-    pub(crate) fn check_start_tls(&self) -> Result<(), StartTlsError> {
+    pub(crate) fn check_start_tls(&self) -> Result<(), Error> {
         match self.state {
-            State::Discarding { .. } => Err(StartTlsError::Discarding),
-            State::Ended(end) | State::Closed(end) => Err(StartTlsError::Ended(end)),
+            State::Discarding { .. } => Err(UpgradeRefused::Discarding.into()),
+            State::Closed(_) => Err(Error::Closed),
+            State::Ended(end) => Err(Error::Disconnected(end)),
             State::Open if self.inbox.len() > 0 => {
-                Err(StartTlsError::BufferedPlaintext(self.inbox.len()))
+                Err(UpgradeRefused::BufferedPlaintext(self.inbox.len()).into())
             }
-            State::Open if self.input_end.is_some() => Err(StartTlsError::Ended(self.coming_end())),
+            State::Open if self.input_end.is_some() => Err(Error::Disconnected(self.coming_end())),
             State::Open => Ok(()),
         }
     }
@@ -276,7 +277,7 @@ impl Receiver {
 
     /// The transport broke.
     pub fn handle_lost(&mut self, loss: Loss) {
-        self.handle_end(Cause::Reset(loss));
+        self.handle_end(Cause::Lost(loss));
     }
 
     /// Whether [`lend`](Self::lend)ing a block would save the receiver from making its own.
@@ -304,7 +305,7 @@ impl Receiver {
 
     // ---- closing, discarding and ending ----------------------------------------------------------
 
-    /// Closes the receiving side at once: every later receive answers [`RecvError::Closed`]. The end is
+    /// Closes the receiving side at once: every later receive answers [`Error::Closed`]. The end is
     /// our close, unless the sending half has told another one
     /// ([`Sender::coming_end`](crate::Sender::coming_end)).
     pub fn close(&mut self, told: Option<Cause>) {
@@ -356,7 +357,7 @@ impl Receiver {
     }
 
     /// What a peek answers to the end. It meets it only if nothing is left in front of it.
-    fn peek_end(&mut self) -> Result<(), RecvError> {
+    fn peek_end(&mut self) -> Result<(), Error> {
         match self.state {
             State::Open if self.inbox.len() > 0 => self.answer(self.coming_end()),
             _ => self.meet_end(),
@@ -364,9 +365,9 @@ impl Receiver {
     }
 
     /// Meets the end: from here on it is final.
-    fn meet_end(&mut self) -> Result<(), RecvError> {
+    fn meet_end(&mut self) -> Result<(), Error> {
         if matches!(self.state, State::Closed(_)) {
-            return Err(RecvError::Closed);
+            return Err(Error::Closed);
         }
         let end = self.coming_end();
         if self.is_discarding() {
@@ -379,12 +380,12 @@ impl Receiver {
     }
 
     /// What the typed view makes of an end; a clean one is no error.
-    fn answer(&self, end: End) -> Result<(), RecvError> {
+    fn answer(&self, end: End) -> Result<(), Error> {
         match (end.cause, &self.tls_error) {
-            (Cause::Closed, _) => Err(RecvError::Closed),
-            (_, Some(error)) => Err(RecvError::Tls(error.clone())),
+            (Cause::Closed, _) => Err(Error::Closed),
+            (_, Some(error)) => Err(Error::Tls(error.clone())),
             _ if end.is_clean() => Ok(()),
-            _ => Err(RecvError::Disconnected(end)),
+            _ => Err(Error::Disconnected(end)),
         }
     }
 }

@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::receiver::text;
-use crate::{Cause, Ends, LineError, Receiver, RecvError, Span, Step, Truncation};
+use crate::{Cause, Ends, Error, LineError, Receiver, Span, Step, Truncation};
 
 /// What the seed view answers for an empty line, to tell it from the end.
 pub const EMPTY_LINE: &str = "\r\n";
@@ -15,9 +15,9 @@ impl Receiver {
     ///
     /// # Errors
     ///
-    /// [`RecvError::BlockTooLarge`], [`RecvError::Closed`]; with [`Ends::Tell`] also
-    /// [`RecvError::Disconnected`] for an end that was not orderly.
-    pub fn recv(&mut self, n: usize, ends: Ends) -> Result<Step<Vec<u8>>, RecvError> {
+    /// [`Error::TooLarge`], [`Error::Closed`]; with [`Ends::Tell`] also
+    /// [`Error::Disconnected`] for an end that was not orderly.
+    pub fn recv(&mut self, n: usize, ends: Ends) -> Result<Step<Vec<u8>>, Error> {
         let hides = self.hides(ends);
         let step = hide(self.poll_recv(n), hides)?;
         Ok(step.map(|span| self.seed_bytes(span).to_vec()))
@@ -29,7 +29,7 @@ impl Receiver {
     /// # Errors
     ///
     /// As [`recv`](Self::recv).
-    pub fn recv_into(&mut self, buf: &mut [u8], ends: Ends) -> Result<Step<usize>, RecvError> {
+    pub fn recv_into(&mut self, buf: &mut [u8], ends: Ends) -> Result<Step<usize>, Error> {
         let hides = self.hides(ends);
         let step = hide(self.poll_recv(buf.len()), hides)?;
         Ok(step.map(|span| {
@@ -43,10 +43,10 @@ impl Receiver {
     ///
     /// # Errors
     ///
-    /// [`RecvError::Line`] for a bad line (one that is not UTF-8 is consumed, its bytes are in the
-    /// error), [`RecvError::Closed`]; with [`Ends::Tell`] also [`RecvError::Disconnected`] for an end
+    /// [`Error::Line`] for a bad line (one that is not UTF-8 is consumed, its bytes are in the
+    /// error), [`Error::Closed`]; with [`Ends::Tell`] also [`Error::Disconnected`] for an end
     /// that was not orderly.
-    pub fn recv_line(&mut self, ends: Ends) -> Result<Step<String>, RecvError> {
+    pub fn recv_line(&mut self, ends: Ends) -> Result<Step<String>, Error> {
         let hides = self.hides(ends);
         match hide(self.poll_line(), hides)? {
             Step::NeedInput => Ok(Step::NeedInput),
@@ -67,11 +67,7 @@ impl Receiver {
     /// # Errors
     ///
     /// As [`recv_line`](Self::recv_line), but for UTF-8, which is not checked.
-    pub fn recv_line_into(
-        &mut self,
-        line: &mut Vec<u8>,
-        ends: Ends,
-    ) -> Result<Step<()>, RecvError> {
+    pub fn recv_line_into(&mut self, line: &mut Vec<u8>, ends: Ends) -> Result<Step<()>, Error> {
         let hides = self.hides(ends);
         let step = hide(self.poll_line(), hides)?;
         Ok(step.map(|span| replace(line, span.map(|span| self.bytes(span)))))
@@ -86,7 +82,7 @@ impl Receiver {
         &mut self,
         line: &mut Vec<u8>,
         ends: Ends,
-    ) -> Result<Step<()>, RecvError> {
+    ) -> Result<Step<()>, Error> {
         let hides = self.hides(ends);
         let step = hide(self.peek_line(), hides)?;
         Ok(step.map(|found| replace(line, found)))
@@ -98,7 +94,7 @@ impl Receiver {
     /// # Errors
     ///
     /// As [`recv`](Self::recv).
-    pub fn recv_peek(&mut self, n: usize, ends: Ends) -> Result<Step<Vec<u8>>, RecvError> {
+    pub fn recv_peek(&mut self, n: usize, ends: Ends) -> Result<Step<Vec<u8>>, Error> {
         let hides = self.hides(ends);
         match self.peek_bytes(n) {
             Ok(step) => Ok(step.map(<[u8]>::to_vec)),
@@ -111,7 +107,7 @@ impl Receiver {
     /// # Errors
     ///
     /// As [`recv_line`](Self::recv_line); a bad line stays in place too.
-    pub fn recv_line_peek(&mut self, ends: Ends) -> Result<Step<String>, RecvError> {
+    pub fn recv_line_peek(&mut self, ends: Ends) -> Result<Step<String>, Error> {
         let hides = self.hides(ends);
         match hide(self.peek_line(), hides)? {
             Step::NeedInput => Ok(Step::NeedInput),
@@ -152,20 +148,17 @@ struct Hides {
 }
 
 /// Turns the ends that the seed view does not tell into "no bytes".
-fn hide<T>(
-    result: Result<Step<Option<T>>, RecvError>,
-    hides: Hides,
-) -> Result<Step<Option<T>>, RecvError> {
+fn hide<T>(result: Result<Step<Option<T>>, Error>, hides: Hides) -> Result<Step<Option<T>>, Error> {
     result.or_else(|error| hide_end(error, hides).map(|()| Step::Ready(None)))
 }
 
-fn hide_end(error: RecvError, hides: Hides) -> Result<(), RecvError> {
-    let RecvError::Disconnected(end) = error else {
+fn hide_end(error: Error, hides: Hides) -> Result<(), Error> {
+    let Error::Disconnected(end) = error else {
         return Err(error);
     };
     let hidden = match end.cause {
         Cause::Eof => true,
-        Cause::TlsTruncated => hides.truncation,
+        Cause::Truncated => hides.truncation,
         _ => hides.resets,
     };
     if hidden { Ok(()) } else { Err(error) }

@@ -11,10 +11,10 @@
 //! - A protocol for all of them depends on this crate, and is generic over the stream:
 //!
 //! ```
-//! use asyncnet::{Connection, RecvError, Transport};
+//! use asyncnet::{Connection, Error, Transport};
 //!
 //! /// Answers every line with its length. Runs on any stream of any runtime.
-//! async fn serve<S: Transport>(mut conn: Connection<S>) -> Result<(), RecvError> {
+//! async fn serve<S: Transport>(mut conn: Connection<S>) -> Result<(), Error> {
 //!     while let Some(mut batch) = conn.next_lines().await? {
 //!         while let Some(line) = batch.next_line() {
 //!             let answer = line.len().to_string();
@@ -58,16 +58,14 @@ mod split;
 mod sync;
 mod tls;
 mod transport;
-mod upgrade;
 
 pub use asyncnet_core::{
-    BlockTooLarge, Bytes, Cause, CertificateFault, CloseBounds, Config, End, Ends, Framing,
-    LineError, Lines, Loss, Phase, RecvStats, SecureLayer, SendStats, TlsError, TlsErrorKind,
-    TlsSession, Truncation,
+    Bytes, Cause, CertificateFault, CloseBounds, Config, End, Ends, Error, Framing, LineError,
+    Lines, Loss, Phase, RecvStats, SecureLayer, SendStats, Timeout, TlsError, TlsErrorKind,
+    TlsSession, Truncation, UpgradeRefused,
 };
 pub use batch::{Batch, Outbox};
 pub use connection::Connection;
-pub use error::{RecvError, SendError};
 pub use flags::Flags;
 pub use receive::{LineStream, NextLine};
 pub use room::{MemberStats, Membership, Policy, Room, RoomLimits, RoomStats};
@@ -84,8 +82,12 @@ pub use tls::{
     ClientCertificates, TlsClientBuilder, TlsContext, TlsContextError, TlsRole, TlsServerBuilder,
 };
 pub use transport::{Io, OsSocket, Transport};
-pub use upgrade::UpgradeError;
 
 #[cfg(feature = "tls")]
 #[doc(no_inline)]
 pub use rustls;
+
+/// The old name of [`Error`] for receives. It goes before 0.1.0.
+pub type RecvError = Error;
+/// The old name of [`Error`] for sends. It goes before 0.1.0.
+pub type SendError = Error;

@@ -164,7 +164,7 @@
 //!
 //! - `close` sends what is queued, ends our side, and reads a bounded rest, so that the peer gets our last
 //!   bytes. Nim drops what was not sent, and unread input turns its close into a reset.
-//! - After a close every call is an error, [`RecvError::Closed`] or [`SendError::Closed`]. In Nim a `send`
+//! - After a close every call is an error, [`Error::Closed`] or [`Error::Closed`]. In Nim a `send`
 //!   may go to whoever got the descriptor's number.
 //! - [`Connection::shutdown_write`] ends our side alone. Nim has no such call.
 //!
@@ -191,7 +191,7 @@
 //!   succeeds, and the first `send` does too.
 //! - Plaintext that somebody put behind the answer to STARTTLS stops the upgrade. In Nim it is returned as if it had
 //!   come over TLS.
-//! - A stream that was cut off is told apart from one that ended ([`Cause::TlsTruncated`]). In Nim both are `""`.
+//! - A stream that was cut off is told apart from one that ended ([`Cause::Truncated`]). In Nim both are `""`.
 //! - A peek works, a listener goes on while handshakes are under way, and they are bounded in time.
 //!
 //! **Memory**

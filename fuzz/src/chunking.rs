@@ -4,7 +4,7 @@
 //! the two ways, with storage lent and taken back or not, and asked for before or only when a call waits.
 
 use arbitrary::{Result, Unstructured};
-use asyncnet_core::{Cause, Config, End, Receiver, RecvError, RecvStats, Step};
+use asyncnet_core::{Cause, Config, End, Error, Receiver, RecvStats, Step};
 
 use crate::input;
 
@@ -30,7 +30,7 @@ enum Call {
     RecvLineIntoPeek,
 }
 
-type Answer = Result<Option<Vec<u8>>, RecvError>;
+type Answer = Result<Option<Vec<u8>>, Error>;
 
 impl Call {
     fn new(u: &mut Unstructured<'_>) -> Result<Self> {
@@ -51,7 +51,7 @@ impl Call {
         })
     }
 
-    fn run(self, conn: &mut Receiver) -> Result<Step<Option<Vec<u8>>>, RecvError> {
+    fn run(self, conn: &mut Receiver) -> Result<Step<Option<Vec<u8>>>, Error> {
         let Config { ends, buffered, .. } = *conn.config();
         let most = |n: usize| if buffered { n } else { n.min(1) };
         let own = |bytes: &[u8]| Some(bytes.to_vec());
@@ -195,8 +195,8 @@ fn case(mut u: Unstructured<'_>) -> Result<()> {
     let config = input::config(&mut u)?;
     let end = match u.int_in_range(0..=2)? {
         0 => Cause::Eof,
-        1 => Cause::TlsTruncated,
-        _ => Cause::Reset(input::loss(&mut u)?),
+        1 => Cause::Truncated,
+        _ => Cause::Lost(input::loss(&mut u)?),
     };
     let reads = [Reads::new(&mut u)?, Reads::new(&mut u)?];
     let calls = input::list(&mut u, 20, Call::new)?;

@@ -5,7 +5,7 @@ mod model;
 
 use allocation_counter::measure;
 use arbitrary::{Result, Unstructured};
-use asyncnet_core::{Cause, Config, Connection, Ends, Loss, RecvError, SendError, Step};
+use asyncnet_core::{Cause, Config, Connection, Ends, Error, Loss, Step};
 
 use crate::input;
 use model::{Answer, Model};
@@ -90,7 +90,7 @@ impl Call {
         })
     }
 
-    fn run(self, conn: &mut Connection) -> Result<Step<Answer>, RecvError> {
+    fn run(self, conn: &mut Connection) -> Result<Step<Answer>, Error> {
         let typed = |bytes: Option<&[u8]>| match bytes {
             Some(bytes) => Answer::Bytes(bytes.to_vec()),
             None => Answer::Nothing,
@@ -132,14 +132,14 @@ impl Call {
     }
 }
 
-fn answer(told: Result<Step<Answer>, RecvError>) -> Answer {
+fn answer(told: Result<Step<Answer>, Error>) -> Answer {
     match told {
         Ok(Step::NeedInput) => Answer::Wait,
         Ok(Step::Ready(answer)) => answer,
-        Err(RecvError::Line(error)) => Answer::Bad(error),
-        Err(RecvError::BlockTooLarge(_)) => Answer::TooLarge,
-        Err(RecvError::Disconnected(end)) => Answer::Ended(end.cause, end.partial),
-        Err(RecvError::Closed) => Answer::Closed,
+        Err(Error::Line(error)) => Answer::Bad(error),
+        Err(Error::TooLarge { .. }) => Answer::TooLarge,
+        Err(Error::Disconnected(end)) => Answer::Ended(end.cause, end.partial),
+        Err(Error::Closed) => Answer::Closed,
         Err(error) => panic!("{error}: not known here"),
     }
 }
@@ -236,13 +236,13 @@ impl World<'_> {
         let hidden = matches!(feed, Feed::Send) && self.config.ends == Ends::Hide;
         let (loss, closed) = (self.model.loss, self.write_closed);
         match fed {
-            Err(SendError::LineBreak) => assert!(matches!(feed, Feed::BrokenLine), "S4"),
-            Err(SendError::Closed) => assert!(closed),
-            Err(SendError::Disconnected(told)) => {
+            Err(Error::LineBreak) => assert!(matches!(feed, Feed::BrokenLine), "S4"),
+            Err(Error::Closed) => assert!(closed),
+            Err(Error::Disconnected(told)) => {
                 assert!(!hidden && !closed, "E3");
                 assert_eq!(Some(told), loss);
             }
-            Err(SendError::Full { .. }) => {
+            Err(Error::Full { .. }) => {
                 assert!(!closed && loss.is_none());
                 // 64 for each piece, and no more pieces than bytes.
                 let charge = 65 * before + message.len() + 2 + 64;

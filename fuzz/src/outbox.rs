@@ -2,7 +2,7 @@
 //! than `max_outbox` is queued (S2, S3, S6).
 
 use arbitrary::{Result, Unstructured};
-use asyncnet_core::{Config, Loss, SendError, Sender};
+use asyncnet_core::{Config, Error, Loss, Sender};
 
 use crate::input;
 
@@ -123,14 +123,14 @@ impl World {
             Op::FeedBrokenLine(n) => {
                 let mut text = self.message(n);
                 text.insert(n / 2, if n % 2 == 0 { b'\r' } else { b'\n' });
-                assert_eq!(self.sender.feed_line(&text), Err(SendError::LineBreak), "S4");
+                assert_eq!(self.sender.feed_line(&text), Err(Error::LineBreak), "S4");
             }
             Op::BeginLarge => match self.sender.begin_large() {
                 Ok(()) => {
                     assert!(self.check().is_ok() && self.large == Large::No, "S3");
                     self.large = Large::Begun;
                 }
-                Err(SendError::Full { .. }) => assert!(self.large != Large::No),
+                Err(Error::Full { .. }) => assert!(self.large != Large::No),
                 error => assert_eq!(error, self.check()),
             },
             Op::FeedPart(n) if self.large != Large::No => self.part(n),
@@ -167,17 +167,17 @@ impl World {
     }
 
     /// The error that every send has to give.
-    fn check(&self) -> Result<(), SendError> {
+    fn check(&self) -> Result<(), Error> {
         match self.loss {
-            _ if self.closed => Err(SendError::Closed),
-            _ if self.interrupted => Err(SendError::Interrupted),
-            Some(loss) => Err(SendError::Disconnected(loss)),
+            _ if self.closed => Err(Error::Closed),
+            _ if self.interrupted => Err(Error::Interrupted),
+            Some(loss) => Err(Error::Disconnected(loss.into())),
             None => Ok(()),
         }
     }
 
     /// Takes note of what a feed answered.
-    fn queued(&mut self, fed: Result<(), SendError>, message: &[u8]) {
+    fn queued(&mut self, fed: Result<(), Error>, message: &[u8]) {
         let unsent = self.accepted.len() - self.wire.len();
         // What this would be charged as a piece of its own. `sender` is already behind the feed.
         let charge = self.sender.queued() + message.len() + PIECE;
@@ -190,7 +190,7 @@ impl World {
                 self.accepted.extend(message);
                 self.ends.push(self.accepted.len());
             }
-            Err(SendError::Full { queued, max }) => {
+            Err(Error::Full { queued, max }) => {
                 assert_eq!((queued, max), (self.sender.queued(), self.max));
                 assert!(self.check().is_ok());
                 let full = if unsent == 0 { message.len() > self.max } else { charge > self.max };

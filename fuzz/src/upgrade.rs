@@ -2,7 +2,7 @@
 //! and behind it nothing is taken or sent in plain.
 
 use arbitrary::{Result, Unstructured};
-use asyncnet_core::{Connection, Loss, RecvError, StartTlsError, Step};
+use asyncnet_core::{Connection, Error, Loss, Step, UpgradeRefused};
 
 use crate::fake::{DATA, Fake, HELLO, data, record};
 use crate::input;
@@ -116,7 +116,7 @@ impl World {
                     let end = if self.coming.starts_with(b"\r\n") { 2 } else { 1 };
                     self.coming.drain(..end.min(self.coming.len()));
                 }
-                Err(RecvError::Line(_)) => self.lost_track = true,
+                Err(Error::Line(_)) => self.lost_track = true,
                 _ => {}
             },
             Op::Bytes(n) => {
@@ -192,10 +192,12 @@ impl World {
                 assert_eq!(before, after, "T5: nothing changes");
                 assert_eq!(secure, conn.is_secure());
                 match why {
-                    StartTlsError::AlreadyTls => assert!(secure),
-                    StartTlsError::BufferedPlaintext(n) => assert_eq!(n, before.0.len()),
-                    StartTlsError::UnsentPlaintext(n) => assert_eq!(n, before.1),
-                    StartTlsError::Discarding => assert!(self.lost_track),
+                    Error::Upgrade(UpgradeRefused::AlreadyTls) => assert!(secure),
+                    Error::Upgrade(UpgradeRefused::BufferedPlaintext(n)) => {
+                        assert_eq!(n, before.0.len())
+                    }
+                    Error::Upgrade(UpgradeRefused::UnsentPlaintext(n)) => assert_eq!(n, before.1),
+                    Error::Upgrade(UpgradeRefused::Discarding) => assert!(self.lost_track),
                     // An end, met or not, or a side that cannot send.
                     _ => assert!(!self.conn.wants_read() || self.conn.feed(b"").is_err()),
                 }

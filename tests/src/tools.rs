@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
-use asyncnet::{Cause, RecvError};
+use asyncnet::{Cause, Error};
 use futures_lite::future::{poll_once, yield_now};
 
 /// How often a future that is to wait gets its chance.
@@ -127,8 +127,8 @@ macro_rules! assert_err {
 pub(crate) use {assert_err, assert_line, line};
 
 /// Whether `error` is a reset.
-pub(crate) fn is_reset(error: &RecvError) -> bool {
-    matches!(error, RecvError::Disconnected(end) if matches!(end.cause, Cause::Reset(_)))
+pub(crate) fn is_reset(error: &Error) -> bool {
+    matches!(error, Error::Disconnected(end) if matches!(end.cause, Cause::Lost(_)))
 }
 
 /// What `error` is as an `io::Error`.

@@ -2,7 +2,7 @@
 
 use super::{Look, Receiver, Span, State, Want};
 use crate::framing::{self, Found};
-use crate::{BlockTooLarge, Cause, Config, End, Lines, RecvError, Step};
+use crate::{Cause, Config, End, Error, Lines, Step};
 
 impl Receiver {
     /// What a receive that wants `want` would answer now. Takes nothing.
@@ -77,10 +77,10 @@ impl Receiver {
     ///
     /// # Errors
     ///
-    /// [`RecvError::Line`] for a bad line, [`RecvError::Disconnected`] for an end that is not clean,
-    /// [`RecvError::Closed`] after our own close.
+    /// [`Error::Line`] for a bad line, [`Error::Disconnected`] for an end that is not clean,
+    /// [`Error::Closed`] after our own close.
     #[inline]
-    pub fn poll_line(&mut self) -> Result<Step<Option<Span>>, RecvError> {
+    pub fn poll_line(&mut self) -> Result<Step<Option<Span>>, Error> {
         match self.take_line() {
             Some(span) => Ok(Step::Ready(Some(span))),
             None => self.poll_no_line(),
@@ -89,7 +89,7 @@ impl Receiver {
 
     /// The answer where no good line is here.
     #[cold]
-    pub(crate) fn poll_no_line(&mut self) -> Result<Step<Option<Span>>, RecvError> {
+    pub(crate) fn poll_no_line(&mut self) -> Result<Step<Option<Span>>, Error> {
         match self.look(Want::Line) {
             Look::Data | Look::NeedInput => Ok(Step::NeedInput),
             Look::Final => {
@@ -107,17 +107,17 @@ impl Receiver {
     ///
     /// # Errors
     ///
-    /// [`RecvError::BlockTooLarge`] above `max_block`; [`RecvError::Disconnected`] if the input ended
+    /// [`Error::TooLarge`] above `max_block`; [`Error::Disconnected`] if the input ended
     /// before the block was whole (the bytes that came are then in [`partial`](Self::partial));
-    /// [`RecvError::Closed`] after our own close.
-    pub fn poll_block(&mut self, n: usize) -> Result<Step<Span>, RecvError> {
+    /// [`Error::Closed`] after our own close.
+    pub fn poll_block(&mut self, n: usize) -> Result<Step<Span>, Error> {
         self.check_block(n)?;
         match self.look(Want::Block(n)) {
             Look::Data => Ok(Step::Ready(self.consume(n))),
             Look::NeedInput => Ok(Step::NeedInput),
             Look::Final => {
                 let met = self.meet_end();
-                Err(met.err().unwrap_or(RecvError::Disconnected(End::new(Cause::Eof, 0))))
+                Err(met.err().unwrap_or(Error::Disconnected(End::new(Cause::Eof, 0))))
             }
         }
     }
@@ -128,7 +128,7 @@ impl Receiver {
     /// # Errors
     ///
     /// As [`poll_block`](Self::poll_block), but an end that still has bytes gives those first.
-    pub fn poll_recv(&mut self, n: usize) -> Result<Step<Option<Span>>, RecvError> {
+    pub fn poll_recv(&mut self, n: usize) -> Result<Step<Option<Span>>, Error> {
         self.check_block(n)?;
         self.poll_want(self.want_recv(n), n)
     }
@@ -148,13 +148,13 @@ impl Receiver {
     ///
     /// # Errors
     ///
-    /// [`RecvError::Disconnected`] for an end that is not clean, [`RecvError::Closed`] after our own
+    /// [`Error::Disconnected`] for an end that is not clean, [`Error::Closed`] after our own
     /// close.
-    pub fn poll_bytes(&mut self, n: usize) -> Result<Step<Option<Span>>, RecvError> {
+    pub fn poll_bytes(&mut self, n: usize) -> Result<Step<Option<Span>>, Error> {
         self.poll_want(Want::Bytes(n), n)
     }
 
-    fn poll_want(&mut self, want: Want, n: usize) -> Result<Step<Option<Span>>, RecvError> {
+    fn poll_want(&mut self, want: Want, n: usize) -> Result<Step<Option<Span>>, Error> {
         match self.look(want) {
             Look::NeedInput => return Ok(Step::NeedInput),
             Look::Final if self.peek().is_empty() => {
@@ -166,9 +166,9 @@ impl Receiver {
         Ok(Step::Ready(Some(self.consume(n))))
     }
 
-    fn check_block(&self, asked: usize) -> Result<(), BlockTooLarge> {
+    fn check_block(&self, len: usize) -> Result<(), Error> {
         let max = self.config.max_block;
-        if asked > max && !self.is_closed() { Err(BlockTooLarge { asked, max }) } else { Ok(()) }
+        if len > max && !self.is_closed() { Err(Error::TooLarge { len, max }) } else { Ok(()) }
     }
 
     /// Every complete line there is, in one batch. `None`: the input ended in good order.
@@ -177,7 +177,7 @@ impl Receiver {
     ///
     /// As [`poll_line`](Self::poll_line). An error behind good lines ends the batch in front of it and
     /// is the next call's answer.
-    pub fn next_lines(&mut self) -> Result<Step<Option<Lines<'_>>>, RecvError> {
+    pub fn next_lines(&mut self) -> Result<Step<Option<Lines<'_>>>, Error> {
         if self.look(Want::Line) == Look::Data {
             return Ok(Step::Ready(Some(self.lines())));
         }
@@ -202,7 +202,7 @@ impl Receiver {
     ///
     /// As [`poll_line`](Self::poll_line), but a bad line is reported and kept: the next call meets it
     /// again.
-    pub fn peek_line(&mut self) -> Result<Step<Option<&[u8]>>, RecvError> {
+    pub fn peek_line(&mut self) -> Result<Step<Option<&[u8]>>, Error> {
         match self.look(Want::Line) {
             Look::NeedInput => Ok(Step::NeedInput),
             Look::Data | Look::Final => match (self.state, self.find()) {
@@ -220,9 +220,9 @@ impl Receiver {
     ///
     /// # Errors
     ///
-    /// [`RecvError::Disconnected`] for an end that is not clean, [`RecvError::Closed`] after our own
+    /// [`Error::Disconnected`] for an end that is not clean, [`Error::Closed`] after our own
     /// close.
-    pub fn peek_bytes(&mut self, n: usize) -> Result<Step<&[u8]>, RecvError> {
+    pub fn peek_bytes(&mut self, n: usize) -> Result<Step<&[u8]>, Error> {
         match self.look(Want::Bytes(n)) {
             Look::NeedInput => Ok(Step::NeedInput),
             Look::Data => Ok(Step::Ready(&self.inbox.unread()[..n.min(self.inbox.len())])),

@@ -1,9 +1,7 @@
-//! Why a secure layer failed, and why one cannot begin.
+//! Why a secure layer failed.
 
 use alloc::boxed::Box;
 use core::fmt;
-
-use crate::End;
 
 /// Why a secure layer failed. Final: nothing can be received or sent any more.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +57,8 @@ pub enum TlsErrorKind {
 pub enum CertificateFault {
     /// It is for another name.
     WrongName,
-    /// Nobody whom we trust has signed it.
+    /// No authority that is trusted here has signed it: the authority is unknown, or another key signed
+    /// in its name (as after a private authority was made again).
     UnknownIssuer,
     /// It is no longer valid.
     Expired,
@@ -71,25 +70,6 @@ pub enum CertificateFault {
     Missing,
     /// Something else.
     Other,
-}
-
-/// Why a connection cannot go over to TLS now. Nothing was changed by the attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum StartTlsError {
-    /// This many bytes were received in plain and not asked for: they are not to be trusted, and must
-    /// not be taken for what came over TLS.
-    BufferedPlaintext(usize),
-    /// This many bytes are queued and would leave in plain, or sealed by surprise: flush first.
-    UnsentPlaintext(usize),
-    /// The rest of a bad line has not arrived yet.
-    Discarding,
-    /// TLS was started before.
-    AlreadyTls,
-    /// The input has ended.
-    Ended(End),
-    /// The sending side is over: closed, broken or torn.
-    CannotSend(crate::SendError),
 }
 
 impl fmt::Display for TlsErrorKind {
@@ -110,7 +90,7 @@ impl fmt::Display for CertificateFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::WrongName => "the peer's certificate is for another name",
-            Self::UnknownIssuer => "the peer's certificate is signed by nobody whom we trust",
+            Self::UnknownIssuer => "no trusted authority has signed the peer's certificate",
             Self::Expired => "the peer's certificate has expired",
             Self::NotYetValid => "the peer's certificate is not valid yet",
             Self::Revoked => "the peer's certificate was revoked",
@@ -127,20 +107,4 @@ impl fmt::Display for TlsError {
     }
 }
 
-impl fmt::Display for StartTlsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::BufferedPlaintext(n) => {
-                write!(f, "{n} bytes that were received in plain were not asked for yet")
-            }
-            Self::UnsentPlaintext(n) => write!(f, "{n} bytes in plain are not sent yet"),
-            Self::Discarding => f.write_str("the rest of a bad line has not arrived yet"),
-            Self::AlreadyTls => f.write_str("TLS was started before"),
-            Self::Ended(end) => end.fmt(f),
-            Self::CannotSend(error) => error.fmt(f),
-        }
-    }
-}
-
 impl core::error::Error for TlsError {}
-impl core::error::Error for StartTlsError {}

@@ -234,13 +234,13 @@ impl Wire {
         match loss {
             // A peer that is gone needs no second reason.
             Some(loss) => {
-                self.end.get_or_insert(Cause::Reset(loss));
+                self.end.get_or_insert(Cause::Lost(loss));
             }
             None if self.is_handshaking() => {
                 self.fail(TlsError::new(TlsErrorKind::LeftInHandshake, ""));
             }
             None => {
-                self.end.get_or_insert(Cause::TlsTruncated);
+                self.end.get_or_insert(Cause::Truncated);
             }
         }
     }

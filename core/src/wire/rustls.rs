@@ -246,7 +246,11 @@ fn fault(error: &CertificateError) -> CertificateFault {
             CertificateFault::NotYetValid
         }
         CertificateError::Revoked => CertificateFault::Revoked,
-        CertificateError::UnknownIssuer => CertificateFault::UnknownIssuer,
+        // A signature does not verify where an authority was made again under its old name: its name is
+        // known, its key is not.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            CertificateFault::UnknownIssuer
+        }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             CertificateFault::WrongName
         }

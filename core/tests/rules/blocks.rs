@@ -1,8 +1,6 @@
 //! Section "Blocks" of the contract.
 
-use asyncnet_core::{
-    BlockTooLarge, Config, Connection, Ends, LineError, Look, Loss, Receiver, RecvError, Step, Want,
-};
+use asyncnet_core::{Config, Connection, Ends, Error, LineError, Look, Loss, Receiver, Step, Want};
 
 use crate::play::{Ending, Play, WAYS, in_any_chunking, read};
 
@@ -42,7 +40,7 @@ fn b1_recv_of_nothing_answers_at_once() {
         assert!(conn.next_line().is_err());
         assert_eq!(conn.recv(0), Ok(Step::Ready(Vec::new())), "ended");
         conn.close();
-        assert_eq!(conn.recv(0), Err(RecvError::Closed));
+        assert_eq!(conn.recv(0), Err(Error::Closed));
     }
 }
 
@@ -81,8 +79,8 @@ fn b1_recv_into_keeps_the_bytes_in_the_inbox_until_it_completes() {
 }
 
 /// Whether this is the error of asking for 4 where 3 are allowed.
-fn too_large<T>(result: Result<T, RecvError>) -> bool {
-    matches!(result, Err(RecvError::BlockTooLarge(BlockTooLarge { asked: 4, max: 3, .. })))
+fn too_large<T>(result: Result<T, Error>) -> bool {
+    matches!(result, Err(Error::TooLarge { len: 4, max: 3 }))
 }
 
 #[test]
@@ -135,7 +133,7 @@ fn b3_a_terminator_may_be_shared_by_a_block_and_a_line() {
 fn b3_a_block_may_take_what_a_line_call_had_searched() {
     in_any_chunking(buffered().max_line(4), b"12345\n6\n", Ending::Eof, |play| {
         let peek = |conn: &mut Connection| Ok(conn.peek_line()?.map(|_| ()));
-        let too_long = RecvError::Line(LineError::TooLong { max: 4 });
+        let too_long = Error::Line(LineError::TooLong { max: 4 });
         assert_eq!(play.ask(peek), Err(too_long));
         assert_eq!(play.block(2), Ok(b"12".to_vec()));
         assert_eq!(play.line(), Ok(Some(b"345".to_vec())));
@@ -192,8 +190,8 @@ fn b4_a_peek_is_empty_only_at_the_end() {
 fn b4_an_end_that_is_told_is_told_to_a_peek_too() {
     let mut conn = Receiver::new(buffered());
     conn.handle_lost(Loss::Reset);
-    assert!(matches!(conn.recv_peek(4, Ends::Tell), Err(RecvError::Disconnected(_))));
-    assert!(matches!(conn.recv_line_peek(Ends::Tell), Err(RecvError::Disconnected(_))));
+    assert!(matches!(conn.recv_peek(4, Ends::Tell), Err(Error::Disconnected(_))));
+    assert!(matches!(conn.recv_line_peek(Ends::Tell), Err(Error::Disconnected(_))));
     assert_eq!(conn.recv_peek(4, Ends::Hide), Ok(Step::Ready(Vec::new())));
     assert_eq!(conn.recv_line_peek(Ends::Hide), Ok(Step::Ready(String::new())));
 }

@@ -1,8 +1,6 @@
 //! The table of ends and the rules behind it, as far as they show without TLS.
 
-use asyncnet_core::{
-    Cause, Config, Connection, End, Ends, LineError, Loss, Receiver, RecvError, SendError, Step,
-};
+use asyncnet_core::{Cause, Config, Connection, End, Ends, Error, LineError, Loss, Receiver, Step};
 
 use crate::play::{Ending, Machine, Play, in_any_chunking};
 
@@ -37,9 +35,9 @@ fn cause_and_partial(end: Option<End>) -> Option<(Cause, usize)> {
 }
 
 /// What an error says about the end.
-fn told<T>(result: Result<T, RecvError>) -> Option<(Cause, usize)> {
+fn told<T>(result: Result<T, Error>) -> Option<(Cause, usize)> {
     match result {
-        Err(RecvError::Disconnected(end)) => cause_and_partial(Some(end)),
+        Err(Error::Disconnected(end)) => cause_and_partial(Some(end)),
         _ => None,
     }
 }
@@ -129,19 +127,19 @@ fn check_disorderly(cause: Cause) {
 #[test]
 fn table_reset_aborted_broken_pipe_timed_out_or_unreachable() {
     for loss in LOSSES {
-        check_disorderly(Cause::Reset(loss));
+        check_disorderly(Cause::Lost(loss));
     }
 }
 
 #[test]
 fn table_truncation_of_a_secure_stream() {
-    check_disorderly(Cause::TlsTruncated);
+    check_disorderly(Cause::Truncated);
 }
 
 #[test]
 fn table_the_connection_passes_its_setting_to_the_seed_view() {
     for loss in LOSSES {
-        let end = Some((Cause::Reset(loss), 0));
+        let end = Some((Cause::Lost(loss), 0));
         let mut conn: Connection = after(tell(), b"");
         conn.handle_lost(loss);
         assert_eq!(told(conn.recv(1)), end);
@@ -158,15 +156,15 @@ fn table_closed_by_us() {
         let mut conn: Connection = after(config, b"line\n");
         conn.close();
         for _ in 0..2 {
-            assert_eq!(conn.recv(1), Err(RecvError::Closed));
-            assert_eq!(conn.recv_into(&mut [0]), Err(RecvError::Closed));
-            assert_eq!(conn.recv_line(), Err(RecvError::Closed));
-            assert_eq!(conn.recv_line_into(&mut Vec::new()), Err(RecvError::Closed));
-            assert_eq!(conn.next_line(), Err(RecvError::Closed));
-            assert_eq!(conn.next_lines().err(), Some(RecvError::Closed));
-            assert_eq!(conn.next_block(1), Err(RecvError::Closed));
-            assert_eq!(conn.next_bytes(1), Err(RecvError::Closed));
-            assert_eq!(conn.peek_line(), Err(RecvError::Closed));
+            assert_eq!(conn.recv(1), Err(Error::Closed));
+            assert_eq!(conn.recv_into(&mut [0]), Err(Error::Closed));
+            assert_eq!(conn.recv_line(), Err(Error::Closed));
+            assert_eq!(conn.recv_line_into(&mut Vec::new()), Err(Error::Closed));
+            assert_eq!(conn.next_line(), Err(Error::Closed));
+            assert_eq!(conn.next_lines().err(), Some(Error::Closed));
+            assert_eq!(conn.next_block(1), Err(Error::Closed));
+            assert_eq!(conn.next_bytes(1), Err(Error::Closed));
+            assert_eq!(conn.peek_line(), Err(Error::Closed));
             assert_eq!(cause_and_partial(conn.end()), Some((Cause::Closed, 0)));
             assert!(conn.is_closed() && conn.is_disconnected());
             assert!(!conn.wants_read());
@@ -179,7 +177,7 @@ fn table_closed_by_us() {
 #[test]
 fn e1_an_end_is_final_and_repeats_whatever_comes_after_it() {
     for (end, cause) in
-        [(Ending::Eof, Cause::Eof), (Ending::Lost(Loss::Reset), Cause::Reset(Loss::Reset))]
+        [(Ending::Eof, Cause::Eof), (Ending::Lost(Loss::Reset), Cause::Lost(Loss::Reset))]
     {
         in_any_chunking(hide(), b"abc", end, |play| {
             for _ in 0..3 {
@@ -208,7 +206,7 @@ fn e1_the_first_end_that_the_transport_tells_stays() {
     let mut conn: Connection = after(tell(), b"");
     conn.handle_lost(Loss::Aborted);
     conn.handle_eof();
-    assert_eq!(told(conn.next_line()), Some((Cause::Reset(Loss::Aborted), 0)));
+    assert_eq!(told(conn.next_line()), Some((Cause::Lost(Loss::Aborted), 0)));
 }
 
 #[test]
@@ -238,7 +236,7 @@ fn e2_the_partial_stays_readable_and_never_becomes_a_line() {
     conn.close();
     assert_eq!(conn.partial(), b"bc\r");
     assert_eq!(cause_and_partial(conn.end()), Some((Cause::Eof, 3)));
-    assert_eq!(conn.next_line(), Err(RecvError::Closed));
+    assert_eq!(conn.next_line(), Err(Error::Closed));
 }
 
 #[test]
@@ -266,7 +264,7 @@ fn e2_the_lines_that_are_here_after_the_end_are_none() {
 fn e2_bytes_of_a_reported_line_are_counted_and_not_kept() {
     in_any_chunking(hide().max_line(2), b"a\n12345\r", Ending::Eof, |play| {
         assert_eq!(play.line(), Ok(Some(b"a".to_vec())));
-        assert!(matches!(play.line(), Err(RecvError::Line(LineError::TooLong { max: 2 }))));
+        assert!(matches!(play.line(), Err(Error::Line(LineError::TooLong { max: 2 }))));
         assert_eq!(told(play.line()), Some((Cause::Eof, 6)));
         assert_eq!(play.conn.partial(), b"");
     });
@@ -275,18 +273,18 @@ fn e2_bytes_of_a_reported_line_are_counted_and_not_kept() {
 #[test]
 fn e3_a_seed_send_to_a_peer_that_is_gone_succeeds_if_ends_are_hidden() {
     for loss in LOSSES {
-        let lost = Err(SendError::Disconnected(loss));
-        for (config, seed) in [(hide(), Ok(())), (tell(), lost)] {
+        let lost = || Err(Error::Disconnected(loss.into()));
+        for (config, seed) in [(hide(), Ok(())), (tell(), lost())] {
             let mut conn = Connection::new(config);
             assert_eq!(conn.send(b"queued"), Ok(()));
             conn.handle_write_lost(loss);
             assert_eq!(conn.send(b"x"), seed);
-            assert_eq!(conn.feed(b"x"), lost);
-            assert_eq!(conn.feed_bytes(b"x".to_vec().into()), lost);
-            assert_eq!(conn.feed_line(b"x"), lost);
+            assert_eq!(conn.feed(b"x"), lost());
+            assert_eq!(conn.feed_bytes(b"x".to_vec().into()), lost());
+            assert_eq!(conn.feed_line(b"x"), lost());
             assert_eq!((conn.unsent(), conn.outgoing().next()), (0, None));
             assert!(conn.is_disconnected());
-            assert_eq!(conn.end().map(|end| end.cause), Some(Cause::Reset(loss)));
+            assert_eq!(conn.end().map(|end| end.cause), Some(Cause::Lost(loss)));
         }
     }
 }
@@ -294,9 +292,9 @@ fn e3_a_seed_send_to_a_peer_that_is_gone_succeeds_if_ends_are_hidden() {
 #[test]
 fn e3_hidden_ends_hide_no_other_send_error() {
     let mut conn = Connection::new(hide().max_outbox(3));
-    assert!(matches!(conn.send(b"1234"), Err(SendError::Full { .. })));
+    assert!(matches!(conn.send(b"1234"), Err(Error::Full { .. })));
     conn.close();
-    assert_eq!(conn.send(b"1"), Err(SendError::Closed));
+    assert_eq!(conn.send(b"1"), Err(Error::Closed));
 }
 
 #[test]
@@ -317,7 +315,7 @@ fn e4_an_orderly_end_leaves_sending_and_a_reset_does_not() {
     assert_eq!(conn.send(b"still there"), Ok(()));
     assert_eq!(conn.unsent(), 11);
     conn.handle_lost(Loss::Reset);
-    assert_eq!(conn.send(b"gone"), Err(SendError::Disconnected(Loss::Reset)));
+    assert_eq!(conn.send(b"gone"), Err(Error::Disconnected(Loss::Reset.into())));
     assert_eq!(conn.unsent(), 0);
 }
 
@@ -326,7 +324,7 @@ fn e4_our_half_close_leaves_receiving() {
     let mut conn: Connection = after(hide(), b"a\n");
     assert_eq!(conn.send(b"bye"), Ok(()));
     conn.close_write();
-    assert_eq!(conn.send(b"more"), Err(SendError::Closed));
+    assert_eq!(conn.send(b"more"), Err(Error::Closed));
     assert_eq!(conn.outgoing().next(), Some(&b"bye"[..]));
     assert_eq!((conn.end(), conn.is_closed()), (None, false));
     assert_eq!(conn.recv_line(), Ok(Step::Ready("a".into())));
@@ -340,7 +338,7 @@ fn e5_a_reset_met_by_a_write_is_told_behind_what_still_comes() {
             play.conn.handle_write_lost(Loss::Reset);
             assert!(play.conn.wants_read());
             assert_eq!(play.line(), Ok(Some(b"a".to_vec())));
-            assert_eq!(told(play.line()), Some((Cause::Reset(Loss::Reset), 2)));
+            assert_eq!(told(play.line()), Some((Cause::Lost(Loss::Reset), 2)));
             assert_eq!(play.conn.partial(), b"bc");
         });
     }
@@ -352,18 +350,18 @@ fn e5_any_end_of_the_peer_is_taken_for_the_reset_that_was_told() {
     assert_eq!(sender.end_cause(Cause::Eof), Cause::Eof);
     sender.handle_lost(Loss::Reset);
     sender.handle_lost(Loss::TimedOut);
-    let reset = Cause::Reset(Loss::Reset);
+    let reset = Cause::Lost(Loss::Reset);
     assert_eq!(sender.end_cause(Cause::Eof), reset);
-    assert_eq!(sender.end_cause(Cause::TlsTruncated), reset);
+    assert_eq!(sender.end_cause(Cause::Truncated), reset);
     assert_eq!(sender.end_cause(Cause::Closed), Cause::Closed);
-    assert_eq!(sender.end_cause(Cause::Reset(Loss::Aborted)), reset);
+    assert_eq!(sender.end_cause(Cause::Lost(Loss::Aborted)), reset);
 }
 
 #[test]
 fn e1_a_reset_that_end_has_told_stays_when_a_read_names_another() {
     let mut conn: Connection = after(hide(), b"");
     conn.handle_write_lost(Loss::BrokenPipe);
-    let told = Some(Cause::Reset(Loss::BrokenPipe));
+    let told = Some(Cause::Lost(Loss::BrokenPipe));
     assert_eq!(conn.end().map(|end| end.cause), told);
     conn.handle_lost(Loss::Reset);
     assert_eq!(conn.end().map(|end| end.cause), told);
@@ -375,7 +373,7 @@ fn e1_a_reset_that_end_has_told_stays_when_a_read_names_another() {
 fn e1_a_reset_that_end_has_told_stays_when_we_close() {
     let mut conn: Connection = after(hide(), b"");
     conn.handle_write_lost(Loss::BrokenPipe);
-    let told = Some(Cause::Reset(Loss::BrokenPipe));
+    let told = Some(Cause::Lost(Loss::BrokenPipe));
     assert_eq!(conn.end().map(|end| end.cause), told);
     conn.close();
     assert_eq!(conn.end().map(|end| end.cause), told);
@@ -384,14 +382,14 @@ fn e1_a_reset_that_end_has_told_stays_when_we_close() {
 /// Whoever logs an end or an error can tell it from any other.
 #[test]
 fn e4_every_end_and_error_says_something_of_its_own() {
-    let causes = [Cause::Eof, Cause::TlsTruncated, Cause::TlsFailed, Cause::Closed];
+    let causes = [Cause::Eof, Cause::Truncated, Cause::TlsFailed, Cause::Closed];
     let mut said: Vec<String> = LOSSES.iter().map(ToString::to_string).collect();
     said.extend(causes.iter().map(ToString::to_string));
     let different = said.iter().collect::<std::collections::BTreeSet<_>>().len();
     assert!(different == said.len() && said.iter().all(|text| !text.is_empty()), "{said:?}");
 
     for loss in LOSSES {
-        assert_eq!(Cause::Reset(loss).to_string(), loss.to_string());
+        assert_eq!(Cause::Lost(loss).to_string(), loss.to_string());
     }
     for (unfinished, behind) in [(0, ""), (1, "1 byte "), (7, "7 bytes ")] {
         let mut conn: Connection = after(hide(), &b"1234567"[..unfinished]);

@@ -1,7 +1,7 @@
 //! What the machines may allocate. Each test counts the allocations of its own thread.
 
 use allocation_counter::{AllocationInfo, measure};
-use asyncnet_core::{Bytes, Config, Connection, Receiver, RecvError, Sender, Step};
+use asyncnet_core::{Bytes, Config, Connection, Error, Receiver, Sender, Step};
 
 use crate::play::{WAYS, Way, read};
 
@@ -70,7 +70,7 @@ fn l4_an_endless_line_takes_no_more_than_the_longest() {
             let mut conn = Connection::new(Config::default().max_line(max));
             let mut errors = 0;
             let mut ask = |conn: &mut Connection| match conn.next_line() {
-                Err(RecvError::Line(_)) => errors += 1,
+                Err(Error::Line(_)) => errors += 1,
                 step => assert_eq!(step, Ok(Step::NeedInput)),
             };
             let info = measure(|| read_all(&mut conn, &wire, way, &mut ask));

@@ -1,8 +1,6 @@
 //! Random streams, random chunkings and random calls of both views.
 
-use asyncnet_core::{
-    Config, End, Ends, Framing, Lines, Loss, Receiver, RecvError, RecvStats, Step,
-};
+use asyncnet_core::{Config, End, Ends, Error, Framing, Lines, Loss, Receiver, RecvStats, Step};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -28,14 +26,14 @@ enum Call {
     Reclaim,
 }
 
-type Answer = Result<Option<Vec<u8>>, RecvError>;
+type Answer = Result<Option<Vec<u8>>, Error>;
 
 fn own(bytes: &[u8]) -> Option<Vec<u8>> {
     Some(bytes.to_vec())
 }
 
 impl Call {
-    fn run(self, conn: &mut Receiver) -> Result<Step<Option<Vec<u8>>>, RecvError> {
+    fn run(self, conn: &mut Receiver) -> Result<Step<Option<Vec<u8>>>, Error> {
         let Config { ends, buffered, .. } = *conn.config();
         // An unbuffered `recv` answers what one read gave.
         let most = |n: usize| if buffered { n } else { n.min(1) };
@@ -161,7 +159,7 @@ fn outcome(mut play: Play<'_, Receiver>, calls: &[Call], eager: bool) -> Outcome
     let mut answers: Vec<Answer> = calls.iter().map(&mut ask).collect();
     loop {
         let answer = ask(&Call::NextLine);
-        let over = matches!(answer, Ok(None) | Err(RecvError::Disconnected(_)));
+        let over = matches!(answer, Ok(None) | Err(Error::Disconnected(_)));
         answers.push(answer);
         if over {
             break;
@@ -229,7 +227,7 @@ fn take_lines(play: &mut Play<'_, Receiver>, framing: Framing, rest: &[u8], most
                 assert_eq!(rest[taken - 1], b'\n');
             }
         }
-        Err(RecvError::Line(_)) => {
+        Err(Error::Line(_)) => {
             let end = if framing == Framing::Crlf { b"\r\n" as &[u8] } else { b"\n" };
             let at = rest.windows(end.len()).position(|bytes| bytes == end);
             // Without a terminator all of it is dropped, and counted at the end.

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::vec;
 
-use asyncnet_core::{Cause, Config, Connection, LineError, Loss, Receiver, RecvError, Step};
+use asyncnet_core::{Cause, Config, Connection, Error, LineError, Loss, Receiver, Step};
 
 /// How the input ends once all chunks were read.
 #[derive(Clone, Copy, Debug)]
@@ -119,8 +119,8 @@ impl<'a, M: Machine> Play<'a, M> {
     /// Repeats `call` until it answers, with the next chunk, and at last the end, whenever it waits.
     pub(crate) fn ask<T>(
         &mut self,
-        mut call: impl FnMut(&mut M) -> Result<Step<T>, RecvError>,
-    ) -> Result<T, RecvError> {
+        mut call: impl FnMut(&mut M) -> Result<Step<T>, Error>,
+    ) -> Result<T, Error> {
         loop {
             if let Step::Ready(answer) = call(&mut self.conn)? {
                 return Ok(answer);
@@ -168,19 +168,19 @@ pub(crate) enum Answer<'a> {
 }
 
 impl Play<'_, Connection> {
-    pub(crate) fn line(&mut self) -> Result<Option<Vec<u8>>, RecvError> {
+    pub(crate) fn line(&mut self) -> Result<Option<Vec<u8>>, Error> {
         self.ask(|conn| Ok(conn.next_line()?.map(|line| line.map(<[u8]>::to_vec))))
     }
 
-    pub(crate) fn block(&mut self, n: usize) -> Result<Vec<u8>, RecvError> {
+    pub(crate) fn block(&mut self, n: usize) -> Result<Vec<u8>, Error> {
         self.ask(|conn| Ok(conn.next_block(n)?.map(<[u8]>::to_vec)))
     }
 
-    pub(crate) fn recv(&mut self, n: usize) -> Result<Vec<u8>, RecvError> {
+    pub(crate) fn recv(&mut self, n: usize) -> Result<Vec<u8>, Error> {
         self.ask(|conn| conn.recv(n))
     }
 
-    pub(crate) fn recv_line(&mut self) -> Result<String, RecvError> {
+    pub(crate) fn recv_line(&mut self) -> Result<String, Error> {
         self.ask(Connection::recv_line)
     }
 
@@ -190,9 +190,9 @@ impl Play<'_, Connection> {
         for expected in answers.iter().chain(repeated) {
             match (self.line(), expected) {
                 (Ok(Some(line)), Answer::Line(text)) => assert_eq!(line, *text),
-                (Err(RecvError::Line(error)), Answer::Bad(bad)) => assert_eq!(error, *bad),
+                (Err(Error::Line(error)), Answer::Bad(bad)) => assert_eq!(error, *bad),
                 (Ok(None), Answer::End(Cause::Eof, 0)) => self.expect_end(expected),
-                (Err(RecvError::Disconnected(end)), Answer::End(cause, partial)) => {
+                (Err(Error::Disconnected(end)), Answer::End(cause, partial)) => {
                     assert_eq!((end.cause, end.partial), (*cause, *partial));
                     assert!(!end.is_clean(), "a clean end is no error");
                     self.expect_end(expected);

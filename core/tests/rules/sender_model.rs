@@ -1,6 +1,6 @@
 //! Random operations on a sending half: what was accepted leaves once and in order, within the limit.
 
-use asyncnet_core::{Config, SendError, Sender};
+use asyncnet_core::{Config, Error, Sender};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -40,10 +40,10 @@ impl World {
         (self.accepted.len()..).map(|i| b'a' + (i % 23) as u8).take(n).collect()
     }
 
-    fn note(&mut self, fed: Result<(), SendError>, message: &[u8], end: &[u8]) {
+    fn note(&mut self, fed: Result<(), Error>, message: &[u8], end: &[u8]) {
         match fed {
             Ok(()) => self.accepted.extend([message, end].concat()),
-            Err(SendError::Full { queued, max }) => {
+            Err(Error::Full { queued, max }) => {
                 let more = message.len() + end.len();
                 assert_eq!(queued, self.sender.queued());
                 assert!(more > max || queued > 0 && queued + more + PIECE > max);

@@ -1,6 +1,6 @@
 //! Section "Sending" of the contract, as far as it shows without a transport.
 
-use asyncnet_core::{Bytes, Cause, Config, Connection, Loss, SendError, Sender};
+use asyncnet_core::{Bytes, Cause, Config, Connection, Error, Loss, Sender};
 
 /// What a queued piece is charged beside its length.
 const PIECE: usize = 64;
@@ -19,8 +19,8 @@ fn roomy() -> Sender {
     sender(1 << 20)
 }
 
-fn full<T>(result: Result<T, SendError>) -> bool {
-    matches!(result, Err(SendError::Full { .. }))
+fn full<T>(result: Result<T, Error>) -> bool {
+    matches!(result, Err(Error::Full { .. }))
 }
 
 fn slices(sender: &mut Sender) -> Vec<usize> {
@@ -66,7 +66,7 @@ fn s2_an_interrupted_large_message_is_followed_by_nothing() {
     assert_eq!(sender.feed_part(b"torn message"), Ok(4));
     sender.transmitted(1);
     sender.give_up_large();
-    let interrupted = Err(SendError::Interrupted);
+    let interrupted = Err(Error::Interrupted);
     assert!(sender.is_interrupted());
     assert_eq!((sender.unsent(), sender.outgoing().next()), (0, None));
     assert_eq!(sender.check(), interrupted);
@@ -74,9 +74,9 @@ fn s2_an_interrupted_large_message_is_followed_by_nothing() {
     assert_eq!(sender.feed_bytes(Bytes::from_static(b"x")), interrupted);
     assert_eq!(sender.feed_line(b"x"), interrupted);
     assert_eq!(sender.begin_large(), interrupted);
-    assert_eq!(sender.feed_part(b"x"), Err(SendError::Interrupted));
+    assert_eq!(sender.feed_part(b"x"), Err(Error::Interrupted));
     sender.close();
-    assert_eq!(sender.check(), Err(SendError::Closed));
+    assert_eq!(sender.check(), Err(Error::Closed));
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn s2_s3_a_large_message_goes_in_parts_with_nothing_in_between() {
 fn s4_a_line_with_a_cr_or_an_lf_inside_is_refused() {
     let mut conn = Connection::new(Config::default());
     for text in [b"\r" as &[u8], b"\n", b"a\r\n", b"a\nb", b"\rb"] {
-        assert_eq!(conn.feed_line(text), Err(SendError::LineBreak));
+        assert_eq!(conn.feed_line(text), Err(Error::LineBreak));
     }
     assert_eq!(conn.unsent(), 0);
     assert_eq!(conn.feed_line(b"a b"), Ok(()));
@@ -171,7 +171,7 @@ fn s6_what_is_over_the_limit_is_refused_and_nothing_of_it_queued() {
     assert_eq!(sender.feed(b"45"), Ok(()));
     let error = sender.feed(b"6");
     let (queued, max) = (5 + PIECE, 5 + PIECE);
-    assert_eq!(error, Err(SendError::Full { queued, max }));
+    assert_eq!(error, Err(Error::Full { queued, max }));
     sender.transmitted(1);
     assert_eq!(sender.feed(b"6"), Ok(()));
     assert_eq!(wire(&mut sender), b"23456");
@@ -293,10 +293,10 @@ fn what_a_loss_drops_does_not_count_as_transmitted() {
     assert_eq!((sender.transmitted_total(), sender.unsent()), (2, 0));
     assert_eq!((sender.queued(), sender.loss()), (0, Some(Loss::Reset)));
     let reset = sender.end().map(|end| (end.cause, end.partial));
-    assert_eq!(reset, Some((Cause::Reset(Loss::Reset), 0)));
-    assert_eq!(sender.check(), Err(SendError::Disconnected(Loss::Reset)));
+    assert_eq!(reset, Some((Cause::Lost(Loss::Reset), 0)));
+    assert_eq!(sender.check(), Err(Error::Disconnected(Loss::Reset.into())));
     sender.close();
-    assert_eq!(sender.check(), Err(SendError::Closed));
+    assert_eq!(sender.check(), Err(Error::Closed));
 }
 
 #[test]
@@ -304,7 +304,7 @@ fn what_was_queued_before_a_close_still_leaves() {
     let mut conn = Connection::new(Config::default());
     assert_eq!(conn.feed(b"bye"), Ok(()));
     conn.close();
-    assert_eq!(conn.feed(b"!"), Err(SendError::Closed));
+    assert_eq!(conn.feed(b"!"), Err(Error::Closed));
     assert_eq!(conn.outgoing().next(), Some(&b"bye"[..]));
     conn.transmitted(2);
     assert_eq!((conn.unsent(), conn.outgoing().next()), (1, Some(&b"e"[..])));

@@ -2,7 +2,7 @@
 //! L4: in all chunkings up to seven bytes; at eight, where that would take half a minute, whole, byte by
 //! byte and with each single cut.
 
-use asyncnet_core::{Cause, Config, Connection, Framing, LineError, RecvError, Step};
+use asyncnet_core::{Cause, Config, Connection, Error, Framing, LineError, Step};
 
 use crate::play::{Answer, chunkings};
 
@@ -81,9 +81,9 @@ fn differs(config: Config, chunks: &[&[u8]], expected: &[Answer<'_>]) -> bool {
                 continue;
             }
             Ok(Step::Ready(Some(line))) => expected.next() == Some(&Answer::Line(line)),
-            Err(RecvError::Line(error)) => expected.next() == Some(&Answer::Bad(error)),
+            Err(Error::Line(error)) => expected.next() == Some(&Answer::Bad(error)),
             Ok(Step::Ready(None)) => return expected.as_slice() != [Answer::End(Cause::Eof, 0)],
-            Err(RecvError::Disconnected(end)) => {
+            Err(Error::Disconnected(end)) => {
                 return end.is_clean()
                     || expected.as_slice() != [Answer::End(end.cause, end.partial)];
             }

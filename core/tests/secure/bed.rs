@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use asyncnet_core::{Cause, Config, Connection, Loss, RecvError, Step, TlsErrorKind};
+use asyncnet_core::{Cause, Config, Connection, Error, Loss, Step, TlsErrorKind};
 
 use crate::fake::{Fake, HELLO, NOTICE, record};
 
@@ -89,8 +89,8 @@ impl Play<'_> {
     /// last the end, comes in.
     pub(crate) fn ask<T>(
         &mut self,
-        mut call: impl FnMut(&mut Connection) -> Result<Step<T>, RecvError>,
-    ) -> Result<T, RecvError> {
+        mut call: impl FnMut(&mut Connection) -> Result<Step<T>, Error>,
+    ) -> Result<T, Error> {
         loop {
             if let Step::Ready(answer) = call(&mut self.conn)? {
                 return Ok(answer);
@@ -116,19 +116,19 @@ impl Play<'_> {
         self.out.extend(transmit(&mut self.conn));
     }
 
-    pub(crate) fn line(&mut self) -> Result<Option<Vec<u8>>, RecvError> {
+    pub(crate) fn line(&mut self) -> Result<Option<Vec<u8>>, Error> {
         self.ask(|conn| Ok(conn.next_line()?.map(|line| line.map(<[u8]>::to_vec))))
     }
 
-    pub(crate) fn block(&mut self, n: usize) -> Result<Vec<u8>, RecvError> {
+    pub(crate) fn block(&mut self, n: usize) -> Result<Vec<u8>, Error> {
         self.ask(|conn| Ok(conn.next_block(n)?.map(<[u8]>::to_vec)))
     }
 
-    pub(crate) fn recv(&mut self, n: usize) -> Result<Vec<u8>, RecvError> {
+    pub(crate) fn recv(&mut self, n: usize) -> Result<Vec<u8>, Error> {
         self.ask(|conn| conn.recv(n))
     }
 
-    pub(crate) fn recv_line(&mut self) -> Result<String, RecvError> {
+    pub(crate) fn recv_line(&mut self) -> Result<String, Error> {
         self.ask(Connection::recv_line)
     }
 
@@ -139,17 +139,17 @@ impl Play<'_> {
 }
 
 /// What an error says about the end.
-pub(crate) fn told<T>(result: Result<T, RecvError>) -> Option<(Cause, usize)> {
+pub(crate) fn told<T>(result: Result<T, Error>) -> Option<(Cause, usize)> {
     match result {
-        Err(RecvError::Disconnected(end)) => Some((end.cause, end.partial)),
+        Err(Error::Disconnected(end)) => Some((end.cause, end.partial)),
         _ => None,
     }
 }
 
 /// How the layer failed.
-pub(crate) fn failed<T>(result: Result<T, RecvError>) -> Option<TlsErrorKind> {
+pub(crate) fn failed<T>(result: Result<T, Error>) -> Option<TlsErrorKind> {
     match result {
-        Err(RecvError::Tls(error)) => Some(error.kind()),
+        Err(Error::Tls(error)) => Some(error.kind()),
         _ => None,
     }
 }

@@ -1,8 +1,6 @@
 //! T8, T13, and the table of ends over a secure layer.
 
-use asyncnet_core::{
-    Cause, Config, Ends, LineError, Loss, RecvError, SendError, TlsErrorKind, Truncation,
-};
+use asyncnet_core::{Cause, Config, Ends, Error, LineError, Loss, TlsErrorKind, Truncation};
 
 use crate::bed::{
     Ending, Play, failed, hello, in_any_chunking, notice, open, started, told, transmit,
@@ -29,8 +27,8 @@ fn expect_failure(play: &mut Play<'_>, kind: TlsErrorKind, partial: &[u8]) {
         assert_eq!(failed(play.conn.peek_line()), Some(kind));
         assert_eq!(play.end(), Some((Cause::TlsFailed, partial.len())));
         assert_eq!(play.conn.partial(), partial);
-        assert_eq!(play.conn.send(b"x"), Err(SendError::Tls(kind)));
-        assert_eq!(play.conn.feed_line(b"x"), Err(SendError::Tls(kind)));
+        assert_eq!(failed(play.conn.send(b"x")), Some(kind));
+        assert_eq!(failed(play.conn.feed_line(b"x")), Some(kind));
         // Whatever comes behind it is nothing.
         assert_eq!(play.conn.handle_input(&data(b"late\n")), 0);
         play.conn.handle_eof();
@@ -173,7 +171,7 @@ fn table_close_notice_is_an_eof_whatever_follows_it() {
 fn check_end(config: Config, ending: Ending, cause: Cause, hidden: bool) {
     let clean = cause == Cause::Eof;
     let conn = || open(config);
-    let seed = |end: Option<(Cause, usize)>, answer: Result<Vec<u8>, RecvError>| {
+    let seed = |end: Option<(Cause, usize)>, answer: Result<Vec<u8>, Error>| {
         if hidden || clean {
             assert_eq!(answer, Ok(Vec::new()));
         } else {
@@ -219,10 +217,10 @@ fn check_end(config: Config, ending: Ending, cause: Cause, hidden: bool) {
 fn t13_an_eof_without_close_notice_is_what_the_policy_says() {
     use Truncation::*;
     for (policy, ends, cause, hidden) in [
-        (Report, Ends::Hide, Cause::TlsTruncated, true),
-        (Report, Ends::Tell, Cause::TlsTruncated, false),
-        (Strict, Ends::Hide, Cause::TlsTruncated, false),
-        (Strict, Ends::Tell, Cause::TlsTruncated, false),
+        (Report, Ends::Hide, Cause::Truncated, true),
+        (Report, Ends::Tell, Cause::Truncated, false),
+        (Strict, Ends::Hide, Cause::Truncated, false),
+        (Strict, Ends::Tell, Cause::Truncated, false),
         (Allow, Ends::Hide, Cause::Eof, true),
         (Allow, Ends::Tell, Cause::Eof, true),
     ] {
@@ -234,7 +232,7 @@ fn t13_an_eof_without_close_notice_is_what_the_policy_says() {
 fn t13_the_policy_is_not_for_resets() {
     for policy in [Truncation::Report, Truncation::Strict, Truncation::Allow] {
         for ends in ENDS {
-            let cause = Cause::Reset(Loss::Reset);
+            let cause = Cause::Lost(Loss::Reset);
             let ending = Ending::Lost(Loss::Reset);
             check_end(config(ends).truncation(policy), ending, cause, ends == Ends::Hide);
         }
@@ -271,10 +269,10 @@ fn t4_a_loss_in_the_handshake_is_a_reset() {
         Ending::Lost(Loss::TimedOut),
         |play| {
             for _ in 0..2 {
-                assert_eq!(told(play.line()), Some((Cause::Reset(Loss::TimedOut), 0)));
+                assert_eq!(told(play.line()), Some((Cause::Lost(Loss::TimedOut), 0)));
                 assert!(!play.conn.is_handshaking());
             }
-            let lost = Err(SendError::Disconnected(Loss::TimedOut));
+            let lost = Err(Error::Disconnected(Loss::TimedOut.into()));
             assert_eq!(play.conn.feed(b"x"), lost);
         },
     );
@@ -287,10 +285,10 @@ fn table_closed_by_us() {
         assert_eq!(conn.handle_input(&data(b"a\n")), 4);
         conn.close();
         for _ in 0..2 {
-            assert_eq!(conn.next_line(), Err(RecvError::Closed));
-            assert_eq!(conn.recv(1), Err(RecvError::Closed));
+            assert_eq!(conn.next_line(), Err(Error::Closed));
+            assert_eq!(conn.recv(1), Err(Error::Closed));
             assert_eq!(conn.end().map(|end| end.cause), Some(Cause::Closed));
-            assert_eq!(conn.feed(b"x"), Err(SendError::Closed));
+            assert_eq!(conn.feed(b"x"), Err(Error::Closed));
             conn.space()[0] = b'X';
             conn.handle_read(1);
             conn.handle_eof();
@@ -306,7 +304,7 @@ fn e4_a_line_error_leaves_everything_and_discards_across_records() {
         &wire,
         Ending::Open,
         |play| {
-            assert_eq!(play.line(), Err(RecvError::Line(LineError::TooLong { max: 3 })));
+            assert_eq!(play.line(), Err(Error::Line(LineError::TooLong { max: 3 })));
             assert_eq!(play.conn.feed(b"x"), Ok(()));
             assert_eq!(play.line(), Ok(Some(b"9".to_vec())));
             assert_eq!(play.line(), Ok(None));
@@ -329,7 +327,7 @@ fn e5_a_reset_met_by_a_write_is_told_behind_what_still_comes() {
             };
             in_any_chunking(conn, &wire, ending, |play| {
                 assert_eq!(play.line(), Ok(Some(b"a".to_vec())));
-                assert_eq!(told(play.line()), Some((Cause::Reset(Loss::BrokenPipe), 2)));
+                assert_eq!(told(play.line()), Some((Cause::Lost(Loss::BrokenPipe), 2)));
             });
         }
     }
@@ -346,7 +344,7 @@ fn e5_a_write_lost_in_the_handshake_is_a_reset_and_not_an_error_of_tls() {
             conn
         };
         in_any_chunking(conn, b"H", ending, |play| {
-            assert_eq!(told(play.line()), Some((Cause::Reset(Loss::BrokenPipe), 0)));
+            assert_eq!(told(play.line()), Some((Cause::Lost(Loss::BrokenPipe), 0)));
             assert_eq!(play.out, b"");
             assert_eq!(play.conn.unsent(), 0);
         });
@@ -371,7 +369,7 @@ fn e1_the_error_of_a_layer_stays_when_the_transport_breaks_behind_it() {
     // The alert meets a closed socket.
     sender.handle_lost(Loss::BrokenPipe);
     assert_eq!(sender.end(), told);
-    assert_eq!(sender.check(), Err(SendError::Tls(TlsErrorKind::Protocol)));
+    assert_eq!(failed(sender.check()), Some(TlsErrorKind::Protocol));
     assert!(!sender.has_outgoing());
 }
 
@@ -380,7 +378,7 @@ fn e1_a_reset_that_end_has_told_stays_when_the_layer_fails_behind_it() {
     let mut conn = open(config(Ends::Hide));
     conn.handle_write_lost(Loss::BrokenPipe);
     let told = conn.end();
-    assert_eq!(told.map(|end| end.cause), Some(Cause::Reset(Loss::BrokenPipe)));
+    assert_eq!(told.map(|end| end.cause), Some(Cause::Lost(Loss::BrokenPipe)));
     assert_eq!(conn.handle_input(&record(ALERT, &[116])), 3);
     assert_eq!(conn.end(), told);
 }

@@ -4,7 +4,7 @@
 
 use std::sync::OnceLock;
 
-use asyncnet_core::{Config, Connection, RecvError, SecureLayer, Step};
+use asyncnet_core::{Config, Connection, Error, SecureLayer, Step};
 
 pub(crate) struct Rng(u64);
 
@@ -66,7 +66,7 @@ struct Side {
     got: usize,
     /// Nothing more comes to it.
     cut: bool,
-    error: Option<RecvError>,
+    error: Option<Error>,
     ended: bool,
 }
 
@@ -130,8 +130,9 @@ impl World {
             Ok(Step::NeedInput) => assert!(side.error.is_none() && !side.ended),
             Err(error) => {
                 assert!(self.harmed, "{error:?}");
-                let first = side.error.get_or_insert_with(|| error.clone());
-                assert_eq!(*first, error, "the first error stays");
+                let first = side.error.take();
+                assert!(first.is_none_or(|first| first == error), "the first error stays");
+                side.error = Some(error);
             }
         }
     }

@@ -1,10 +1,8 @@
 //! T7, T10 to T12, and the rules of sending over a secure layer.
 
-use asyncnet_core::{
-    Bytes, Config, Connection, Loss, Receiver, SendError, Sender, Step, TlsErrorKind,
-};
+use asyncnet_core::{Bytes, Config, Connection, Error, Loss, Receiver, Sender, Step, TlsErrorKind};
 
-use crate::bed::{hello, notice, open, started, transmit, transmit_by};
+use crate::bed::{failed, hello, notice, open, started, transmit, transmit_by};
 use crate::fake::{ALERT, DATA, Fake, HELLO, NOTICE, PING, PONG, UNEXPECTED, data, record};
 
 /// The kinds and bodies of the records on `wire`, which holds whole ones.
@@ -76,9 +74,9 @@ fn t12_plaintext_waits_until_the_handshake_is_over_and_leaves_once_and_in_order(
 fn t12_what_waits_for_the_handshake_counts_against_max_outbox() {
     let mut conn = started(Config::default().max_outbox(100), Fake::client(1));
     assert_eq!(conn.feed(&[b'x'; 30]), Ok(()));
-    assert!(matches!(conn.feed(&[b'y'; 30]), Err(SendError::Full { queued: 94, max: 100 })));
+    assert!(matches!(conn.feed(&[b'y'; 30]), Err(Error::Full { queued: 94, max: 100 })));
     assert_eq!(conn.handle_input(&hello()), 2);
-    assert!(matches!(conn.feed(&[b'y'; 30]), Err(SendError::Full { .. })), "nothing left yet");
+    assert!(matches!(conn.feed(&[b'y'; 30]), Err(Error::Full { .. })), "nothing left yet");
     transmit(&mut conn);
     assert_eq!(conn.feed(&[b'y'; 30]), Ok(()));
 }
@@ -204,10 +202,10 @@ fn t11_behind_our_close_notice_a_send_is_an_error_and_nothing_is_dropped_in_sile
     assert_eq!(conn.feed(b"last"), Ok(()));
     conn.close_write();
     for _ in 0..2 {
-        assert_eq!(conn.send(b"x"), Err(SendError::Closed));
-        assert_eq!(conn.feed(b"x"), Err(SendError::Closed));
-        assert_eq!(conn.feed_line(b"x"), Err(SendError::Closed));
-        assert_eq!(conn.feed_bytes(Bytes::from_static(b"x")), Err(SendError::Closed));
+        assert_eq!(conn.send(b"x"), Err(Error::Closed));
+        assert_eq!(conn.feed(b"x"), Err(Error::Closed));
+        assert_eq!(conn.feed_line(b"x"), Err(Error::Closed));
+        assert_eq!(conn.feed_bytes(Bytes::from_static(b"x")), Err(Error::Closed));
         assert_eq!(plaintext(&transmit(&mut conn)).len() % 4, 0);
         assert_eq!(conn.unsent(), 0);
     }
@@ -261,7 +259,7 @@ fn s2_a_large_message_leaves_in_order_between_others() {
         rest = &rest[n..];
         wire.extend(send_all(&mut sender, 3));
     }
-    assert!(matches!(sender.feed(b"x"), Err(SendError::Full { .. })));
+    assert!(matches!(sender.feed(b"x"), Err(Error::Full { .. })));
     sender.end_large();
     assert_eq!(sender.feed(b"last"), Ok(()));
     wire.extend(send_all(&mut sender, 3));
@@ -281,7 +279,7 @@ fn s2_nothing_follows_a_torn_message_not_even_a_close_notice() {
             assert!(sender.is_interrupted());
             assert_eq!((sender.unsent(), sender.has_outgoing()), (0, false));
             assert_eq!(sender.outgoing().next(), None);
-            assert_eq!(sender.feed(b"x"), Err(SendError::Interrupted));
+            assert_eq!(sender.feed(b"x"), Err(Error::Interrupted));
             sender.handle_wire_input(&mut record(PING, &[]), Some(&mut receiver));
             if transmitted == 6 {
                 // The record is whole. What the layer itself answers is no message.
@@ -292,7 +290,7 @@ fn s2_nothing_follows_a_torn_message_not_even_a_close_notice() {
         assert!(receiver.take_line().is_some(), "receiving still works");
         sender.close();
         assert_eq!((sender.has_outgoing(), sender.outgoing().next()), (false, None));
-        assert_eq!(sender.check(), Err(SendError::Closed));
+        assert_eq!(sender.check(), Err(Error::Closed));
     }
 }
 
@@ -317,7 +315,7 @@ fn a_layer_that_cannot_seal_is_a_final_error_on_both_sides() {
     assert_eq!(conn.feed(b"x"), Ok(()));
     assert_eq!(transmit(&mut conn), hello());
     for _ in 0..2 {
-        assert_eq!(conn.feed(b"x"), Err(SendError::Tls(TlsErrorKind::Local)));
+        assert_eq!(failed(conn.feed(b"x")), Some(TlsErrorKind::Local));
         assert_eq!(conn.unsent(), 0);
         assert!(conn.is_disconnected());
     }

@@ -1,11 +1,10 @@
 //! T5: going over to TLS, and what must not be left over in plain.
 
 use asyncnet_core::{
-    Cause, Config, Connection, Framing, LineError, Loss, RecvError, SendError, StartTlsError, Step,
-    TlsErrorKind,
+    Cause, Config, Connection, Error, Framing, LineError, Loss, Step, TlsErrorKind, UpgradeRefused,
 };
 
-use crate::bed::{Ending, hello, in_any_chunking, started, transmit};
+use crate::bed::{Ending, failed, hello, in_any_chunking, started, transmit};
 use crate::fake::{Fake, data};
 
 fn plain(wire: &[u8]) -> Connection {
@@ -15,7 +14,7 @@ fn plain(wire: &[u8]) -> Connection {
 }
 
 /// `conn` refuses, more than once, and is in plain as before.
-fn refuses(conn: &mut Connection, why: impl Fn(&StartTlsError) -> bool) {
+fn refuses(conn: &mut Connection, why: impl Fn(&Error) -> bool) {
     let before = (conn.peek().to_vec(), conn.unsent(), conn.end(), conn.stats());
     for layer in [Fake::client(1), Fake::server(1)] {
         let refused = conn.start_tls(Box::new(layer)).expect_err("a refusal");
@@ -30,7 +29,7 @@ fn refuses(conn: &mut Connection, why: impl Fn(&StartTlsError) -> bool) {
 fn t5_received_plaintext_refuses_and_is_still_there() {
     for wire in [&b"a\n"[..], b"\n", b"a", b"abc\r", b"a\nb\nc"] {
         let mut conn = plain(wire);
-        refuses(&mut conn, |why| *why == StartTlsError::BufferedPlaintext(wire.len()));
+        refuses(&mut conn, |why| *why == UpgradeRefused::BufferedPlaintext(wire.len()).into());
         conn.handle_eof();
         let Ok(Step::Ready(bytes)) = conn.recv(wire.len()) else { panic!("what was there") };
         assert_eq!(bytes, wire);
@@ -41,14 +40,14 @@ fn t5_received_plaintext_refuses_and_is_still_there() {
 fn t5_an_injected_line_behind_the_reply_refuses() {
     let mut conn = plain(b"go\r\nEVIL");
     assert!(matches!(conn.next_line(), Ok(Step::Ready(Some(b"go")))));
-    refuses(&mut conn, |why| *why == StartTlsError::BufferedPlaintext(4));
+    refuses(&mut conn, |why| *why == UpgradeRefused::BufferedPlaintext(4).into());
 }
 
 #[test]
 fn t5_bytes_that_were_peeked_are_still_buffered() {
     let mut conn = plain(b"a\n");
     assert!(matches!(conn.peek_line(), Ok(Step::Ready(Some(b"a")))));
-    refuses(&mut conn, |why| *why == StartTlsError::BufferedPlaintext(2));
+    refuses(&mut conn, |why| *why == UpgradeRefused::BufferedPlaintext(2).into());
     assert!(matches!(conn.next_line(), Ok(Step::Ready(Some(b"a")))));
     assert_eq!(conn.start_tls(Box::new(Fake::client(1))), Ok(()));
 }
@@ -58,7 +57,7 @@ fn t5_unsent_plaintext_refuses_until_its_last_byte_is_transmitted() {
     let mut conn = plain(b"");
     assert_eq!(conn.feed(b"220 go\r\n"), Ok(()));
     for n in (1..=8).rev() {
-        refuses(&mut conn, |why| *why == StartTlsError::UnsentPlaintext(n));
+        refuses(&mut conn, |why| *why == UpgradeRefused::UnsentPlaintext(n).into());
         conn.transmitted(1);
     }
     assert_eq!(conn.start_tls(Box::new(Fake::client(1))), Ok(()));
@@ -70,7 +69,7 @@ fn t5_a_large_message_that_is_under_way_refuses() {
     let (receiver, mut sender) = plain(b"").into_halves();
     assert_eq!(sender.begin_large(), Ok(()));
     let refused = sender.start_tls(&receiver, Box::new(Fake::client(1)));
-    assert_eq!(refused, Err(StartTlsError::UnsentPlaintext(0)));
+    assert_eq!(refused, Err(Error::Upgrade(UpgradeRefused::UnsentPlaintext(0))));
     sender.end_large();
     assert_eq!(sender.start_tls(&receiver, Box::new(Fake::client(1))), Ok(()));
 }
@@ -78,16 +77,16 @@ fn t5_a_large_message_that_is_under_way_refuses() {
 #[test]
 fn t5_a_line_that_is_being_discarded_refuses() {
     let mut conn = plain(b"12345");
-    assert_eq!(conn.next_line(), Err(RecvError::Line(LineError::TooLong { max: 3 })));
-    refuses(&mut conn, |why| *why == StartTlsError::Discarding);
+    assert_eq!(conn.next_line(), Err(Error::Line(LineError::TooLong { max: 3 })));
+    refuses(&mut conn, |why| *why == UpgradeRefused::Discarding.into());
     assert_eq!(conn.handle_input(b"6\n"), 2);
     assert_eq!(conn.start_tls(Box::new(Fake::client(1))), Ok(()));
 
     // A CR whose LF may still come.
     let mut conn = Connection::new(Config::default().framing(Framing::Crlf));
     assert_eq!(conn.handle_input(b"a\rb\r"), 4);
-    assert_eq!(conn.next_line(), Err(RecvError::Line(LineError::BareCr)));
-    refuses(&mut conn, |why| *why == StartTlsError::Discarding);
+    assert_eq!(conn.next_line(), Err(Error::Line(LineError::BareCr)));
+    refuses(&mut conn, |why| *why == UpgradeRefused::Discarding.into());
 }
 
 #[test]
@@ -95,16 +94,10 @@ fn t5_an_end_refuses_met_or_not() {
     type Ends = fn(&mut Connection);
     let ends: [(Ends, Cause); 2] = [
         (Connection::handle_eof, Cause::Eof),
-        (|conn| conn.handle_lost(Loss::Aborted), Cause::Reset(Loss::Aborted)),
+        (|conn| conn.handle_lost(Loss::Aborted), Cause::Lost(Loss::Aborted)),
     ];
     for (end, cause) in ends {
-        let ended = |why: &StartTlsError| match why {
-            StartTlsError::Ended(end) => end.cause == cause,
-            StartTlsError::CannotSend(SendError::Disconnected(loss)) => {
-                Cause::Reset(*loss) == cause
-            }
-            _ => false,
-        };
+        let ended = |why: &Error| matches!(why, Error::Disconnected(end) if end.cause == cause);
         let mut conn = plain(b"");
         end(&mut conn);
         refuses(&mut conn, ended);
@@ -117,27 +110,36 @@ fn t5_an_end_refuses_met_or_not() {
 fn t5_a_side_that_cannot_send_refuses() {
     let mut conn = plain(b"");
     conn.close_write();
-    refuses(&mut conn, |why| *why == StartTlsError::CannotSend(SendError::Closed));
+    refuses(&mut conn, |why| *why == Error::Closed);
     let mut conn = plain(b"");
     conn.close();
-    refuses(&mut conn, |why| *why == StartTlsError::CannotSend(SendError::Closed));
+    refuses(&mut conn, |why| *why == Error::Closed);
     let mut conn = plain(b"");
     conn.handle_write_lost(Loss::BrokenPipe);
-    let lost = SendError::Disconnected(Loss::BrokenPipe);
-    refuses(&mut conn, |why| *why == StartTlsError::CannotSend(lost));
+    let lost = Error::Disconnected(Loss::BrokenPipe.into());
+    refuses(&mut conn, |why| *why == lost);
 }
 
 #[test]
 fn t5_a_second_start_is_refused_and_changes_nothing() {
     let mut conn = started(Config::default(), Fake::client(1));
-    assert_eq!(conn.start_tls(Box::new(Fake::server(1))), Err(StartTlsError::AlreadyTls));
+    assert_eq!(
+        conn.start_tls(Box::new(Fake::server(1))),
+        Err(Error::Upgrade(UpgradeRefused::AlreadyTls))
+    );
     assert_eq!(transmit(&mut conn), hello());
     assert_eq!(conn.handle_input(&hello()), 2);
-    assert_eq!(conn.start_tls(Box::new(Fake::server(1))), Err(StartTlsError::AlreadyTls));
+    assert_eq!(
+        conn.start_tls(Box::new(Fake::server(1))),
+        Err(Error::Upgrade(UpgradeRefused::AlreadyTls))
+    );
     assert_eq!(conn.feed(b"x"), Ok(()));
     assert_eq!(transmit(&mut conn), data(b"x"));
     conn.handle_eof();
-    assert_eq!(conn.start_tls(Box::new(Fake::server(1))), Err(StartTlsError::AlreadyTls));
+    assert_eq!(
+        conn.start_tls(Box::new(Fake::server(1))),
+        Err(Error::Upgrade(UpgradeRefused::AlreadyTls))
+    );
 }
 
 #[test]
@@ -149,7 +151,7 @@ fn t5_nothing_leaves_or_is_taken_in_plain_once_it_began() {
     };
     in_any_chunking(conn, b"a\nb\n", Ending::Eof, |play| {
         // Lines in plain are no records.
-        let Err(RecvError::Tls(error)) = play.line() else { panic!("plaintext was taken") };
+        let Err(Error::Tls(error)) = play.line() else { panic!("plaintext was taken") };
         assert_eq!(error.kind(), TlsErrorKind::Protocol);
         assert_eq!(play.conn.peek(), b"");
         assert_eq!(play.conn.unsent(), 0);
@@ -178,9 +180,9 @@ fn a_layer_that_cannot_begin_is_an_error_of_the_first_call() {
     layer.fail_start = true;
     let mut conn = started(Config::default(), layer);
     assert!(!conn.is_handshaking());
-    assert_eq!(conn.feed(b"x"), Err(SendError::Tls(TlsErrorKind::Local)));
+    assert_eq!(failed(conn.feed(b"x")), Some(TlsErrorKind::Local));
     for _ in 0..2 {
-        assert!(matches!(conn.next_line(), Err(RecvError::Tls(_))));
+        assert!(matches!(conn.next_line(), Err(Error::Tls(_))));
         assert_eq!(conn.end().map(|end| end.cause), Some(Cause::TlsFailed));
     }
     assert_eq!(conn.outgoing().next(), None);

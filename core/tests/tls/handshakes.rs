@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use asyncnet_core::{
-    CertificateFault, Config, Connection, RecvError, Step, TlsErrorKind, TlsLayer, TlsSession,
+    CertificateFault, Config, Connection, Error, Step, TlsErrorKind, TlsLayer, TlsSession,
 };
 use rcgen::date_time_ymd;
 
@@ -203,7 +203,7 @@ fn a_corrupt_record_behind_our_close_notice_is_an_error_and_no_panic() {
         let mut wire = transmit(&mut b);
         *wire.last_mut().expect("records") ^= 1;
         deliver(&mut a, &wire);
-        assert!(matches!(a.next_line(), Err(RecvError::Tls(_))));
+        assert!(matches!(a.next_line(), Err(Error::Tls(_))));
     }
 }
 

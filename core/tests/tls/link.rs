@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use asyncnet_core::{Config, Connection, RecvError, SecureLayer, Step, TlsErrorKind};
+use asyncnet_core::{Config, Connection, Error, SecureLayer, Step, TlsErrorKind};
 use rustls::{ClientConfig, ServerConfig};
 
 use crate::settings::{client_layer, server_layer};
@@ -54,8 +54,8 @@ pub(crate) fn connect(
 
 /// How TLS failed, as the next line tells it, twice; and that every send says so too.
 pub(crate) fn failure(conn: &mut Connection) -> TlsErrorKind {
-    let Err(RecvError::Tls(error)) = conn.next_line().map(|_| ()) else { panic!("no error") };
-    assert_eq!(conn.next_line(), Err(RecvError::Tls(error.clone())));
+    let Err(Error::Tls(error)) = conn.next_line().map(|_| ()) else { panic!("no error") };
+    assert_eq!(conn.next_line(), Err(Error::Tls(error.clone())));
     assert!(conn.feed(b"x").is_err() && !conn.is_handshaking());
     error.kind()
 }

@@ -4,7 +4,7 @@ use asyncnet_core::{Bytes, Lines, Sender};
 
 #[cfg(doc)]
 use crate::Connection;
-use crate::SendError;
+use crate::Error;
 
 /// Every complete line that had arrived, and the outbox: borrowed side by side.
 ///
@@ -41,7 +41,7 @@ impl Outbox<'_> {
     /// # Errors
     ///
     /// As [`Connection::feed`].
-    pub fn feed(&mut self, message: &[u8]) -> Result<(), SendError> {
+    pub fn feed(&mut self, message: &[u8]) -> Result<(), Error> {
         Ok(self.sender.feed(message)?)
     }
 
@@ -50,7 +50,7 @@ impl Outbox<'_> {
     /// # Errors
     ///
     /// As [`Connection::feed_line`].
-    pub fn feed_line(&mut self, text: &[u8]) -> Result<(), SendError> {
+    pub fn feed_line(&mut self, text: &[u8]) -> Result<(), Error> {
         Ok(self.sender.feed_line(text)?)
     }
 
@@ -59,7 +59,7 @@ impl Outbox<'_> {
     /// # Errors
     ///
     /// As [`Connection::feed`].
-    pub fn feed_bytes(&mut self, message: Bytes) -> Result<(), SendError> {
+    pub fn feed_bytes(&mut self, message: Bytes) -> Result<(), Error> {
         Ok(self.sender.feed_bytes(message)?)
     }
 }

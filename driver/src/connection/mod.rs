@@ -18,7 +18,7 @@ use crate::link::{Link, Queued, poll_input};
 use crate::message::Progress;
 use crate::receive::{LineStream, NextLine, receive_calls};
 use crate::socket::open::Permit;
-use crate::{Flags, RecvError, RecvHalf, SendError, SendHalf, Timer, Transport, split};
+use crate::{Error, Flags, RecvHalf, SendHalf, Timer, Transport, split};
 
 /// A connection over the stream `S`: lines and blocks in, messages out, one answer to a peer that goes.
 ///
@@ -34,7 +34,7 @@ use crate::{Flags, RecvError, RecvHalf, SendError, SendHalf, Timer, Transport, s
 /// | end inside a line or block | `""` (a block: the bytes that came) | the same | `Err(Disconnected)` | `Eof`, partial n |
 /// | reset, aborted, timed out, network gone | `""` | `Err` of that kind | `Err(Disconnected)` | `Reset` |
 /// | TLS, with a close notice | as the first two rows | | | |
-/// | TLS, cut off without one | `""` | `Err(UnexpectedEof)` | `Err(Disconnected)` | `TlsTruncated` |
+/// | TLS, cut off without one | `""` | `Err(UnexpectedEof)` | `Err(Disconnected)` | `Truncated` |
 /// | TLS failed | `Err(Tls)` | `Err(Tls)` | `Err(Tls)` | `TlsFailed` |
 /// | closed by us | `Err(Closed)` | `Err(Closed)` | `Err(Closed)` | `Closed` |
 ///
@@ -133,7 +133,7 @@ impl<S: Transport> Connection<S> {
     /// # Cancel safety
     ///
     /// Cancel safe. A batch that is dropped half-way leaves the rest for the next call.
-    pub async fn next_lines(&mut self) -> Result<Option<Batch<'_>>, RecvError> {
+    pub async fn next_lines(&mut self) -> Result<Option<Batch<'_>>, Error> {
         let look = poll_fn(|cx| self.poll_input(cx, Want::Line)).await?;
         if look == Look::Final {
             // No line, so this takes none: it is an end or an error.
@@ -146,7 +146,7 @@ impl<S: Transport> Connection<S> {
     // ---- sending, typed view ---------------------------------------------------------------------
 
     /// Queues `message` and waits until every byte that is queued was handed to the system.
-    async fn send_all(&mut self, message: &[u8]) -> Result<(), SendError> {
+    async fn send_all(&mut self, message: &[u8]) -> Result<(), Error> {
         // A send whose future was leaked, and so never dropped, is given up now.
         self.link.sender.give_up_large();
         let mut sending = Sending { link: &mut self.link, progress: Progress::Waiting };
@@ -157,16 +157,16 @@ impl<S: Transport> Connection<S> {
     ///
     /// # Errors
     ///
-    /// [`SendError::LineBreak`] if `text` holds a CR or an LF: it would arrive as two lines. Then
-    /// nothing is sent. [`SendError::Disconnected`], [`SendError::Interrupted`], [`SendError::Closed`]
+    /// [`Error::LineBreak`] if `text` holds a CR or an LF: it would arrive as two lines. Then
+    /// nothing is sent. [`Error::Disconnected`], [`Error::Interrupted`], [`Error::Closed`]
     /// are final.
     ///
     /// # Cancel safety
     ///
     /// As [`send`](Self::send).
-    pub async fn send_line(&mut self, text: &[u8]) -> Result<(), SendError> {
+    pub async fn send_line(&mut self, text: &[u8]) -> Result<(), Error> {
         match self.feed_line(text) {
-            Err(SendError::Full { .. }) => self.send_all(&[text, b"\r\n"].concat()).await,
+            Err(Error::Full { .. }) => self.send_all(&[text, b"\r\n"].concat()).await,
             Err(error) => Err(error),
             Ok(()) => self.flush().await,
         }
@@ -176,9 +176,9 @@ impl<S: Transport> Connection<S> {
     ///
     /// # Errors
     ///
-    /// [`SendError::Full`] if there is no room: [`flush`](Self::flush) makes some. Final errors as
+    /// [`Error::Full`] if there is no room: [`flush`](Self::flush) makes some. Final errors as
     /// [`send_line`](Self::send_line). Nothing of the message is queued then.
-    pub fn feed(&mut self, message: &[u8]) -> Result<(), SendError> {
+    pub fn feed(&mut self, message: &[u8]) -> Result<(), Error> {
         Ok(self.link.sender.feed(message)?)
     }
 
@@ -186,8 +186,8 @@ impl<S: Transport> Connection<S> {
     ///
     /// # Errors
     ///
-    /// [`SendError::LineBreak`] if `text` holds a CR or an LF; otherwise as [`feed`](Self::feed).
-    pub fn feed_line(&mut self, text: &[u8]) -> Result<(), SendError> {
+    /// [`Error::LineBreak`] if `text` holds a CR or an LF; otherwise as [`feed`](Self::feed).
+    pub fn feed_line(&mut self, text: &[u8]) -> Result<(), Error> {
         Ok(self.link.sender.feed_line(text)?)
     }
 
@@ -196,7 +196,7 @@ impl<S: Transport> Connection<S> {
     /// # Errors
     ///
     /// As [`feed`](Self::feed).
-    pub fn feed_bytes(&mut self, message: Bytes) -> Result<(), SendError> {
+    pub fn feed_bytes(&mut self, message: Bytes) -> Result<(), Error> {
         Ok(self.link.sender.feed_bytes(message)?)
     }
 
@@ -205,7 +205,7 @@ impl<S: Transport> Connection<S> {
     /// # Errors
     ///
     /// As [`feed`](Self::feed); a write that fails shows in the next call.
-    pub fn try_send(&mut self, message: Bytes) -> Result<(), SendError> {
+    pub fn try_send(&mut self, message: Bytes) -> Result<(), Error> {
         self.feed_bytes(message)?;
         self.link.try_transmit();
         Ok(())
@@ -215,13 +215,13 @@ impl<S: Transport> Connection<S> {
     ///
     /// # Errors
     ///
-    /// [`SendError::Disconnected`] if the connection broke first; [`SendError::Closed`] once it is
+    /// [`Error::Disconnected`] if the connection broke first; [`Error::Closed`] once it is
     /// closed.
     ///
     /// # Cancel safety
     ///
     /// Cancel safe: what is queued stays queued.
-    pub async fn flush(&mut self) -> Result<(), SendError> {
+    pub async fn flush(&mut self) -> Result<(), Error> {
         let ticket = self.link.ticket()?;
         poll_fn(|cx| self.link.poll_sent(ticket, cx)).await
     }
@@ -240,9 +240,9 @@ impl<S: Transport> Connection<S> {
     ///
     /// A message of at most `max_outbox` bytes is sent whole or not at all: once queued, it goes out
     /// though the future is dropped, in front of whatever is sent next. Dropping the future of a larger
-    /// one midway ends the sending side ([`SendError::Interrupted`] from then on): nothing ever
+    /// one midway ends the sending side ([`Error::Interrupted`] from then on): nothing ever
     /// follows a torn message.
-    pub async fn send(&mut self, message: &[u8]) -> Result<(), SendError> {
+    pub async fn send(&mut self, message: &[u8]) -> Result<(), Error> {
         self.send_with(message, self.flags()).await
     }
 
@@ -250,13 +250,13 @@ impl<S: Transport> Connection<S> {
     ///
     /// # Errors
     ///
-    /// [`SendError::Closed`] and [`SendError::Interrupted`]; without [`Flags::SAFE_DISCONN`] also
-    /// [`SendError::Disconnected`].
+    /// [`Error::Closed`] and [`Error::Interrupted`]; without [`Flags::SAFE_DISCONN`] also
+    /// [`Error::Disconnected`].
     ///
     /// # Cancel safety
     ///
     /// As [`send`](Self::send).
-    pub async fn send_with(&mut self, message: &[u8], flags: Flags) -> Result<(), SendError> {
+    pub async fn send_with(&mut self, message: &[u8], flags: Flags) -> Result<(), Error> {
         let sent = self.send_all(message).await;
         hide_loss(sent, flags, || self.link.sender.forgive_dropped())
     }
@@ -271,13 +271,13 @@ impl<S: Transport> Connection<S> {
     /// # Errors
     ///
     /// The connection is closed in any case; an error says that accepted bytes did not leave, unless a
-    /// `send` has hidden that: [`SendError::Disconnected`], [`SendError::TimedOut`], and [`SendError::Interrupted`] if a torn
+    /// `send` has hidden that: [`Error::Disconnected`], [`Error::TimedOut`], and [`Error::Interrupted`] if a torn
     /// message had to end in a reset.
     ///
     /// # Cancel safety
     ///
     /// Cancel safe: the next call goes on where this one was.
-    pub async fn close(&mut self) -> Result<(), SendError> {
+    pub async fn close(&mut self) -> Result<(), Error> {
         self.receiver.close(self.link.sender.coming_end());
         poll_fn(|cx| self.link.poll_close(cx)).await
     }
@@ -286,13 +286,13 @@ impl<S: Transport> Connection<S> {
     ///
     /// # Errors
     ///
-    /// [`SendError::Disconnected`] if the connection broke first, [`SendError::Interrupted`] after a
+    /// [`Error::Disconnected`] if the connection broke first, [`Error::Interrupted`] after a
     /// torn message.
     ///
     /// # Cancel safety
     ///
     /// Cancel safe: the next call goes on where this one was. Nothing can be sent once it was called.
-    pub async fn shutdown_write(&mut self) -> Result<(), SendError> {
+    pub async fn shutdown_write(&mut self) -> Result<(), Error> {
         poll_fn(|cx| self.link.poll_shutdown_write(cx)).await
     }
 
@@ -380,12 +380,12 @@ impl<S: Transport> fmt::Debug for Connection<S> {
 
 /// What the seed view makes of a send to a peer that is gone.
 pub(crate) fn hide_loss(
-    result: Result<(), SendError>,
+    result: Result<(), Error>,
     flags: Flags,
     forgive: impl FnOnce(),
-) -> Result<(), SendError> {
+) -> Result<(), Error> {
     match result {
-        Err(SendError::Disconnected(_)) if flags.contains(Flags::SAFE_DISCONN) => {
+        Err(Error::Disconnected(_)) if flags.contains(Flags::SAFE_DISCONN) => {
             // A close is not to tell what was hidden here.
             forgive();
             Ok(())
@@ -401,7 +401,7 @@ struct Sending<'a, S: Transport> {
 }
 
 impl<S: Transport> Sending<'_, S> {
-    fn poll(&mut self, message: &[u8], cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+    fn poll(&mut self, message: &[u8], cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.progress.poll(self.link, message, cx)
     }
 }

@@ -8,7 +8,7 @@ use asyncnet_core::{SecureLayer, TlsError, TlsErrorKind, TlsSession};
 use super::Connection;
 #[cfg(feature = "tls")]
 use crate::tls::{Layers, TlsContext, TlsRole};
-use crate::{Transport, UpgradeError};
+use crate::{Error, Transport, UpgradeRefused};
 
 impl<S: Transport> Connection<S> {
     /// Goes over to TLS (STARTTLS): from here on nothing leaves in plain. Ready when the handshake is over,
@@ -37,14 +37,14 @@ impl<S: Transport> Connection<S> {
     ///
     /// # Errors
     ///
-    /// [`UpgradeError::BufferedPlaintext`] and its kin if anything in plain is left over, on either side;
-    /// nothing is changed then. [`UpgradeError::Tls`] if the handshake fails: `close` tells the peer why.
+    /// [`Error::Upgrade`] and its kin if anything in plain is left over, on either side;
+    /// nothing is changed then. [`Error::Tls`] if the handshake fails: `close` tells the peer why.
     ///
     /// # Cancel safety
     ///
     /// Cancel safe: the handshake lives in the connection. The next call goes on with it, and so does any
     /// receive or send; once one of those has finished it, the next upgrade answers
-    /// [`UpgradeError::AlreadyTls`].
+    /// [`Error::Upgrade`].
     #[cfg(feature = "tls")]
     #[doc(alias = "wrapConnectedSocket")]
     #[doc(alias = "starttls")]
@@ -52,7 +52,7 @@ impl<S: Transport> Connection<S> {
         &mut self,
         context: &TlsContext,
         role: TlsRole<'_>,
-    ) -> Result<(), UpgradeError> {
+    ) -> Result<(), Error> {
         if self.link.sender.is_secure() {
             return self.go_on_with_upgrade().await;
         }
@@ -73,18 +73,18 @@ impl<S: Transport> Connection<S> {
     /// # Cancel safety
     ///
     /// As `upgrade_tls`; a layer that is given to a call which goes on is dropped.
-    pub async fn upgrade_with(&mut self, layer: Box<dyn SecureLayer>) -> Result<(), UpgradeError> {
+    pub async fn upgrade_with(&mut self, layer: Box<dyn SecureLayer>) -> Result<(), Error> {
         if !self.link.sender.is_secure() {
             self.start_tls(layer)?;
         }
         self.go_on_with_upgrade().await
     }
 
-    pub(crate) fn start_tls(&mut self, layer: Box<dyn SecureLayer>) -> Result<(), UpgradeError> {
+    pub(crate) fn start_tls(&mut self, layer: Box<dyn SecureLayer>) -> Result<(), Error> {
         self.link.start_tls(&mut self.receiver, layer)
     }
 
-    pub(crate) fn poll_upgrade(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), UpgradeError>> {
+    pub(crate) fn poll_upgrade(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.link.poll_upgrade(&mut self.receiver, cx)
     }
 
@@ -105,9 +105,9 @@ impl<S: Transport> Connection<S> {
     }
 
     /// Goes on with an upgrade that was dropped, or answers again what became of a failed one.
-    async fn go_on_with_upgrade(&mut self) -> Result<(), UpgradeError> {
+    async fn go_on_with_upgrade(&mut self) -> Result<(), Error> {
         if !self.link.handshake.is_under_way() && self.link.sender.failure().is_none() {
-            return Err(UpgradeError::AlreadyTls);
+            return Err(UpgradeRefused::AlreadyTls.into());
         }
         poll_fn(|cx| self.poll_upgrade(cx)).await
     }

@@ -12,7 +12,7 @@ use futures_io::{AsyncBufRead, AsyncRead, AsyncWrite};
 use super::Connection;
 use crate::fan_out::{FanOut, Place};
 use crate::receive::{LineStream, NextLine, receive_traits};
-use crate::{RecvError, SendError, Transport};
+use crate::{Error, Transport};
 
 impl<S: Transport> Connection<S> {
     /// Polls for one of the `futures` traits. Those can be called by two tasks, one that reads and one that
@@ -59,12 +59,12 @@ impl<S: Transport> AsyncWrite for Connection<S> {
     ) -> Poll<io::Result<usize>> {
         self.get_mut().poll_at(Place::SENDER, cx, |this, cx| {
             let link = &mut this.link;
-            link.sender.check().map_err(SendError::from)?;
+            link.sender.check().map_err(Error::from)?;
             let part = &buf[..buf.len().min(link.sender.max_outbox().max(1))];
             if !link.sender.has_room(part.len()) {
                 ready!(link.poll_transmit(cx));
             }
-            link.sender.feed(part).map_err(SendError::from)?;
+            link.sender.feed(part).map_err(Error::from)?;
             Poll::Ready(Ok(part.len()))
         })
     }

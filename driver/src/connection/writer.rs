@@ -14,7 +14,7 @@ use crate::fan_out::{FanOut, Place};
 use crate::link::Link;
 use crate::message::Progress;
 use crate::socket::{address, options};
-use crate::{Address, Flags, SendError, SockOpt, Transport};
+use crate::{Address, Error, Flags, SockOpt, Transport};
 
 /// The sending half of a connection. Clone it for every task that sends.
 ///
@@ -41,11 +41,11 @@ impl<S: Transport> SendHalf<S> {
     /// # Cancel safety
     ///
     /// A message of at most `max_outbox` bytes is sent whole or not at all. Dropping the future of a
-    /// larger one midway ends the sending side for all ([`SendError::Interrupted`] from then on).
+    /// larger one midway ends the sending side for all ([`Error::Interrupted`] from then on).
     ///
     /// A send that waits for room has its turn in a queue: poll it or drop it. While it is kept without
     /// being polled, those behind it wait too.
-    pub async fn send(&self, message: &[u8]) -> Result<(), SendError> {
+    pub async fn send(&self, message: &[u8]) -> Result<(), Error> {
         self.send_with(message, self.flags).await
     }
 
@@ -53,13 +53,13 @@ impl<S: Transport> SendHalf<S> {
     ///
     /// # Errors
     ///
-    /// [`SendError::Closed`] and [`SendError::Interrupted`]; without [`Flags::SAFE_DISCONN`] also
-    /// [`SendError::Disconnected`].
+    /// [`Error::Closed`] and [`Error::Interrupted`]; without [`Flags::SAFE_DISCONN`] also
+    /// [`Error::Disconnected`].
     ///
     /// # Cancel safety
     ///
     /// As [`send`](Self::send).
-    pub async fn send_with(&self, message: &[u8], flags: Flags) -> Result<(), SendError> {
+    pub async fn send_with(&self, message: &[u8], flags: Flags) -> Result<(), Error> {
         let sent = self.send_all(message).await;
         hide_loss(sent, flags, || self.shared.lock(None).link.sender.forgive_dropped())
     }
@@ -73,14 +73,14 @@ impl<S: Transport> SendHalf<S> {
     /// # Cancel safety
     ///
     /// As [`send`](Self::send).
-    pub async fn send_line(&self, text: &[u8]) -> Result<(), SendError> {
+    pub async fn send_line(&self, text: &[u8]) -> Result<(), Error> {
         if asyncnet_core::holds_line_break(text) {
-            return Err(SendError::LineBreak);
+            return Err(Error::LineBreak);
         }
         self.send_all(&[text, b"\r\n"].concat()).await
     }
 
-    async fn send_all(&self, message: &[u8]) -> Result<(), SendError> {
+    async fn send_all(&self, message: &[u8]) -> Result<(), Error> {
         let mut sending = SharedSending::new(&self.shared);
         poll_fn(|cx| sending.poll(message, cx)).await
     }
@@ -89,9 +89,9 @@ impl<S: Transport> SendHalf<S> {
     ///
     /// # Errors
     ///
-    /// [`SendError::Full`] if there is no room, or other tasks wait for it; or a final error. Nothing
+    /// [`Error::Full`] if there is no room, or other tasks wait for it; or a final error. Nothing
     /// of the message is queued then.
-    pub fn feed(&self, message: &[u8]) -> Result<(), SendError> {
+    pub fn feed(&self, message: &[u8]) -> Result<(), Error> {
         self.queue(|link| link.sender.feed(message))
     }
 
@@ -99,8 +99,8 @@ impl<S: Transport> SendHalf<S> {
     ///
     /// # Errors
     ///
-    /// [`SendError::LineBreak`] if `text` holds a CR or an LF; otherwise as [`feed`](Self::feed).
-    pub fn feed_line(&self, text: &[u8]) -> Result<(), SendError> {
+    /// [`Error::LineBreak`] if `text` holds a CR or an LF; otherwise as [`feed`](Self::feed).
+    pub fn feed_line(&self, text: &[u8]) -> Result<(), Error> {
         self.queue(|link| link.sender.feed_line(text))
     }
 
@@ -109,14 +109,14 @@ impl<S: Transport> SendHalf<S> {
     /// # Errors
     ///
     /// As [`feed`](Self::feed).
-    pub fn feed_bytes(&self, message: Bytes) -> Result<(), SendError> {
+    pub fn feed_bytes(&self, message: Bytes) -> Result<(), Error> {
         self.queue(|link| link.sender.feed_bytes(message))
     }
 
     fn queue(
         &self,
-        feed: impl FnOnce(&mut Link<S>) -> Result<(), asyncnet_core::SendError>,
-    ) -> Result<(), SendError> {
+        feed: impl FnOnce(&mut Link<S>) -> Result<(), crate::Error>,
+    ) -> Result<(), Error> {
         let mut state = self.shared.lock(None);
         state.check_turns()?;
         let first = state.link.sender.unsent() == 0;
@@ -132,18 +132,18 @@ impl<S: Transport> SendHalf<S> {
     /// # Errors
     ///
     /// As [`feed`](Self::feed); a write that fails shows in the next call.
-    pub fn try_send(&self, message: Bytes) -> Result<(), SendError> {
+    pub fn try_send(&self, message: Bytes) -> Result<(), Error> {
         let mut state = self.shared.lock(None);
         state.check_turns()?;
         self.send_now(&mut state, message).map(drop)
     }
 
     /// Sends without waiting, past those that wait for room; returns what is queued behind it.
-    pub(crate) fn offer(&self, message: Bytes) -> Result<usize, SendError> {
+    pub(crate) fn offer(&self, message: Bytes) -> Result<usize, Error> {
         self.send_now(&mut self.shared.lock(None), message)
     }
 
-    fn send_now(&self, state: &mut State<S>, message: Bytes) -> Result<usize, SendError> {
+    fn send_now(&self, state: &mut State<S>, message: Bytes) -> Result<usize, Error> {
         let first = state.link.sender.unsent() == 0;
         state.link.sender.feed_bytes(message)?;
         if first {
@@ -168,7 +168,7 @@ impl<S: Transport> SendHalf<S> {
     /// # Cancel safety
     ///
     /// Cancel safe: what is queued stays queued.
-    pub async fn flush(&self) -> Result<(), SendError> {
+    pub async fn flush(&self) -> Result<(), Error> {
         let task = Task::new(&self.shared);
         let ticket = self.shared.lock(None).link.ticket()?;
         poll_fn(|cx| task.poll(cx, |state, cx| state.link.poll_sent(ticket, cx))).await
@@ -179,13 +179,13 @@ impl<S: Transport> SendHalf<S> {
     ///
     /// # Errors
     ///
-    /// Why it can send no more: [`SendError::Disconnected`], [`SendError::Interrupted`] or
-    /// [`SendError::Closed`].
+    /// Why it can send no more: [`Error::Disconnected`], [`Error::Interrupted`] or
+    /// [`Error::Closed`].
     ///
     /// # Cancel safety
     ///
     /// Cancel safe: what is queued stays queued.
-    pub async fn drive(&self) -> Result<(), SendError> {
+    pub async fn drive(&self) -> Result<(), Error> {
         let task = Task::new(&self.shared);
         let driving = |state: &mut State<S>, cx: &mut Context<'_>| {
             ready!(state.link.poll_transmit(cx));
@@ -199,7 +199,7 @@ impl<S: Transport> SendHalf<S> {
 
     /// Closes the whole connection in good order; see [`Connection::close`](crate::Connection::close).
     /// The receiving half still hands out the lines that it has, then answers `Closed`. Sends whose
-    /// message is queued are flushed, those that wait for room end with [`SendError::Closed`]; one that
+    /// message is queued are flushed, those that wait for room end with [`Error::Closed`]; one that
     /// is larger than `max_outbox` and under way is torn, and turns the close into a reset.
     ///
     /// # Errors
@@ -209,7 +209,7 @@ impl<S: Transport> SendHalf<S> {
     /// # Cancel safety
     ///
     /// Cancel safe: the next call goes on where this one was.
-    pub async fn close(&self) -> Result<(), SendError> {
+    pub async fn close(&self) -> Result<(), Error> {
         let task = Task::new(&self.shared);
         poll_fn(|cx| task.poll(cx, |state, cx| state.link.poll_close(cx))).await
     }
@@ -223,7 +223,7 @@ impl<S: Transport> SendHalf<S> {
     /// # Cancel safety
     ///
     /// Cancel safe: the next call goes on where this one was. Nothing can be sent once it was called.
-    pub async fn shutdown_write(&self) -> Result<(), SendError> {
+    pub async fn shutdown_write(&self) -> Result<(), Error> {
         let task = Task::new(&self.shared);
         poll_fn(|cx| task.poll(cx, |state, cx| state.link.poll_shutdown_write(cx))).await
     }
@@ -319,11 +319,7 @@ impl<S: Transport> SendHalf<S> {
 
     /// Writes what is queued, then what `feed` queues past those that wait for room; returns what is left.
     /// Whoever waits at `me` is not called for that.
-    pub(crate) fn fill(
-        &self,
-        me: Place,
-        feed: impl FnOnce(&mut Sender),
-    ) -> Result<usize, SendError> {
+    pub(crate) fn fill(&self, me: Place, feed: impl FnOnce(&mut Sender)) -> Result<usize, Error> {
         let mut state = self.shared.lock(Some(me));
         let mut cx = Context::from_waker(&self.shared.waker);
         let is_idle = state.link.poll_transmit(&mut cx).is_ready();
@@ -362,7 +358,7 @@ impl<'a, S: Transport> SharedSending<'a, S> {
         Self { task: Task::new(shared), progress: Progress::Waiting, enlisted: false }
     }
 
-    fn poll(&mut self, message: &[u8], cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+    fn poll(&mut self, message: &[u8], cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let Self { task, progress, enlisted } = self;
         let (me, waker) = (task.waiter.place, cx.waker().clone());
         let mut behind = false;

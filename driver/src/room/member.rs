@@ -15,7 +15,7 @@ use super::calls::Calls;
 use super::limits::{Policy, RoomLimits};
 use super::stats::{MemberStats, Tally};
 use crate::fan_out::Place;
-use crate::{SendError, SendHalf, Transport};
+use crate::{Error, SendHalf, Transport};
 
 /// What becomes of a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,11 +88,11 @@ impl<S: Transport> Member<S> {
                 }
                 Fate::Stays
             }
-            Err(SendError::Full { .. }) if policy == Policy::DropNewest => {
+            Err(Error::Full { .. }) if policy == Policy::DropNewest => {
                 count.dropped(batch);
                 Fate::Stays
             }
-            Err(SendError::Full { .. }) => self.evict(),
+            Err(Error::Full { .. }) => self.evict(),
             Err(_) => Fate::Gone,
         }
     }
@@ -158,7 +158,7 @@ impl Waiting {
         batch: &Batch,
         limits: &RoomLimits,
         count: &mut MemberStats,
-    ) -> Result<(), SendError> {
+    ) -> Result<(), Error> {
         let is_first = self.backlog.is_empty();
         self.backlog.push(batch.clone());
         let queued = if is_first {
@@ -178,7 +178,7 @@ impl Waiting {
         sender: &SendHalf<S>,
         portion: usize,
         count: &mut MemberStats,
-    ) -> Result<usize, SendError> {
+    ) -> Result<usize, Error> {
         // As always: before the stream is polled.
         sender.fan_out().wait(self.place, &self.caller);
         let handed_before = count.messages;
@@ -199,7 +199,7 @@ impl Waiting {
         sender: &SendHalf<S>,
         portion: usize,
         count: &mut MemberStats,
-    ) -> Result<usize, SendError> {
+    ) -> Result<usize, Error> {
         let backlog = &mut self.backlog;
         sender.fill(self.place, |sender| {
             while let Some(batch) = backlog.first().filter(|batch| has_room(sender, batch, portion))

@@ -23,7 +23,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use crate::fan_out::FanOut;
-use crate::{BoxSleep, SendError, SendHalf, Timer, Transport};
+use crate::{BoxSleep, Error, SendHalf, Timer, Transport};
 use batch::Batch;
 use calls::Calls;
 use floor::Floor;
@@ -212,15 +212,15 @@ impl<S: Transport> Room<S> {
     ///
     /// # Errors
     ///
-    /// [`SendError::LineBreak`] if `text` holds a CR or an LF; [`SendError::Closed`] if nobody runs the
+    /// [`Error::LineBreak`] if `text` holds a CR or an LF; [`Error::Closed`] if nobody runs the
     /// room any more.
     ///
     /// # Cancel safety
     ///
     /// Cancel safe: the line is sent whole or not at all.
-    pub async fn send_line(&self, text: &[u8]) -> Result<(), SendError> {
+    pub async fn send_line(&self, text: &[u8]) -> Result<(), Error> {
         if asyncnet_core::holds_line_break(text) {
-            return Err(SendError::LineBreak);
+            return Err(Error::LineBreak);
         }
         self.send_parts(text, b"\r\n").await
     }
@@ -229,16 +229,16 @@ impl<S: Transport> Room<S> {
     ///
     /// # Errors
     ///
-    /// [`SendError::Closed`] if nobody runs the room any more.
+    /// [`Error::Closed`] if nobody runs the room any more.
     ///
     /// # Cancel safety
     ///
     /// Cancel safe: the message is sent whole or not at all.
-    pub async fn send(&self, message: &[u8]) -> Result<(), SendError> {
+    pub async fn send(&self, message: &[u8]) -> Result<(), Error> {
         self.send_parts(message, b"").await
     }
 
-    async fn send_parts(&self, text: &[u8], end: &[u8]) -> Result<(), SendError> {
+    async fn send_parts(&self, text: &[u8], end: &[u8]) -> Result<(), Error> {
         if let Poll::Ready(result) = self.try_send_parts(text, end) {
             return result;
         }
@@ -250,10 +250,10 @@ impl<S: Transport> Room<S> {
         .await
     }
 
-    fn try_send_parts(&self, text: &[u8], end: &[u8]) -> Poll<Result<(), SendError>> {
+    fn try_send_parts(&self, text: &[u8], end: &[u8]) -> Poll<Result<(), Error>> {
         self.shared.change(|state| {
             if state.closed {
-                return Poll::Ready(Err(SendError::Closed));
+                return Poll::Ready(Err(Error::Closed));
             }
             if state.backlog >= BACKLOG {
                 return Poll::Pending;

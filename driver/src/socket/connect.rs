@@ -18,7 +18,7 @@ impl<R: Runtime> AsyncSocket<R> {
     ///
     /// The error of the last address tried; `InvalidInput` if there is none of this socket's family, or it is
     /// a datagram socket. Wrapped
-    /// in TLS also those of the handshake ([`UpgradeError`](crate::UpgradeError), by way of `get_ref` and
+    /// in TLS also those of the handshake ([`Error`](crate::Error), by way of `get_ref` and
     /// `source`). The socket can be tried again, with all that was set on it.
     ///
     /// # Cancel safety

@@ -8,7 +8,7 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ServerConfig};
 
 use super::{Layers, TlsClientBuilder, TlsContextError, TlsServerBuilder};
-use crate::UpgradeError;
+use crate::{Error, UpgradeRefused};
 
 /// The settings of TLS: whom to trust, what to show. The seed's `newContext`. Cheap to clone; connections
 /// of one context share its sessions.
@@ -102,27 +102,32 @@ impl From<Arc<ServerConfig>> for TlsContext {
 }
 
 impl Layers for TlsContext {
-    fn client_layer(&self, host: Option<&str>) -> Result<Box<dyn SecureLayer>, UpgradeError> {
+    fn client_layer(&self, host: Option<&str>) -> Result<Box<dyn SecureLayer>, Error> {
         let Some(config) = &self.client else {
-            return Err(UpgradeError::Context("the TLS settings have no client's part".into()));
+            return Err(
+                UpgradeRefused::Settings("the TLS settings have no client's part".into()).into()
+            );
         };
         let name = match (&self.server_name, host) {
             (Some(name), _) => name.clone(),
             (None, Some(host)) => {
-                parse_name(host).map_err(|error| UpgradeError::Context(error.to_string()))?
+                parse_name(host).map_err(|error| UpgradeRefused::Settings(error.to_string()))?
             }
             (None, None) => {
-                let why = "the TLS settings do not say whom to expect: see TlsContext::for_server";
-                return Err(UpgradeError::Context(why.into()));
+                let why = "the TLS settings name no server to verify: see TlsContext::for_server";
+                return Err(UpgradeRefused::Settings(why.into()).into());
             }
         };
         Ok(Box::new(TlsLayer::client(Arc::clone(config), name)?))
     }
 
-    fn server_layer(&self) -> Result<Box<dyn SecureLayer>, UpgradeError> {
+    fn server_layer(&self) -> Result<Box<dyn SecureLayer>, Error> {
         match &self.server {
             Some(config) => Ok(Box::new(TlsLayer::server(Arc::clone(config))?)),
-            None => Err(UpgradeError::Context("the TLS settings have no server's part".into())),
+            None => {
+                Err(UpgradeRefused::Settings("the TLS settings have no server's part".into())
+                    .into())
+            }
         }
     }
 }

@@ -15,7 +15,7 @@ mod shared;
 
 use asyncnet_core::SecureLayer;
 
-use crate::UpgradeError;
+use crate::Error;
 
 #[cfg(feature = "tls")]
 pub use client::TlsClientBuilder;
@@ -29,8 +29,8 @@ pub use server::{ClientCertificates, TlsServerBuilder};
 /// Makes secure layers: what sockets know of TLS.
 pub(crate) trait Layers: Send + Sync {
     /// The layer of a client that connects to `host`.
-    fn client_layer(&self, host: Option<&str>) -> Result<Box<dyn SecureLayer>, UpgradeError>;
+    fn client_layer(&self, host: Option<&str>) -> Result<Box<dyn SecureLayer>, Error>;
 
     /// The layer of a server.
-    fn server_layer(&self) -> Result<Box<dyn SecureLayer>, UpgradeError>;
+    fn server_layer(&self) -> Result<Box<dyn SecureLayer>, Error>;
 }

@@ -50,7 +50,7 @@ impl TlsServerBuilder {
     /// Asks clients for a certificate that one of those in `pem` has signed. Default: does not ask.
     ///
     /// In TLS 1.3 a client's handshake is over before the server has judged its certificate: a refusal is
-    /// what the client's first receive tells ([`RecvError::Tls`](crate::RecvError), alert 42 to 49 or 116).
+    /// what the client's first receive tells ([`Error::Tls`](crate::Error), alert 42 to 49 or 116).
     ///
     /// # Errors
     ///

@@ -2,14 +2,14 @@
 
 use std::task::Poll;
 
-use asyncnet::{Cause, Config, Connection, Flags, RecvError};
+use asyncnet::{Cause, Config, Connection, Error, Flags};
 
 use crate::pipe::duplex;
 use crate::{WIDE, clock, open, poll_once};
 
 #[track_caller]
-fn assert_closed<T: std::fmt::Debug>(answer: Poll<Result<T, RecvError>>) {
-    assert!(matches!(answer, Poll::Ready(Err(RecvError::Closed))), "{answer:?}");
+fn assert_closed<T: std::fmt::Debug>(answer: Poll<Result<T, Error>>) {
+    assert!(matches!(answer, Poll::Ready(Err(Error::Closed))), "{answer:?}");
 }
 
 #[test]
@@ -28,16 +28,16 @@ fn after_an_end_and_our_close_every_receive_is_closed() {
 fn too_large_a_block_is_refused_at_once_without_a_buffer_too() {
     let (mut conn, _peer) = open(WIDE, Config::default().buffered(false).max_block(10));
     let answer = poll_once(conn.recv(11));
-    assert!(matches!(answer, Poll::Ready(Err(RecvError::BlockTooLarge(_)))), "{answer:?}");
+    assert!(matches!(answer, Poll::Ready(Err(Error::TooLarge { .. }))), "{answer:?}");
 }
 
 #[test]
 fn too_large_a_block_is_refused_at_once_behind_a_bad_line_too() {
     let (mut conn, peer) = open(WIDE, Config::default().max_line(3).max_block(10));
     peer.say(&[b'x'; 18]);
-    assert!(matches!(poll_once(conn.next_line()), Poll::Ready(Err(RecvError::Line(_)))));
+    assert!(matches!(poll_once(conn.next_line()), Poll::Ready(Err(Error::Line(_)))));
     let answer = poll_once(conn.next_block(11));
-    assert!(matches!(answer, Poll::Ready(Err(RecvError::BlockTooLarge(_)))), "{answer:?}");
+    assert!(matches!(answer, Poll::Ready(Err(Error::TooLarge { .. }))), "{answer:?}");
 }
 
 #[test]
@@ -59,8 +59,8 @@ fn a_write_loss_that_came_first_is_the_end_that_stays() {
     peer.refuse();
     assert!(matches!(poll_once(conn.flush()), Poll::Ready(Err(_))));
     let end = conn.end();
-    assert!(matches!(end.map(|end| end.cause), Some(Cause::Reset(_))), "{end:?}");
-    assert!(matches!(poll_once(conn.next_line()), Poll::Ready(Err(RecvError::Disconnected(_)))));
+    assert!(matches!(end.map(|end| end.cause), Some(Cause::Lost(_))), "{end:?}");
+    assert!(matches!(poll_once(conn.next_line()), Poll::Ready(Err(Error::Disconnected(_)))));
     assert_eq!(conn.end(), end);
 }
 
@@ -78,7 +78,7 @@ fn an_end_that_a_peek_has_seen_stays_though_a_write_is_lost_later() {
     assert!(matches!(poll_once(conn.flush()), Poll::Ready(Err(_))));
     let before = conn.end().map(|end| end.cause);
     assert!(before.is_some());
-    assert!(matches!(poll_once(conn.next_line()), Poll::Ready(Err(RecvError::Disconnected(_)))));
+    assert!(matches!(poll_once(conn.next_line()), Poll::Ready(Err(Error::Disconnected(_)))));
     assert_eq!(conn.end().map(|end| end.cause), before);
 }
 

@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::task::Poll;
 
 use allocation_counter::measure;
-use asyncnet::{Config, Connection, RecvError};
+use asyncnet::{Config, Connection, Error};
 
 use crate::pipe::{End, duplex};
 use crate::{WIDE, open, open_split, poll_once};
@@ -54,7 +54,7 @@ fn a_broken_connection_holds_no_block() {
         |peer| peer.output.state().read_error = Some(ErrorKind::ConnectionReset),
         |conn, _| {
             let line = poll_once(conn.next_line());
-            assert!(matches!(line, Poll::Ready(Err(RecvError::Disconnected(_)))), "{line:?}");
+            assert!(matches!(line, Poll::Ready(Err(Error::Disconnected(_)))), "{line:?}");
         },
     );
     assert!(held < LITTLE, "{held} bytes");

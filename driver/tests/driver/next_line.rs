@@ -4,11 +4,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
-use asyncnet::{Config, NextLine, RecvError};
+use asyncnet::{Config, Error, NextLine};
 
 use crate::{WIDE, open};
 
-type Answer<'a> = Result<Option<&'a [u8]>, RecvError>;
+type Answer<'a> = Result<Option<&'a [u8]>, Error>;
 
 /// The line, or `None` while it waits.
 fn poll<'a>(line: Pin<&mut impl Future<Output = Answer<'a>>>) -> Option<&'a [u8]> {

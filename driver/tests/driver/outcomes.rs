@@ -5,12 +5,12 @@ use std::io::ErrorKind;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use asyncnet::{Bytes, Config, Flags, Loss, SendError};
+use asyncnet::{Bytes, Cause, Config, End, Error, Flags, Loss};
 use futures_lite::io::AsyncWriteExt;
 
 use crate::{WIDE, open, open_split, poll_once};
 
-const BROKEN: SendError = SendError::Disconnected(Loss::BrokenPipe);
+const BROKEN: Error = Error::Disconnected(End::new(Cause::Lost(Loss::BrokenPipe), 0));
 
 #[test]
 fn close_tells_what_an_abort_threw_away() {
@@ -19,7 +19,7 @@ fn close_tells_what_an_abort_threw_away() {
     assert!(poll_once(sender.close()).is_pending());
     assert!(sender.queued() > 0);
     sender.abort();
-    assert_eq!(poll_once(sender.close()), Poll::Ready(Err(SendError::Closed)));
+    assert_eq!(poll_once(sender.close()), Poll::Ready(Err(Error::Closed)));
     assert_eq!(sender.queued(), 0);
 }
 
@@ -31,7 +31,7 @@ fn shutdown_write_tells_what_an_abort_threw_away() {
     let mut cx = Context::from_waker(Waker::noop());
     assert!(shutdown.as_mut().poll(&mut cx).is_pending());
     sender.abort();
-    assert_eq!(shutdown.as_mut().poll(&mut cx), Poll::Ready(Err(SendError::Closed)));
+    assert_eq!(shutdown.as_mut().poll(&mut cx), Poll::Ready(Err(Error::Closed)));
 }
 
 #[test]
@@ -42,7 +42,7 @@ fn flush_tells_what_an_abort_threw_away() {
     let mut cx = Context::from_waker(Waker::noop());
     assert!(flush.as_mut().poll(&mut cx).is_pending());
     sender.abort();
-    assert_eq!(flush.as_mut().poll(&mut cx), Poll::Ready(Err(SendError::Closed)));
+    assert_eq!(flush.as_mut().poll(&mut cx), Poll::Ready(Err(Error::Closed)));
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn shutdown_write_tells_bytes_that_were_lost_before_it() {
 fn flush_after_a_close_is_closed() {
     let (mut conn, _peer) = open(WIDE, Config::default());
     assert_eq!(poll_once(conn.close()), Poll::Ready(Ok(())));
-    assert_eq!(poll_once(conn.flush()), Poll::Ready(Err(SendError::Closed)));
+    assert_eq!(poll_once(conn.flush()), Poll::Ready(Err(Error::Closed)));
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn a_send_that_is_out_succeeds_though_another_is_torn_behind_it() {
     assert_eq!(first.as_mut().poll(&mut cx), Poll::Ready(Ok(())));
     heard.extend(peer.hear());
     assert!(heard.starts_with(&[b'1'; 25]));
-    assert_eq!(sender.feed(b"x"), Err(SendError::Interrupted));
+    assert_eq!(sender.feed(b"x"), Err(Error::Interrupted));
 }
 
 #[test]
@@ -147,7 +147,7 @@ fn a_large_send_that_was_leaked_counts_as_torn() {
     assert!(leaked.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
     std::mem::forget(leaked);
     peer.hear();
-    assert_eq!(poll_once(conn.send(b"y")), Poll::Ready(Err(SendError::Interrupted)));
+    assert_eq!(poll_once(conn.send(b"y")), Poll::Ready(Err(Error::Interrupted)));
 }
 
 #[test]

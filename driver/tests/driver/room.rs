@@ -7,7 +7,7 @@ mod schedules;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use asyncnet::{Config, RecvError, RecvHalf, Room, RoomLimits, SendError, SendHalf};
+use asyncnet::{Config, Error, RecvHalf, Room, RoomLimits, SendHalf};
 
 use crate::pipe::End;
 use crate::tasks::Tasks;
@@ -35,7 +35,7 @@ fn say(room: &Room<End>, text: &[u8]) {
 #[track_caller]
 fn assert_put_out(receiver: &mut RecvHalf<End>) {
     let line = poll_once(receiver.next_line());
-    assert!(matches!(line, Poll::Ready(Err(RecvError::Closed))), "{line:?}");
+    assert!(matches!(line, Poll::Ready(Err(Error::Closed))), "{line:?}");
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn a_receive_that_waits_hears_that_its_member_was_put_out() {
     let (mut receiver, sender, _peer) = client(100);
     let _member = room.join(sender);
     tasks.spawn("receiver", async move {
-        assert!(matches!(receiver.next_line().await, Err(RecvError::Closed)));
+        assert!(matches!(receiver.next_line().await, Err(Error::Closed)));
     });
     assert_eq!(tasks.run(), ["room", "receiver"]);
     for _ in 0..20 {
@@ -230,7 +230,7 @@ fn a_room_that_is_no_longer_run_is_closed_and_wakes_who_waits() {
     let mut tasks = Tasks::in_order();
     let speaker = room.clone();
     tasks.spawn("speaker", async move {
-        assert_eq!(speaker.send_line(b"me too").await, Err(SendError::Closed));
+        assert_eq!(speaker.send_line(b"me too").await, Err(Error::Closed));
     });
     tasks.spawn("leaver", async move {
         member.leave().await;
@@ -238,7 +238,7 @@ fn a_room_that_is_no_longer_run_is_closed_and_wakes_who_waits() {
     assert_eq!(tasks.run(), ["speaker", "leaver"]);
     drop(run);
     tasks.run_to_end();
-    assert_eq!(poll_once(room.send(b"x")), Poll::Ready(Err(SendError::Closed)));
+    assert_eq!(poll_once(room.send(b"x")), Poll::Ready(Err(Error::Closed)));
     assert_eq!(room.members(), 0);
 }
 
@@ -264,7 +264,7 @@ fn a_closed_room_delivers_what_was_said_and_ends() {
     let member = room.join(sender);
     say(&room, b"good night");
     room.close();
-    assert_eq!(poll_once(room.send_line(b"wait")), Poll::Ready(Err(SendError::Closed)));
+    assert_eq!(poll_once(room.send_line(b"wait")), Poll::Ready(Err(Error::Closed)));
     tasks.run_to_end();
     assert_eq!(peer.hear(), b"good night\r\n");
     assert!(poll_once(member.leave()).is_ready());
@@ -286,5 +286,5 @@ fn a_member_that_closed_by_itself_is_forgotten_at_the_next_message() {
 fn a_room_whose_run_was_dropped_before_its_first_poll_is_closed() {
     let room: Room<End> = Room::new(RoomLimits::default(), clock::timer);
     drop(room.clone().run());
-    assert_eq!(poll_once(room.send_line(b"x")), Poll::Ready(Err(SendError::Closed)));
+    assert_eq!(poll_once(room.send_line(b"x")), Poll::Ready(Err(Error::Closed)));
 }

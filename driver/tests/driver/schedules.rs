@@ -6,7 +6,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::io::ErrorKind;
 
-use asyncnet::{Config, Connection, Flags, RecvHalf, SendError, SendHalf};
+use asyncnet::{Config, Connection, Error, Flags, RecvHalf, SendHalf};
 use futures_lite::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split};
 
 use crate::clock;
@@ -45,7 +45,8 @@ pub(crate) enum Ending {
 pub(crate) struct Record {
     pub(crate) said: RefCell<HashMap<Id, Said>>,
     /// What the first close has answered.
-    pub(crate) closed: Cell<Option<Result<(), SendError>>>,
+    /// Whether the first close to complete said `Ok`.
+    pub(crate) closed: Cell<Option<bool>>,
     /// An abort came in between: then a success of a close promises nothing.
     pub(crate) aborted: Cell<bool>,
     /// The peer reads no more.
@@ -117,14 +118,14 @@ pub(crate) async fn send_some(
     }
 }
 
-const fn queued(answer: Result<(), SendError>) -> Said {
+fn queued(answer: Result<(), Error>) -> Said {
     match answer {
         Ok(()) => Said::Queued,
         Err(_) => Said::Refused,
     }
 }
 
-const fn out(answer: Option<Result<(), SendError>>) -> Said {
+fn out(answer: Option<Result<(), Error>>) -> Said {
     match answer {
         Some(Ok(())) => Said::Out,
         _ => Said::Unknown,
@@ -149,7 +150,7 @@ pub(crate) async fn end(how: Ending, sender: &SendHalf<End>, mut random: Random,
         }
         turn().await;
     };
-    record.closed.set(record.closed.get().or(Some(answer)));
+    record.closed.set(record.closed.get().or(Some(answer.is_ok())));
 }
 
 /// Receives for `calls` calls at most, in all ways.
@@ -334,7 +335,7 @@ fn run(tasks: &mut Tasks<'_>, has_clock: bool, sender: &SendHalf<End>, record: &
 fn check(record: &Record) {
     let heard = String::from_utf8(record.heard.take()).unwrap();
     let said = record.said.borrow();
-    let closed_well = record.closed.get() == Some(Ok(())) && !record.aborted.get();
+    let closed_well = record.closed.get() == Some(true) && !record.aborted.get();
     let mut seen = HashMap::new();
     let mut last = [None; SENDERS];
     let mut lines = heard.split_inclusive('\n').enumerate().peekable();

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::task::{Context, Poll, Waker};
 
-use asyncnet::{Config, RecvError, SendError, SendHalf};
+use asyncnet::{Config, Error, SendHalf, Timeout};
 use futures_lite::io::{AsyncReadExt, AsyncWriteExt, split};
 
 use crate::pipe::End;
@@ -20,7 +20,7 @@ fn assert_receiver_wakes(
     let mut tasks = Tasks::in_order();
     tasks.spawn("receiver", async move {
         let line = receiver.next_line().await;
-        assert!(matches!(line, Err(RecvError::Closed)), "{line:?}");
+        assert!(matches!(line, Err(Error::Closed)), "{line:?}");
     });
     tasks.spawn("closer", async move {
         first(&sender, &peer).await;
@@ -39,7 +39,7 @@ async fn shut_down(sender: &SendHalf<End>, _: &End) {
 
 async fn tear(sender: &SendHalf<End>, _: &End) {
     assert_eq!(within(0, sender.send(&[b'x'; 100])).await, None);
-    assert_eq!(sender.feed(b"x"), Err(SendError::Interrupted));
+    assert_eq!(sender.feed(b"x"), Err(Error::Interrupted));
 }
 
 async fn lose(sender: &SendHalf<End>, peer: &End) {
@@ -63,7 +63,7 @@ fn abort_after_shutdown_write_wakes_the_receiver() {
 #[test]
 fn close_after_a_torn_message_wakes_the_receiver() {
     assert_receiver_wakes(8, tear, async |sender| {
-        assert_eq!(sender.close().await, Err(SendError::Interrupted));
+        assert_eq!(sender.close().await, Err(Error::Interrupted));
     });
 }
 
@@ -95,7 +95,7 @@ fn a_close_that_times_out_wakes_whoever_sends() {
             assert_ne!(sender.send_line(&[b'x'; 100]).await, Ok(()));
         });
         tasks.spawn("closer", async move {
-            assert!(matches!(closer.close().await, Ok(()) | Err(SendError::TimedOut)));
+            assert!(matches!(closer.close().await, Ok(()) | Err(Error::TimedOut(Timeout::Close))));
         });
         tasks.run();
         clock::strike();
@@ -110,17 +110,17 @@ fn abort_wakes_all_that_send_flush_or_close() {
     let others: [_; 4] = std::array::from_fn(|_| sender.clone());
     let [queued, waiting, flusher, closer] = others;
     tasks.spawn("queued send", async move {
-        assert_eq!(queued.send(&[b'x'; 100]).await, Err(SendError::Closed));
+        assert_eq!(queued.send(&[b'x'; 100]).await, Err(Error::Closed));
     });
     tasks.spawn("waiting send", async move {
-        assert_eq!(waiting.send(&[b'x'; 150]).await, Err(SendError::Closed));
+        assert_eq!(waiting.send(&[b'x'; 150]).await, Err(Error::Closed));
     });
     tasks.spawn("flush", async move {
-        assert_eq!(flusher.flush().await, Err(SendError::Closed));
+        assert_eq!(flusher.flush().await, Err(Error::Closed));
     });
     assert_eq!(tasks.run().len(), 3);
     tasks.spawn("close", async move {
-        assert_eq!(closer.close().await, Err(SendError::Closed));
+        assert_eq!(closer.close().await, Err(Error::Closed));
     });
     assert_eq!(tasks.run(), ["queued send", "flush", "close"]);
     sender.abort();

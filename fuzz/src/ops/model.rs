@@ -100,7 +100,7 @@ impl<'a> Model<'a> {
         match self.state {
             State::Ended(cause, partial) => Some((cause, partial)),
             State::Closed(end) => Some(end.unwrap_or((Cause::Closed, 0))),
-            _ => self.loss.map(|loss| (self.input_end.unwrap_or(Cause::Reset(loss)), 0)),
+            _ => self.loss.map(|loss| (self.input_end.unwrap_or(Cause::Lost(loss)), 0)),
         }
     }
 
@@ -121,7 +121,7 @@ impl<'a> Model<'a> {
     }
 
     pub(super) fn eof(&mut self) {
-        self.input_end.get_or_insert(self.loss.map_or(Cause::Eof, Cause::Reset));
+        self.input_end.get_or_insert(self.loss.map_or(Cause::Eof, Cause::Lost));
     }
 
     pub(super) fn lost(&mut self, loss: Loss) {

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::io;
 
-use asyncnet::{LineError, RecvError, SendError, SocketError, TlsErrorKind, UpgradeError};
+use asyncnet::{Error, LineError, SocketError, TlsErrorKind, UpgradeRefused};
 use serde_json::{Value, json};
 
 use super::text::escape;
@@ -44,25 +44,27 @@ pub(super) fn ok(value: impl Into<Value>) -> Answer {
     Ok(json!({ "ok": value.into() }))
 }
 
-impl From<RecvError> for Failure {
-    fn from(error: RecvError) -> Self {
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
         let failure = match &error {
-            RecvError::Line(line) => {
+            Error::Line(line) => {
                 let failure = Self::new(line_error(line), line);
                 match line {
                     LineError::Utf8(bytes) => failure.with("bytes", escape(bytes)),
                     _ => failure,
                 }
             }
-            RecvError::BlockTooLarge(block) => Self::new("BlockTooLarge", block),
-            RecvError::Disconnected(end) => {
-                Self::new("Disconnected", end).with("partial", end.partial)
-            }
-            RecvError::Closed => Self::new("Closed", &error),
-            RecvError::Tls(tls) => Self::new(tls_error(tls.kind()), tls),
+            Error::TooLarge { .. } => Self::new("BlockTooLarge", &error),
+            Error::Disconnected(end) => Self::new("Disconnected", end).with("partial", end.partial),
+            Error::Closed => Self::new("Closed", &error),
+            Error::Tls(tls) => Self::new(tls_error(tls.kind()), tls),
+            Error::Full { .. } => Self::new("Full", &error),
+            Error::LineBreak => Self::new("LineBreak", &error),
+            Error::Interrupted => Self::new("Interrupted", &error),
+            Error::TimedOut(_) => Self::new("TimedOut", &error),
             _ => return io::Error::from(error).into(),
         };
-        failure.with("kind", format!("{:?}", io::Error::from(error).kind()))
+        failure.with("kind", format!("{:?}", error.kind()))
     }
 }
 
@@ -81,40 +83,17 @@ fn tls_error(kind: TlsErrorKind) -> String {
     format!("{kind:?}")
 }
 
-fn upgrade_error(error: &UpgradeError) -> String {
+fn upgrade_error(error: &Error) -> String {
     match error {
-        UpgradeError::BufferedPlaintext(_) => "BufferedPlaintext".into(),
-        UpgradeError::UnsentPlaintext(_) => "UnsentPlaintext".into(),
-        UpgradeError::Discarding => "Discarding".into(),
-        UpgradeError::AlreadyTls => "AlreadyTls".into(),
-        UpgradeError::Ended(_) => "Ended".into(),
-        UpgradeError::CannotSend(_) => "CannotSend".into(),
-        UpgradeError::Context(_) => "Context".into(),
-        UpgradeError::Tls(error) => tls_error(error.kind()),
+        Error::Upgrade(UpgradeRefused::BufferedPlaintext(_)) => "BufferedPlaintext".into(),
+        Error::Upgrade(UpgradeRefused::UnsentPlaintext(_)) => "UnsentPlaintext".into(),
+        Error::Upgrade(UpgradeRefused::Discarding) => "Discarding".into(),
+        Error::Upgrade(UpgradeRefused::AlreadyTls) => "AlreadyTls".into(),
+        Error::Disconnected(_) => "Ended".into(),
+        Error::Closed | Error::Interrupted => "CannotSend".into(),
+        Error::Upgrade(UpgradeRefused::Settings(_)) => "Context".into(),
+        Error::Tls(error) => tls_error(error.kind()),
         _ => "Upgrade".to_owned(),
-    }
-}
-
-impl From<UpgradeError> for Failure {
-    fn from(error: UpgradeError) -> Self {
-        io::Error::from(error).into()
-    }
-}
-
-impl From<SendError> for Failure {
-    fn from(error: SendError) -> Self {
-        let name = match error {
-            SendError::Full { .. } => "Full".into(),
-            SendError::LineBreak => "LineBreak".into(),
-            SendError::Interrupted => "Interrupted".into(),
-            SendError::Disconnected(_) => "Disconnected".into(),
-            SendError::Tls(kind) => tls_error(kind),
-            SendError::Closed => "Closed".into(),
-            SendError::TimedOut => "TimedOut".into(),
-            _ => "Send".to_owned(),
-        };
-        let kind = format!("{:?}", io::Error::from(error).kind());
-        Self::new(name, error).with("kind", kind)
     }
 }
 
@@ -134,7 +113,7 @@ impl From<io::Error> for Failure {
             }
             None => (Self::new(name, &error), &error),
         };
-        let upgrade = system.get_ref().and_then(|inner| inner.downcast_ref::<UpgradeError>());
+        let upgrade = system.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
         match (upgrade, system.raw_os_error()) {
             (Some(upgrade), _) => {
                 failure.with("err", upgrade_error(upgrade)).with("kind", kind_of(system))

@@ -9,6 +9,7 @@
 //! is not meant for that: the player drops the connection, as a program does that returns the error. With
 //! `keep` it stays.
 
+use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -20,9 +21,7 @@ use asyncnet::rustls::crypto::{
 };
 use asyncnet::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use asyncnet::rustls::{ClientConfig, DigitallySignedStruct, Error as TlsFailure, SignatureScheme};
-use asyncnet::{
-    AsyncSocket, Connection, Runtime, TlsContext, TlsContextError, TlsRole, UpgradeError,
-};
+use asyncnet::{AsyncSocket, Connection, Error, Runtime, TlsContext, TlsContextError, TlsRole};
 use futures_lite::future::poll_once;
 
 use super::answer::{Answer, Failure, ok};
@@ -69,11 +68,12 @@ impl<R: Runtime> Stage<R> {
             true => poll_once(upgrade).await.unwrap_or(Ok(())),
             false => upgrade.await,
         };
-        let goes_on = op.is("keep") || matches!(upgraded, Ok(()) | Err(UpgradeError::Tls(_)));
+        let goes_on = op.is("keep") || matches!(upgraded, Ok(()) | Err(Error::Tls(_)));
         if !goes_on {
             self.put(op.socket(), Socket::Dropped);
         }
-        upgraded?;
+        // What an upgrade answers is told as what it is to a socket call.
+        upgraded.map_err(io::Error::from)?;
         ok(true)
     }
 

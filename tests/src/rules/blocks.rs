@@ -2,7 +2,7 @@
 
 use std::pin::pin;
 
-use asyncnet::{BlockTooLarge, Config, Connection, Flags, RecvError};
+use asyncnet::{Config, Connection, Error, Flags};
 use futures_lite::{AsyncBufReadExt, AsyncReadExt};
 
 use crate::bed::{Bed, Peer};
@@ -67,10 +67,7 @@ pub async fn b2_a_block_above_max_block_is_an_error_before_anything_is_read<B: B
         let config = Config::default().max_block(4).buffered(buffered);
         receivers!(B, config, |conn, peer| {
             let too_large = |error| match error {
-                RecvError::BlockTooLarge(error) => {
-                    let BlockTooLarge { asked, max, .. } = error;
-                    assert_eq!((asked, max), (5, 4));
-                }
+                Error::TooLarge { len, max } => assert_eq!((len, max), (5, 4)),
                 error => panic!("{error}"),
             };
             too_large(conn.next_block(5).await.expect_err("too large"));

@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
-use asyncnet::{BoxSleep, Cause, Config, Connection, RecvError, SendError};
+use asyncnet::{BoxSleep, Cause, Config, Connection, Error, Timeout};
 use futures_lite::future::{pending, poll_fn, poll_once, zip};
 
 use crate::bed::{Bed, Executor, Peer, Rest};
@@ -29,8 +29,8 @@ pub async fn c3_close_sends_what_is_queued_and_ends_in_good_order<B: Bed>() {
         assert!(rest == Rest::clean(message), "{} bytes", rest.bytes.len());
         assert!(conn.is_closed());
         conn.close().await.expect("twice is fine");
-        assert_err!(conn.send(b"x").await, SendError::Closed);
-        assert_err!(conn.feed(b"x"), SendError::Closed);
+        assert_err!(conn.send(b"x").await, Error::Closed);
+        assert_err!(conn.feed(b"x"), Error::Closed);
     });
 }
 
@@ -53,7 +53,7 @@ pub async fn c3_close_tells_what_was_lost<B: Bed>() {
         conn.feed(&vec![b'm'; B::HOLDS]).expect("there is room");
         peer.reset();
         for _ in 0..2 {
-            assert_err!(conn.close().await, SendError::Disconnected(_));
+            assert_err!(conn.close().await, Error::Disconnected(_));
         }
         assert!(conn.is_closed());
     });
@@ -73,8 +73,8 @@ pub async fn c3_a_receiving_half_gives_its_lines_then_closed<B: Bed>() {
     assert_line!(receiver, "a");
     assert_line!(receiver, "b");
     for _ in 0..2 {
-        assert_err!(receiver.next_line().await, RecvError::Closed);
-        assert_err!(receiver.recv_line().await, RecvError::Closed);
+        assert_err!(receiver.next_line().await, Error::Closed);
+        assert_err!(receiver.recv_line().await, Error::Closed);
     }
     assert_eq!(receiver.end().map(|end| end.cause), Some(Cause::Closed));
 }
@@ -91,7 +91,7 @@ pub async fn c3_close_wakes_a_waiting_receive<B: Bed>() {
         assert!(waits(pin!(pending::<()>())).await);
         // Begun, and dropped; without a clock it is done already.
         let _ = poll_once(sender.close()).await;
-        assert_err!(receiving.await, RecvError::Closed);
+        assert_err!(receiving.await, Error::Closed);
         let (rest, closed) = zip(rest_of(peer), sender.close()).await;
         closed.expect("nothing was queued");
         assert_eq!(rest, Rest::clean(""));
@@ -110,7 +110,7 @@ pub async fn c3_abort_wakes_a_waiting_receive<B: Bed>() {
         assert!(waits(receiving.as_mut()).await);
         let aborting = async { sender.abort() };
         let (line, ()) = zip(receiving, aborting).await;
-        assert_err!(line, RecvError::Closed);
+        assert_err!(line, Error::Closed);
         drop(peer);
     }
 }
@@ -123,8 +123,8 @@ pub async fn c3_abort_is_a_reset<B: Bed>() {
     let rest = peer.recv_all().await;
     assert!(rest.bytes.len() < B::HOLDS);
     assert_eq!(rest.reset, B::RESETS);
-    assert_err!(conn.next_line().await, RecvError::Closed);
-    assert_err!(conn.send(b"x").await, SendError::Closed);
+    assert_err!(conn.next_line().await, Error::Closed);
+    assert_err!(conn.send(b"x").await, Error::Closed);
 }
 
 /// A close lets those out whose message is queued, and nobody else.
@@ -138,7 +138,7 @@ pub async fn c3_waiting_sends_are_flushed_if_they_are_queued<B: Bed>() {
     assert!(waits(queued.as_mut()).await && waits(waiting.as_mut()).await);
     let mut closing = pin!(sender.close());
     assert!(waits(closing.as_mut()).await);
-    assert_err!(waiting.await, SendError::Closed);
+    assert_err!(waiting.await, Error::Closed);
     let (rest, (sent, closed)) = zip(rest_of(peer), zip(queued, closing)).await;
     sent.expect("it was queued");
     closed.expect("the peer reads");
@@ -150,7 +150,7 @@ pub async fn c3_close_after_a_torn_message_resets<B: Bed>() {
     senders!(B, Config::default().max_outbox(1000), |conn, peer| {
         let message = vec![b't'; B::HOLDS];
         assert!(waits(pin!(conn.send(&message))).await);
-        assert_err!(conn.close().await, SendError::Interrupted);
+        assert_err!(conn.close().await, Error::Interrupted);
         let rest = peer.recv_all().await;
         assert!(rest.bytes.len() < message.len());
         assert_eq!(rest.reset, B::RESETS);
@@ -181,11 +181,11 @@ pub async fn c3_a_close_that_cannot_flush_gives_up<M: Manner>() {
         let mut closing = pin!(conn.close());
         assert!(waits(closing.as_mut()).await);
         time_is_up();
-        assert_err!(closing.await, SendError::TimedOut);
+        assert_err!(closing.await, Error::TimedOut(Timeout::Close));
     }
     assert!(conn.is_closed());
     assert!(peer.on_the_wire() > 0);
-    assert_err!(conn.close().await, SendError::TimedOut);
+    assert_err!(conn.close().await, Error::TimedOut(Timeout::Close));
 }
 
 /// And all that wait beside it are told, in whatever order they come to run.
@@ -207,8 +207,8 @@ pub async fn c3_a_close_that_gives_up_ends_all_that_wait<M: Manner>() {
         if closes_last {
             assert!(waits(pin!(pending::<()>())).await);
         }
-        assert_err!(closing.await, SendError::TimedOut);
-        assert_err!(receiving.await, RecvError::Closed);
+        assert_err!(closing.await, Error::TimedOut(Timeout::Close));
+        assert_err!(receiving.await, Error::Closed);
         assert!(sending.await.is_err());
         drop(peer);
     }
@@ -235,7 +235,7 @@ pub async fn c4_shutdown_write_ends_our_side_alone<B: Bed>() {
     let (rest, ended) = zip(peer.recv_all(), conn.shutdown_write()).await;
     ended.expect("the peer reads");
     assert!(rest == Rest::clean(backlog.clone()));
-    assert_err!(conn.send(b"x").await, SendError::Closed);
+    assert_err!(conn.send(b"x").await, Error::Closed);
     conn.shutdown_write().await.expect("twice is fine");
     peer.send(b"line\n").await;
     assert_line!(conn, "line");
@@ -249,7 +249,7 @@ pub async fn c4_shutdown_write_ends_our_side_alone<B: Bed>() {
     let (rest, ended) = zip(peer.recv_all(), sender.shutdown_write()).await;
     ended.expect("the peer reads");
     assert!(rest == Rest::clean(backlog));
-    assert_err!(sender.send(b"x").await, SendError::Closed);
+    assert_err!(sender.send(b"x").await, Error::Closed);
     peer.send(b"line\n").await;
     assert_line!(receiver, "line");
 }

@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 
-use asyncnet::{AsyncSocket, Config, Connection, Listener, RecvError, Runtime, SockOpt, Transport};
+use asyncnet::{AsyncSocket, Config, Connection, Error, Listener, Runtime, SockOpt, Transport};
 use futures_lite::future::{poll_once, zip};
 use socket2::SockRef;
 
@@ -28,7 +28,7 @@ pub async fn a4_dial_reaches_an_ip_address_and_a_name<P: Platform>() {
             assert!(SockRef::from(&socket).tcp_nodelay().expect("an option"));
         }
         theirs.send(b"12345\nline\n").await.expect("a connection");
-        assert_err!(ours.next_line().await, RecvError::Line(_));
+        assert_err!(ours.next_line().await, Error::Line(_));
         assert_line!(ours, "line");
     }
 }
@@ -125,7 +125,7 @@ pub async fn a8_sockets_of_the_standard_library_are_adopted<P: Platform>() {
     let (mut theirs, from) = listener.accept_addr().await.expect("a connection");
     assert_eq!(ours.local_addr().expect("an address"), from);
     ours.send(b"12345\nline\n").await.expect("a connection");
-    assert_err!(theirs.next_line().await, RecvError::Line(_));
+    assert_err!(theirs.next_line().await, Error::Line(_));
     assert_line!(theirs, "line");
     theirs.send(b"reply\n").await.expect("a connection");
     assert_line!(ours, "reply");
@@ -149,7 +149,7 @@ pub async fn a13_stats_count<P: Platform>() {
     assert_eq!(ours.stats(), Default::default());
     theirs.send(b"one\n12345\n\n\xff\n").await.expect("a connection");
     assert_line!(ours, "one");
-    assert_err!(ours.next_line().await, RecvError::Line(_));
+    assert_err!(ours.next_line().await, Error::Line(_));
     assert_line!(ours, "");
     assert_line!(ours, "\u{fffd}");
     ours.send_line(b"two").await.expect("a connection");
@@ -160,7 +160,7 @@ pub async fn a13_stats_count<P: Platform>() {
     assert_eq!((received.bare, received.not_utf8), (0, 0));
     assert_eq!(sent.lines, 1);
     assert_line!(theirs, "two");
-    assert_err!(theirs.next_line().await, RecvError::Disconnected(_));
+    assert_err!(theirs.next_line().await, Error::Disconnected(_));
     assert_eq!(theirs.stats().0.bytes, sent.bytes);
     assert_eq!(theirs.stats().1.bytes, received.bytes);
 }

@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::pin::pin;
 
-use asyncnet::{Cause, Config, End, Ends, Flags, LineError, RecvError, SendError};
+use asyncnet::{Cause, Config, End, Ends, Error, Flags, LineError};
 use futures_lite::{AsyncReadExt, AsyncWriteExt};
 
 use crate::bed::{Bed, Peer};
@@ -20,7 +20,7 @@ fn told(end: Option<End>) -> (Cause, usize) {
 
 fn told_reset(end: Option<End>) -> usize {
     match told(end) {
-        (Cause::Reset(_), partial) => partial,
+        (Cause::Lost(_), partial) => partial,
         other => panic!("{other:?}"),
     }
 }
@@ -41,7 +41,7 @@ pub async fn end_eof_between_lines_is_no_bytes_in_every_view<B: Bed>() {
                 assert!(conn.next_lines().await.expect("the end").is_none());
                 assert_eq!(conn.peek().await.expect("the end"), b"");
                 assert_eq!(conn.read(&mut [0; 5]).await.expect("the end"), 0);
-                assert_err!(conn.next_block(5).await, RecvError::Disconnected(_));
+                assert_err!(conn.next_block(5).await, Error::Disconnected(_));
                 assert_eq!(told(conn.end()), (Cause::Eof, 0));
                 assert_eq!(conn.partial(), b"");
             }
@@ -60,9 +60,9 @@ pub async fn end_eof_inside_a_line_is_told_by_the_typed_view<B: Bed>() {
                 assert_eq!(conn.recv_line().await.expect("the end"), "");
                 assert_err!(
                     conn.next_line().await,
-                    RecvError::Disconnected(End { cause: Cause::Eof, partial: 4, .. })
+                    Error::Disconnected(End { cause: Cause::Eof, partial: 4, .. })
                 );
-                assert_err!(conn.next_lines().await, RecvError::Disconnected(_));
+                assert_err!(conn.next_lines().await, Error::Disconnected(_));
                 assert_eq!(told(conn.end()), (Cause::Eof, 4));
                 assert_eq!(conn.partial(), b"part");
             }
@@ -194,16 +194,16 @@ pub async fn end_closed_by_us_is_an_error_in_every_view<B: Bed>() {
         peer.shutdown().await;
         conn.close().await.expect("nothing was queued");
         for _ in 0..2 {
-            assert_err!(conn.recv_line().await, RecvError::Closed);
-            assert_err!(conn.recv(3).await, RecvError::Closed);
-            assert_err!(conn.recv_into(&mut [0; 3]).await, RecvError::Closed);
-            assert_err!(conn.next_line().await, RecvError::Closed);
-            assert_err!(conn.next_lines().await, RecvError::Closed);
-            assert_err!(conn.next_block(3).await, RecvError::Closed);
-            assert_err!(conn.peek().await, RecvError::Closed);
-            assert_err!(conn.send(b"x").await, SendError::Closed);
-            assert_err!(conn.feed(b"x"), SendError::Closed);
-            assert_err!(conn.flush().await, SendError::Closed);
+            assert_err!(conn.recv_line().await, Error::Closed);
+            assert_err!(conn.recv(3).await, Error::Closed);
+            assert_err!(conn.recv_into(&mut [0; 3]).await, Error::Closed);
+            assert_err!(conn.next_line().await, Error::Closed);
+            assert_err!(conn.next_lines().await, Error::Closed);
+            assert_err!(conn.next_block(3).await, Error::Closed);
+            assert_err!(conn.peek().await, Error::Closed);
+            assert_err!(conn.send(b"x").await, Error::Closed);
+            assert_err!(conn.feed(b"x"), Error::Closed);
+            assert_err!(conn.flush().await, Error::Closed);
             assert_eq!(told(conn.end()), (Cause::Closed, 0));
             assert!(conn.is_closed());
         }
@@ -221,8 +221,8 @@ pub async fn e1_the_first_end_stays<B: Bed>() {
         assert_eq!(conn.next_line().await.expect("the end"), None);
         assert_eq!(told(conn.end()), (Cause::Eof, 0));
     }
-    assert_err!(conn.close().await, SendError::Disconnected(_));
-    assert_err!(conn.next_line().await, RecvError::Closed);
+    assert_err!(conn.close().await, Error::Disconnected(_));
+    assert_err!(conn.next_line().await, Error::Closed);
     assert_eq!(told(conn.end()), (Cause::Eof, 0));
 }
 
@@ -233,7 +233,7 @@ pub async fn e2_the_partial_stays_and_never_becomes_a_line<B: Bed>() {
     peer.shutdown().await;
     assert_eq!(conn.recv_line().await.expect("the end"), "");
     assert_eq!(conn.recv(4).await.expect("the end"), b"");
-    assert_err!(conn.next_block(4).await, RecvError::Disconnected(_));
+    assert_err!(conn.next_block(4).await, Error::Disconnected(_));
     conn.send(b"still here\n").await.expect("only the input ended");
     conn.close().await.expect("all was sent");
     assert_eq!(conn.partial(), b"part");
@@ -250,7 +250,7 @@ pub async fn e3_a_send_to_a_gone_peer_is_no_error_under_safe_disconn<B: Bed>() {
         conn.send(b"anybody?\n").await.expect("hidden");
         assert_eq!(told_reset(conn.end()), 0);
         let told = conn.send_with(b"anybody?\n", Flags::empty()).await;
-        assert_err!(told, SendError::Disconnected(_));
+        assert_err!(told, Error::Disconnected(_));
     });
 }
 
@@ -264,15 +264,15 @@ pub async fn e3_a_send_to_a_gone_peer_is_an_error_otherwise<B: Bed>() {
                 break error;
             }
         };
-        assert!(matches!(error, SendError::Disconnected(_)), "{error}");
+        assert!(matches!(error, Error::Disconnected(_)), "{error}");
     });
     senders!(B, Config::default(), |conn, peer| {
         peer.reset();
         while conn.send_line(b"anybody?").await.is_ok() {}
-        assert_err!(conn.send_line(b"x").await, SendError::Disconnected(_));
-        assert_err!(conn.feed(b"x"), SendError::Disconnected(_));
-        assert_err!(conn.feed_line(b"x"), SendError::Disconnected(_));
-        assert_err!(conn.try_send((&b"x"[..]).into()), SendError::Disconnected(_));
+        assert_err!(conn.send_line(b"x").await, Error::Disconnected(_));
+        assert_err!(conn.feed(b"x"), Error::Disconnected(_));
+        assert_err!(conn.feed_line(b"x"), Error::Disconnected(_));
+        assert_err!(conn.try_send((&b"x"[..]).into()), Error::Disconnected(_));
     });
 }
 
@@ -283,7 +283,7 @@ pub async fn e3_a_flush_after_the_loss_is_an_error<B: Bed>() {
         while !conn.is_disconnected() {
             conn.send(b"anybody?\n").await.expect("hidden");
         }
-        assert_err!(conn.flush().await, SendError::Disconnected(_));
+        assert_err!(conn.flush().await, Error::Disconnected(_));
     });
     // Lost while the flush waits: bytes that were fed, and the traits of `futures`.
     let config = Config::default().max_outbox(B::HOLDS);
@@ -308,7 +308,7 @@ pub async fn e4_a_line_error_leaves_everything<B: Bed>() {
     let (mut conn, peer) = B::pair(Config::default().max_line(4)).await;
     peer.send(b"too long\nnext\n").await;
     let error = conn.next_line().await.expect_err("too long");
-    assert!(matches!(error, RecvError::Line(LineError::TooLong { .. })));
+    assert!(matches!(error, Error::Line(LineError::TooLong { .. })));
     assert_eq!(kind(error), ErrorKind::InvalidData);
     conn.send(b"sorry?\n").await.expect("all is well");
     assert_eq!(peer.recv(7).await, b"sorry?\n");
@@ -326,8 +326,8 @@ pub async fn e4_an_end_leaves_sending_and_a_reset_does_not<B: Bed>() {
 
     let (mut conn, peer) = B::pair(Config::default()).await;
     peer.reset();
-    assert_err!(conn.next_line().await, RecvError::Disconnected(_));
-    assert_err!(conn.send_line(b"bye").await, SendError::Disconnected(_));
+    assert_err!(conn.next_line().await, Error::Disconnected(_));
+    assert_err!(conn.send_line(b"bye").await, Error::Disconnected(_));
 }
 
 /// The system tells of a reset once, to whoever comes first; here both are told the same.
@@ -341,7 +341,7 @@ pub async fn e5_write_first_and_read_first_give_the_same_answers<B: Bed>() {
             assert_line!(conn, "kept");
             assert_line!(conn, "also kept");
             assert!(is_reset(&conn.next_line().await.expect_err("a reset")));
-            assert_err!(conn.send_line(b"x").await, SendError::Disconnected(_));
+            assert_err!(conn.send_line(b"x").await, Error::Disconnected(_));
             assert_eq!(told_reset(conn.end()), 4);
             assert_eq!(conn.partial(), b"part");
 
@@ -353,7 +353,7 @@ pub async fn e5_write_first_and_read_first_give_the_same_answers<B: Bed>() {
             assert_line!(receiver, "kept");
             assert_line!(receiver, "also kept");
             assert!(is_reset(&receiver.next_line().await.expect_err("a reset")));
-            assert_err!(sender.send_line(b"x").await, SendError::Disconnected(_));
+            assert_err!(sender.send_line(b"x").await, Error::Disconnected(_));
             assert_eq!(told_reset(receiver.end()), 4);
             assert_eq!(receiver.partial(), b"part");
         }

@@ -2,7 +2,7 @@
 
 use std::pin::pin;
 
-use asyncnet::{Config, Flags, Framing, LineError, RecvError};
+use asyncnet::{Config, Error, Flags, Framing, LineError};
 use futures_lite::{AsyncReadExt, StreamExt};
 
 use crate::bed::{Bed, Peer};
@@ -28,9 +28,9 @@ pub async fn l2_a_bare_cr_or_lf_is_reported_once_and_its_line_is_gone<B: Bed>() 
     receivers!(B, config, |conn, peer| {
         peer.send(b"good\r\nba\rd\nstill\r\nfine\r\nb\nad\rstill\r\nlast\r\n").await;
         assert_line!(conn, "good");
-        assert_err!(conn.next_line().await, RecvError::Line(LineError::BareCr));
+        assert_err!(conn.next_line().await, Error::Line(LineError::BareCr));
         assert_line!(conn, "fine");
-        assert_err!(conn.next_line().await, RecvError::Line(LineError::BareLf));
+        assert_err!(conn.next_line().await, Error::Line(LineError::BareLf));
         assert_line!(conn, "last");
     });
 }
@@ -48,7 +48,7 @@ pub async fn l3_bytes_are_bytes_and_only_text_has_to_be_utf8<B: Bed>() {
         conn.recv_line_into(&mut line).await.expect("a line");
         assert_eq!(line, bad);
         match conn.recv_line().await {
-            Err(RecvError::Line(LineError::Utf8(bytes))) => assert_eq!(bytes, bad),
+            Err(Error::Line(LineError::Utf8(bytes))) => assert_eq!(bytes, bad),
             other => panic!("{other:?}"),
         }
         assert_eq!(conn.recv_line().await.expect("a line"), "good");
@@ -79,12 +79,12 @@ pub async fn l4_a_longer_line_is_an_error_once_and_at_once<B: Bed>() {
         peer.send(b"before\n123456789").await;
         assert_line!(conn, "before");
         // The line has not ended.
-        assert_err!(conn.next_line().await, RecvError::Line(LineError::TooLong { max: 8 }));
+        assert_err!(conn.next_line().await, Error::Line(LineError::TooLong { max: 8 }));
         peer.send(&[b'.'; 1000]).await;
         peer.send(b"\nafter\n").await;
         assert_line!(conn, "after");
         peer.send(b"1234567890\nlast\n").await;
-        assert_err!(conn.recv_line().await, RecvError::Line(LineError::TooLong { max: 8 }));
+        assert_err!(conn.recv_line().await, Error::Line(LineError::TooLong { max: 8 }));
         assert_line!(conn, "last");
     });
 }
@@ -123,7 +123,7 @@ pub async fn l6_lines_are_delivered_before_an_error<B: Bed>() {
         peer.send(bytes).await;
         assert_line!(conn, "a");
         assert_line!(conn, "b");
-        assert_err!(conn.next_line().await, RecvError::Line(_));
+        assert_err!(conn.next_line().await, Error::Line(_));
         assert_line!(conn, "c");
     });
 
@@ -162,7 +162,7 @@ pub async fn l6_lines_are_delivered_before_an_end<B: Bed>() {
         let mut lines = conn.lines();
         assert_eq!(lines.next().await.expect("a").expect("a line"), b"a");
         assert_eq!(lines.next().await.expect("b").expect("a line"), b"b");
-        assert_err!(lines.next().await.expect("the reset"), RecvError::Disconnected(_));
+        assert_err!(lines.next().await.expect("the reset"), Error::Disconnected(_));
         assert!(lines.next().await.is_none());
     });
 }
@@ -188,7 +188,7 @@ pub async fn l8_every_receive_first_finishes_discarding<B: Bed>() {
     for call in 0..6 {
         receivers!(B, short(), |conn, peer| {
             peer.send(b"1234567890").await;
-            assert_err!(conn.next_line().await, RecvError::Line(_));
+            assert_err!(conn.next_line().await, Error::Line(_));
             let sending = async {
                 peer.send(b"rest").await;
                 peer.send(b"\nab\n").await;
@@ -223,7 +223,7 @@ pub async fn l8_into_parts_refuses_while_discarding<B: Bed>() {
     }
     let (mut conn, peer) = B::pair(short()).await;
     peer.send(b"1234567890").await;
-    assert_err!(conn.next_line().await, RecvError::Line(_));
+    assert_err!(conn.next_line().await, Error::Line(_));
     let Err(mut conn) = conn.into_parts() else {
         panic!("a line is being discarded");
     };
@@ -239,9 +239,9 @@ pub async fn l8_a_peek_reports_a_bad_line_and_leaves_it<B: Bed>() {
         peer.send(b"1234567890\nab\n").await;
         for _ in 0..3 {
             let peeked = conn.recv_line_with(Flags::PEEK).await;
-            assert_err!(peeked, RecvError::Line(LineError::TooLong { max: 8 }));
+            assert_err!(peeked, Error::Line(LineError::TooLong { max: 8 }));
         }
-        assert_err!(conn.next_line().await, RecvError::Line(_));
+        assert_err!(conn.next_line().await, Error::Line(_));
         let peeked = conn.recv_line_with(Flags::PEEK).await;
         assert_eq!(peeked.expect("a line"), "ab");
         assert_line!(conn, "ab");
@@ -259,7 +259,7 @@ pub async fn l8_a_cr_behind_max_line_waits_for_one_more_byte<B: Bed>() {
                 peer.send(more.as_bytes()).await;
                 match waiting.await {
                     Ok(line) if good => assert_eq!(line, Some(&b"12345678"[..])),
-                    Err(RecvError::Line(LineError::TooLong { .. })) if !good => {}
+                    Err(Error::Line(LineError::TooLong { .. })) if !good => {}
                     other => panic!("{other:?}"),
                 }
             }

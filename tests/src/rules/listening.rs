@@ -1,13 +1,11 @@
 //! A1 to A3 and A7: accepting connections.
 
-use std::io::{Error, ErrorKind};
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 
-use asyncnet::{
-    AsyncSocket, Config, Listener, OsSocket, RecvError, Runtime, SockOpt, Transport as _,
-};
+use asyncnet::{AsyncSocket, Config, Error, Listener, OsSocket, Runtime, SockOpt, Transport as _};
 use futures_lite::future::{poll_once, yield_now};
 use socket2::{SockAddr, SockRef};
 
@@ -31,7 +29,7 @@ async fn listen<R: Runtime>(config: Config, nodelay: bool) -> (Listener<R>, Sock
 pub async fn a1_a_shortage_is_waited_out_without_spinning<P: Platform>() {
     let (listener, address) = listen::<Faulty<P::Runtime>>(Config::default(), true).await;
     // "Too many open files", as Windows and every Unix have it.
-    let emfile = || Error::from_raw_os_error(if cfg!(windows) { 10024 } else { 24 });
+    let emfile = || io::Error::from_raw_os_error(if cfg!(windows) { 10024 } else { 24 });
     Faulty::<P::Runtime>::inject([emfile(), ErrorKind::OutOfMemory.into(), emfile()]);
     let peer = SocketPeer::connect(&address);
     peer.send(b"line\n").await;
@@ -57,7 +55,7 @@ pub async fn a2_an_error_about_one_peer_is_passed_over<P: Platform>() {
             ErrorKind::NetworkUnreachable,
             ErrorKind::NetworkDown,
         ]
-        .map(Error::from),
+        .map(io::Error::from),
     );
     let peer = SocketPeer::connect(&address);
     peer.send(b"line\n").await;
@@ -162,7 +160,7 @@ pub async fn a7_accepted_sockets_inherit_the_settings<P: Platform>() {
             assert_eq!(socket.tcp_nodelay().expect("an option"), nodelay);
         }
         peer.send(b"12345\n").await;
-        assert_err!(conn.next_line().await, RecvError::Line(_));
+        assert_err!(conn.next_line().await, Error::Line(_));
     }
 }
 

@@ -3,7 +3,7 @@
 use std::pin::pin;
 use std::sync::Arc;
 
-use asyncnet::{Bytes, Config, Flags, SendError};
+use asyncnet::{Bytes, Config, Error, Flags};
 use futures_lite::AsyncReadExt;
 use futures_lite::future::{pending, yield_now, zip};
 
@@ -223,7 +223,7 @@ pub async fn s3_messages_of_different_tasks_never_mix<B: Bed>() {
                         0 if message.len() < 500 => loop {
                             match sender.try_send(Bytes::copy_from_slice(message.as_bytes())) {
                                 Ok(()) => break,
-                                Err(SendError::Full { .. }) => {
+                                Err(Error::Full { .. }) => {
                                     sender.flush().await.expect("the peer reads");
                                     yield_now().await;
                                 }

@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
 
 use asyncnet::rustls::{ContentType, HandshakeType};
-use asyncnet::{Config, Connection, RecvError, TlsErrorKind, TlsRole, Transport, UpgradeError};
+use asyncnet::{Config, Connection, Error, TlsErrorKind, TlsRole, Transport};
 use blocking::{Task, unblock};
 
 use crate::bed::Platform;
@@ -16,7 +16,7 @@ use crate::tools::{assert_err, assert_line};
 async fn assert_gives_up<S: Transport>(conn: &mut Connection<S>) {
     for _ in 0..2 {
         let told = conn.next_line().await;
-        assert_err!(told, RecvError::Tls(ref error) if error.kind() == TlsErrorKind::Protocol);
+        assert_err!(told, Error::Tls(ref error) if error.kind() == TlsErrorKind::Protocol);
     }
     let _ = conn.close().await;
 }
@@ -159,7 +159,7 @@ pub async fn t12_an_endless_hello_is_an_error<P: Platform>() {
                 sent
             });
             let failed = conn.upgrade_tls(context(), role).await;
-            assert_err!(failed, UpgradeError::Tls(ref error) if error.kind() == TlsErrorKind::Protocol);
+            assert_err!(failed, Error::Tls(ref error) if error.kind() == TlsErrorKind::Protocol);
             drop(conn);
             // Each byte of a hello takes 6 on the wire; the rest is what the system holds.
             assert!(peer.await < 4 << 20, "it never has enough");

@@ -8,7 +8,9 @@ use std::sync::mpsc::channel;
 use std::thread::sleep;
 use std::time::Duration;
 
-use asyncnet::{AsyncSocket, Config, Runtime, TlsContext, TlsErrorKind, TlsRole, UpgradeError};
+use asyncnet::{
+    AsyncSocket, Config, Error, Runtime, TlsContext, TlsErrorKind, TlsRole, UpgradeRefused,
+};
 use blocking::{Task, unblock};
 use futures_lite::future::or;
 
@@ -105,7 +107,7 @@ pub async fn t4_a_handshake_ends_at_its_deadline<P: Platform>() {
             for _ in 0..2 {
                 let error = conn.upgrade_tls(context(), role).await.expect_err("it dawdles");
                 assert!(
-                    matches!(&error, UpgradeError::Tls(error) if error.kind() == TlsErrorKind::TimedOut),
+                    matches!(&error, Error::Tls(error) if error.kind() == TlsErrorKind::TimedOut),
                     "{error:?}"
                 );
                 assert_eq!(std::io::Error::from(error).kind(), ErrorKind::TimedOut);
@@ -288,8 +290,11 @@ pub async fn t6_settings_without_the_role_are_refused<P: Platform>() {
     let client = client.build().expect("a client");
     let (mut conn, _socket) = plain::<P::Runtime>(Config::default());
     let refused = conn.upgrade_tls(&client, TlsRole::Server).await;
-    assert_err!(refused, UpgradeError::Context(_));
+    assert_err!(refused, Error::Upgrade(UpgradeRefused::Settings(_)));
     let nameless = TlsRole::Client { server_name: "not a name" };
-    assert_err!(conn.upgrade_tls(&client, nameless).await, UpgradeError::Context(_));
+    assert_err!(
+        conn.upgrade_tls(&client, nameless).await,
+        Error::Upgrade(UpgradeRefused::Settings(_))
+    );
     assert!(!conn.is_tls());
 }

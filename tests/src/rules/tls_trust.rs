@@ -14,7 +14,7 @@ use asyncnet::rustls::{
 };
 use asyncnet::{
     AsyncSocket, CertificateFault, ClientCertificates, Config, Connection, Io, Runtime, SockOpt,
-    TlsContext, TlsErrorKind, TlsRole, UpgradeError,
+    TlsContext, TlsErrorKind, TlsRole,
 };
 use blocking::unblock;
 use futures_lite::future::{or, zip};
@@ -62,7 +62,7 @@ async fn reach<R: Runtime>(
             let role = TlsRole::Client { server_name: host };
             match conn.upgrade_tls(context, role).await {
                 Ok(()) => Ok(conn),
-                Err(UpgradeError::Tls(error)) => Err(error.kind()),
+                Err(asyncnet::Error::Tls(error)) => Err(error.kind()),
                 Err(error) => panic!("{error}"),
             }
         }
@@ -156,7 +156,7 @@ pub async fn t2_a_client_certificate_is_verified<P: Platform>() {
                     continue;
                 }
             };
-            let Err(UpgradeError::Tls(error)) = upgraded else { panic!("{upgraded:?}") };
+            let Err(asyncnet::Error::Tls(error)) = upgraded else { panic!("{upgraded:?}") };
             assert_eq!(error.kind(), TlsErrorKind::Certificate(fault));
             conn.close().await.expect("nothing was lost");
             assert_eq!(peer.await, Some(told));
@@ -296,8 +296,8 @@ pub async fn t9_no_common_protocol_is_an_error_at_both_ends<P: Platform>() {
     let (mut ours, mut theirs) = ends::<P::Runtime>();
     let (one, other) =
         zip(ours.upgrade_tls(&client, ROLES[0]), theirs.upgrade_tls(&server, ROLES[1])).await;
-    assert_err!(one, UpgradeError::Tls(ref error) if error.kind() == TlsErrorKind::Alert(120));
-    assert_err!(other, UpgradeError::Tls(ref error) if error.kind() == TlsErrorKind::Incompatible);
+    assert_err!(one, asyncnet::Error::Tls(ref error) if error.kind() == TlsErrorKind::Alert(120));
+    assert_err!(other, asyncnet::Error::Tls(ref error) if error.kind() == TlsErrorKind::Incompatible);
 }
 
 /// The second connection resumes the session of the first, once its tickets were read.

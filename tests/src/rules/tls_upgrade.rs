@@ -7,7 +7,7 @@ use std::time::Duration;
 use asyncnet::rustls::ClientConnection;
 use asyncnet::rustls::pki_types::ServerName;
 use asyncnet::{
-    Cause, Config, Connection, RecvError, SendError, TlsErrorKind, TlsRole, Transport, UpgradeError,
+    Cause, Config, Connection, Error, TlsErrorKind, TlsRole, Transport, UpgradeRefused,
 };
 use blocking::{Task, unblock};
 use futures_lite::future::poll_once;
@@ -20,7 +20,7 @@ use crate::tools::{assert_err, assert_line, interrupted};
 async fn upgrade<S: Transport>(
     conn: &mut Connection<S>,
     role: TlsRole<'static>,
-) -> Result<(), UpgradeError> {
+) -> Result<(), Error> {
     conn.upgrade_tls(context(), role).await
 }
 
@@ -57,7 +57,7 @@ pub async fn t5_plaintext_behind_the_command_is_refused<P: Platform>() {
                 let n = injected.len();
                 for _ in 0..2 {
                     let refused = upgrade(&mut conn, role).await;
-                    assert_err!(refused, UpgradeError::BufferedPlaintext(m) if m == n);
+                    assert_err!(refused, Error::Upgrade(UpgradeRefused::BufferedPlaintext(m)) if m == n);
                     assert!(!conn.is_tls() && conn.end().is_none());
                 }
                 let plain = conn.next_block(n).await.expect("it is still there");
@@ -84,7 +84,7 @@ pub async fn t5_an_eager_client_hello_is_refused<P: Platform>() {
     socket.write_all(&[b"STARTTLS\r\n", &hello[..]].concat()).expect("our side is there");
     assert_line!(conn, "STARTTLS");
     let refused = upgrade(&mut conn, TlsRole::Server).await;
-    assert_err!(refused, UpgradeError::BufferedPlaintext(n) if n == hello.len());
+    assert_err!(refused, Error::Upgrade(UpgradeRefused::BufferedPlaintext(n)) if n == hello.len());
     // Nothing of it was fed to TLS.
     assert_eq!(conn.next_block(hello.len()).await.expect("it is still there"), hello);
     let peer = converse(TlsRole::Server, socket);
@@ -98,7 +98,10 @@ pub async fn t5_unsent_plaintext_is_refused<P: Platform>() {
         let (mut conn, mut socket) = plain::<P::Runtime>(Config::default());
         conn.feed_line(b"220").expect("there is room");
         for _ in 0..2 {
-            assert_err!(upgrade(&mut conn, role).await, UpgradeError::UnsentPlaintext(5));
+            assert_err!(
+                upgrade(&mut conn, role).await,
+                Error::Upgrade(UpgradeRefused::UnsentPlaintext(5))
+            );
             assert!(!conn.is_tls());
         }
         conn.flush().await.expect("a connection");
@@ -116,17 +119,17 @@ pub async fn t5_an_upgrade_at_the_wrong_time_is_refused<P: Platform>() {
     for role in ROLES {
         let (mut conn, mut socket) = plain::<P::Runtime>(Config::default().max_line(4));
         socket.write_all(b"too long").expect("our side is there");
-        assert_err!(conn.next_line().await, RecvError::Line(_));
-        assert_err!(upgrade(&mut conn, role).await, UpgradeError::Discarding);
+        assert_err!(conn.next_line().await, Error::Line(_));
+        assert_err!(upgrade(&mut conn, role).await, Error::Upgrade(UpgradeRefused::Discarding));
         socket.write_all(b"!\nok\n").expect("our side is there");
         assert_line!(conn, "ok");
         socket.shutdown(std::net::Shutdown::Write).expect("connected");
         assert_eq!(conn.next_line().await.expect("a good end"), None);
         let refused = upgrade(&mut conn, role).await;
-        assert_err!(refused, UpgradeError::Ended(end) if end.cause == Cause::Eof);
+        assert_err!(refused, Error::Disconnected(end) if end.cause == Cause::Eof);
         conn.shutdown_write().await.expect("a connection");
         let refused = upgrade(&mut conn, role).await;
-        assert_err!(refused, UpgradeError::CannotSend(_) | UpgradeError::Ended(_));
+        assert_err!(refused, Error::Closed | Error::Disconnected(_));
         assert!(!conn.is_tls());
     }
 }
@@ -138,7 +141,7 @@ pub async fn t5_a_second_upgrade_is_refused<P: Platform>() {
         let peer = converse(role, socket);
         upgrade(&mut conn, role).await.expect("the handshake succeeds");
         for _ in 0..2 {
-            assert_err!(upgrade(&mut conn, role).await, UpgradeError::AlreadyTls);
+            assert_err!(upgrade(&mut conn, role).await, Error::Upgrade(UpgradeRefused::AlreadyTls));
         }
         assert_conversation(&mut conn, peer).await;
     }
@@ -165,7 +168,7 @@ pub async fn t5_a_dropped_upgrade_is_continued_by_any_call<P: Platform>() {
                 _ => interrupted!(upgrade(&mut conn, role).await).expect("it goes on"),
             }
             assert_conversation(&mut conn, peer).await;
-            assert_err!(upgrade(&mut conn, role).await, UpgradeError::AlreadyTls);
+            assert_err!(upgrade(&mut conn, role).await, Error::Upgrade(UpgradeRefused::AlreadyTls));
         }
     }
 }
@@ -179,12 +182,12 @@ pub async fn t5_a_failed_upgrade_stays_failed<P: Platform>() {
             let failed = upgrade(&mut conn, role).await;
             assert_err!(
                 failed,
-                UpgradeError::Tls(ref error) if error.kind() == TlsErrorKind::Protocol
+                Error::Tls(ref error) if error.kind() == TlsErrorKind::Protocol
             );
-            assert_err!(conn.next_line().await, RecvError::Tls(_));
-            assert_err!(conn.recv_line().await, RecvError::Tls(_));
-            assert_err!(conn.send(b"secret").await, SendError::Tls(TlsErrorKind::Protocol));
-            assert_err!(conn.feed(b"secret"), SendError::Tls(TlsErrorKind::Protocol));
+            assert_err!(conn.next_line().await, Error::Tls(_));
+            assert_err!(conn.recv_line().await, Error::Tls(_));
+            assert_err!(conn.send(b"secret").await, Error::Tls(ref error) if error.kind() == TlsErrorKind::Protocol);
+            assert_err!(conn.feed(b"secret"), Error::Tls(ref error) if error.kind() == TlsErrorKind::Protocol);
         }
         assert_eq!(conn.end().map(|end| end.cause), Some(Cause::TlsFailed));
         let peer = unblock(move || {
@@ -216,7 +219,7 @@ pub async fn t12_what_is_queued_in_the_handshake_waits_for_its_end<P: Platform>(
         assert!(poll_once(upgrade(&mut conn, role)).await.is_none());
         conn.feed_line(b"secret").expect("there is room");
         assert_eq!(conn.queued(), 8 + 64);
-        assert_err!(conn.feed(&[b'.'; 1000]), SendError::Full { queued: 72, max: 1000 });
+        assert_err!(conn.feed(&[b'.'; 1000]), Error::Full { queued: 72, max: 1000 });
         assert!(poll_once(conn.flush()).await.is_none(), "the peer is silent");
         assert_eq!(conn.queued(), 8 + 64);
         let peer = unblock(move || {
@@ -241,14 +244,14 @@ pub async fn t12_what_is_queued_in_a_handshake_that_fails_never_leaves<P: Platfo
         let (mut conn, mut socket) = plain::<P::Runtime>(config);
         assert!(poll_once(upgrade(&mut conn, role)).await.is_none());
         conn.feed(b"secret").expect("there is room");
-        assert_err!(conn.flush().await, SendError::Tls(TlsErrorKind::TimedOut));
+        assert_err!(conn.flush().await, Error::Tls(ref error) if error.kind() == TlsErrorKind::TimedOut);
         assert_eq!(conn.queued(), 0);
         let peer = unblock(move || {
             let mut wire = Vec::new();
             let _ = socket.read_to_end(&mut wire);
             wire
         });
-        assert_err!(conn.close().await, SendError::Tls(TlsErrorKind::TimedOut));
+        assert_err!(conn.close().await, Error::Tls(ref error) if error.kind() == TlsErrorKind::TimedOut);
         assert_sealed(&peer.await);
     }
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use asyncnet::{
-    AsyncSocket, CloseBounds, Config, Connection, Domain, Listener, Protocol, RecvError, Room,
-    RoomLimits, SendError, SendRuntime, SockType, TlsContext, Transport,
+    AsyncSocket, CloseBounds, Config, Connection, Domain, Error, Listener, Protocol, Room,
+    RoomLimits, SendRuntime, SockType, TlsContext, Transport,
 };
 use asyncnet_async_std::AsyncStd;
 use asyncnet_smol::Smol;
@@ -135,13 +135,13 @@ async fn echo_all<S: Transport>(conn: &mut Connection<S>) -> io::Result<()> {
             Ok(Some(mut batch)) => {
                 while let Some(line) = batch.next_line() {
                     match batch.outbox.feed_line(line) {
-                        Err(SendError::LineBreak) => batch.outbox.feed_line(LINE_BREAK)?,
+                        Err(Error::LineBreak) => batch.outbox.feed_line(LINE_BREAK)?,
                         fed => fed?,
                     }
                 }
             }
             Ok(None) => return Ok(()),
-            Err(RecvError::Line(_)) => conn.send_line(TOO_LONG).await?,
+            Err(Error::Line(_)) => conn.send_line(TOO_LONG).await?,
             Err(error) => return Err(error.into()),
         }
     }
@@ -158,14 +158,14 @@ async fn split<S: Transport>(conn: Connection<S>) {
                         // Waits when the outbox is full: the peer has to read.
                         while let Err(error) = sender.feed_line(answer) {
                             match error {
-                                SendError::LineBreak => answer = LINE_BREAK,
-                                SendError::Full { .. } => sender.flush().await?,
+                                Error::LineBreak => answer = LINE_BREAK,
+                                Error::Full { .. } => sender.flush().await?,
                                 error => return Err(error),
                             }
                         }
                     }
                 }
-                Err(RecvError::Line(_)) => sender.send_line(TOO_LONG).await?,
+                Err(Error::Line(_)) => sender.send_line(TOO_LONG).await?,
                 Ok(None) | Err(_) => return Ok(()),
             }
         }
@@ -185,7 +185,7 @@ async fn chat<S: Transport>(conn: Connection<S>, room: Room<S>) {
                     let _ = room.send_line(line).await;
                 }
             }
-            Err(RecvError::Line(_)) => {}
+            Err(Error::Line(_)) => {}
             Ok(None) | Err(_) => break,
         }
     }

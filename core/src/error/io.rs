@@ -1,0 +1,69 @@
+//! An [`Error`] as a `std::io::Error`, and back.
+
+use std::io::{self, ErrorKind};
+
+use super::{Error, UpgradeRefused};
+use crate::{Cause, Loss, TlsErrorKind};
+
+impl Error {
+    /// The kind that it has as a `std::io::Error`.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Line(_)
+            | Self::Protocol(_)
+            | Self::Upgrade(UpgradeRefused::BufferedPlaintext(_) | UpgradeRefused::Discarding) => {
+                ErrorKind::InvalidData
+            }
+            Self::TooLarge { .. } | Self::LineBreak | Self::Upgrade(_) => ErrorKind::InvalidInput,
+            Self::Full { .. } | Self::Incomplete => ErrorKind::WouldBlock,
+            Self::Interrupted => ErrorKind::ConnectionAborted,
+            Self::TimedOut(_) => ErrorKind::TimedOut,
+            Self::Disconnected(end) => match end.cause {
+                Cause::Lost(loss) => loss.into(),
+                _ => ErrorKind::UnexpectedEof,
+            },
+            Self::Tls(error) => match error.kind() {
+                TlsErrorKind::LeftInHandshake => ErrorKind::UnexpectedEof,
+                TlsErrorKind::TimedOut => ErrorKind::TimedOut,
+                _ => ErrorKind::InvalidData,
+            },
+            Self::Closed => ErrorKind::NotConnected,
+            Self::Io(error) => error.kind(),
+        }
+    }
+}
+
+impl From<Loss> for ErrorKind {
+    fn from(loss: Loss) -> Self {
+        match loss {
+            Loss::Reset => Self::ConnectionReset,
+            Loss::Aborted => Self::ConnectionAborted,
+            Loss::BrokenPipe => Self::BrokenPipe,
+            Loss::TimedOut => Self::TimedOut,
+            Loss::HostUnreachable => Self::HostUnreachable,
+            Loss::NetworkUnreachable => Self::NetworkUnreachable,
+            Loss::NetworkDown => Self::NetworkDown,
+            Loss::WriteZero => Self::WriteZero,
+            Loss::Other => Self::Other,
+        }
+    }
+}
+
+impl From<io::Error> for Error {
+    /// An `io::Error` that holds an [`Error`] comes back as what it was; any other is an
+    /// [`Io`](Self::Io).
+    fn from(error: io::Error) -> Self {
+        error.downcast().unwrap_or_else(Self::Io)
+    }
+}
+
+impl From<Error> for io::Error {
+    /// Keeps the [`kind`](Error::kind). An [`Io`](Error::Io) comes back as what it was.
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Io(error) => error,
+            error => Self::new(error.kind(), error),
+        }
+    }
+}
