@@ -62,9 +62,12 @@ pub struct Config {
     pub max_line: usize,
     /// The longest block that `next_block` or `recv` may ask for. Default 16 MiB.
     pub max_block: usize,
-    /// How much may wait to be transmitted: every queued piece counts its length plus 64 bytes.
-    /// Default 1 MiB, at least 1.
-    pub max_outbox: usize,
+    /// How much may be queued for sending: every queued piece counts its length plus 64 bytes. Default
+    /// 1 MiB, at least 1.
+    pub max_queue: usize,
+    /// How many bytes of answers may be unsent before the connection hands out nothing more: a peer that does
+    /// not read is not read from. What other tasks send does not count. Default 64 KiB.
+    pub high_water: usize,
     /// Buffered (the default): a read takes what the transport has. Unbuffered: a read takes no more
     /// than the pending call still needs, a line one byte at a time.
     pub buffered: bool,
@@ -74,46 +77,55 @@ pub struct Config {
     pub ends: Ends,
     /// What a secure stream without a close notice is taken for. Default [`Truncation::Report`].
     pub truncation: Truncation,
-    /// What bounds a close.
-    pub close: CloseBounds,
-    /// How long a TLS handshake may take. Default 10 s. Core has no clock and leaves it to whoever does
-    /// the I/O.
-    pub handshake: Duration,
+    /// The limits of a close.
+    pub close: CloseLimits,
+    /// How long a TLS handshake may take. Default 10 s.
+    pub handshake_timeout: Duration,
+    /// How long a receive may wait for its answer, however many bytes of it trickle in. Default: no limit. A
+    /// public server should set one.
+    pub receive_timeout: Option<Duration>,
+    /// How long a receive may wait while no byte moves in either direction. Default: no limit.
+    pub idle_timeout: Option<Duration>,
+    /// How long queued bytes may make no progress before the connection counts as lost. Default: no limit.
+    pub send_timeout: Option<Duration>,
 }
 
-/// What bounds an orderly close. Core has no clock and leaves them to whoever does the I/O.
+/// The limits of an orderly close.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct CloseBounds {
-    /// How long it waits for the peer to take what is queued. Default 5 s.
-    pub flush: Duration,
-    /// How long it then goes on reading what the peer still sends. A socket that is closed with unread
-    /// input is reset by the system, and the reset overtakes and destroys the last bytes that we sent.
-    /// Default 2 s.
+pub struct CloseLimits {
+    /// How long it waits while the peer takes nothing of what is queued. Default 5 s.
+    pub stall: Duration,
+    /// How long it sends what is queued in all. Default 60 s.
+    pub total: Duration,
+    /// How long it then goes on reading what the peer still sends. The system resets a socket that is closed
+    /// with unread input, and the reset overtakes and destroys the last bytes that we sent. Default 2 s.
     pub drain: Duration,
     /// How much of that it reads at most, in bytes. Default 256 KiB.
     pub drain_bytes: usize,
 }
 
-impl Default for CloseBounds {
+impl Default for CloseLimits {
     fn default() -> Self {
         Self {
-            flush: Duration::from_secs(5),
+            stall: Duration::from_secs(5),
+            total: Duration::from_secs(60),
             drain: Duration::from_secs(2),
             drain_bytes: 256 << 10,
         }
     }
 }
 
-impl CloseBounds {
-    /// Sets [`CloseBounds::flush`].
+impl CloseLimits {
+    /// Sets [`CloseLimits::stall`] and [`CloseLimits::total`].
     #[must_use]
-    pub const fn flush(mut self, time: Duration) -> Self {
-        self.flush = time;
+    pub const fn flush(mut self, stall: Duration, total: Duration) -> Self {
+        self.stall = stall;
+        self.total = total;
         self
     }
 
-    /// Sets [`CloseBounds::drain`] and [`CloseBounds::drain_bytes`].
+    /// Sets [`CloseLimits::drain`] and [`CloseLimits::drain_bytes`].
     #[must_use]
     pub const fn drain(mut self, time: Duration, bytes: usize) -> Self {
         self.drain = time;
@@ -127,13 +139,17 @@ impl Default for Config {
         Self {
             max_line: 1_000_000,
             max_block: 16 << 20,
-            max_outbox: 1 << 20,
+            max_queue: 1 << 20,
+            high_water: 64 << 10,
             buffered: true,
             framing: Framing::Lenient,
             ends: Ends::Hide,
             truncation: Truncation::Report,
-            close: CloseBounds::default(),
-            handshake: Duration::from_secs(10),
+            close: CloseLimits::default(),
+            handshake_timeout: Duration::from_secs(10),
+            receive_timeout: None,
+            idle_timeout: None,
+            send_timeout: None,
         }
     }
 }
@@ -153,10 +169,17 @@ impl Config {
         self
     }
 
-    /// Sets [`Config::max_outbox`].
+    /// Sets [`Config::max_queue`].
     #[must_use]
-    pub const fn max_outbox(mut self, bytes: usize) -> Self {
-        self.max_outbox = bytes;
+    pub const fn max_queue(mut self, bytes: usize) -> Self {
+        self.max_queue = bytes;
+        self
+    }
+
+    /// Sets [`Config::high_water`].
+    #[must_use]
+    pub const fn high_water(mut self, bytes: usize) -> Self {
+        self.high_water = bytes;
         self
     }
 
@@ -176,8 +199,8 @@ impl Config {
 
     /// Sets [`Config::close`].
     #[must_use]
-    pub const fn close(mut self, bounds: CloseBounds) -> Self {
-        self.close = bounds;
+    pub const fn close(mut self, limits: CloseLimits) -> Self {
+        self.close = limits;
         self
     }
 
@@ -188,10 +211,31 @@ impl Config {
         self
     }
 
-    /// Sets [`Config::handshake`].
+    /// Sets [`Config::handshake_timeout`].
     #[must_use]
-    pub const fn handshake(mut self, time: Duration) -> Self {
-        self.handshake = time;
+    pub const fn handshake_timeout(mut self, time: Duration) -> Self {
+        self.handshake_timeout = time;
+        self
+    }
+
+    /// Sets [`Config::receive_timeout`]; `None` for no limit.
+    #[must_use]
+    pub fn receive_timeout(mut self, time: impl Into<Option<Duration>>) -> Self {
+        self.receive_timeout = time.into();
+        self
+    }
+
+    /// Sets [`Config::idle_timeout`]; `None` for no limit.
+    #[must_use]
+    pub fn idle_timeout(mut self, time: impl Into<Option<Duration>>) -> Self {
+        self.idle_timeout = time.into();
+        self
+    }
+
+    /// Sets [`Config::send_timeout`]; `None` for no limit.
+    #[must_use]
+    pub fn send_timeout(mut self, time: impl Into<Option<Duration>>) -> Self {
+        self.send_timeout = time.into();
         self
     }
 

@@ -160,3 +160,17 @@ pub(crate) fn skip(framing: Framing, bytes: &[u8]) -> Result<usize, usize> {
 pub fn holds_line_break(text: &[u8]) -> bool {
     memchr2(CR, LF, text).is_some()
 }
+
+impl Framing {
+    /// What ends a line that is sent.
+    #[must_use]
+    pub const fn terminator(&self) -> &[u8] {
+        b"\r\n"
+    }
+
+    /// Whether `text` holds a line break, and so would not arrive as one line.
+    #[must_use]
+    pub fn holds_line_break(&self, text: &[u8]) -> bool {
+        holds_line_break(text)
+    }
+}

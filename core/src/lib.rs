@@ -27,37 +27,48 @@ extern crate std;
 
 mod config;
 mod connection;
+mod deadlines;
 mod end;
 mod error;
 mod framing;
 mod inbox;
 mod lines;
+mod link;
 mod outbox;
+mod queue;
 mod receiver;
-#[cfg(feature = "rustls")]
-mod rustls;
-mod secure;
 mod seed;
-mod sender;
 mod stats;
 mod step;
+mod time;
+mod wire;
 
-#[cfg(feature = "rustls")]
-pub use crate::rustls::TlsLayer;
 pub use bytes::Bytes;
-pub use config::{CloseBounds, Config, Ends, Framing, Truncation};
+pub use config::{CloseLimits, Config, Ends, Framing, Truncation};
 pub use connection::Connection;
 pub use end::{Cause, End, Loss};
 pub use error::{Error, LineError, Timeout, UpgradeRefused};
-pub use framing::holds_line_break;
 pub use lines::Lines;
 pub use outbox::Outgoing;
-pub use receiver::{Look, Receiver, Span, Want};
-pub use secure::{CertificateFault, Phase, SecureLayer, TlsError, TlsErrorKind, TlsSession};
+pub use receiver::Span;
 pub use seed::EMPTY_LINE;
-pub use sender::Sender;
 pub use stats::{RecvStats, SendStats};
 pub use step::Step;
+pub use time::Time;
+#[cfg(feature = "rustls")]
+pub use wire::TlsLayer;
+pub use wire::{CertificateFault, Phase, SecureLayer, TlsError, TlsErrorKind, TlsSession};
+
+pub(crate) use receiver::Receiver as Inbound;
+
+/// The parts that a driver leaves with different tasks. They are [`Connection`]'s own, and no part of the
+/// public interface: they may change in any release.
+#[doc(hidden)]
+pub mod driver {
+    pub use crate::framing::holds_line_break;
+    pub use crate::link::Link;
+    pub use crate::receiver::{Look, Receiver as Inbound, Want};
+}
 
 /// The old name of [`Error`] for receives. It goes before 0.1.0.
 pub type RecvError = Error;

@@ -133,7 +133,7 @@ impl Receiver {
     }
 
     /// The end of a connection whose sending half has met `coming`
-    /// ([`Sender::coming_end`](crate::Sender::coming_end)): the one that a receive met, or the one that
+    /// ([`Link::coming_end`](crate::driver::Link::coming_end)): the one that a receive met, or the one that
     /// a receive will meet.
     #[must_use]
     pub fn end_after(&self, coming: Option<Cause>) -> Option<End> {
@@ -164,6 +164,12 @@ impl Receiver {
             LineError::BareCr | LineError::BareLf => self.bad.bare += 1,
             LineError::Utf8(_) => self.bad.not_utf8 += 1,
         }
+    }
+
+    /// How many bytes are here that no receive has answered.
+    #[must_use]
+    pub const fn arrived(&self) -> usize {
+        self.inbox.len()
     }
 
     /// Whether a bad line was reported whose rest has not arrived yet.
@@ -307,7 +313,7 @@ impl Receiver {
 
     /// Closes the receiving side at once: every later receive answers [`Error::Closed`]. The end is
     /// our close, unless the sending half has told another one
-    /// ([`Sender::coming_end`](crate::Sender::coming_end)).
+    /// ([`Link::coming_end`](crate::driver::Link::coming_end)).
     pub fn close(&mut self, told: Option<Cause>) {
         if !matches!(self.state, State::Ended(_) | State::Closed(_)) {
             let end = self.end_after(told);

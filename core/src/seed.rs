@@ -3,8 +3,8 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::receiver::text;
-use crate::{Cause, Ends, Error, LineError, Receiver, Span, Step, Truncation};
+use crate::receiver::{Receiver, text};
+use crate::{Cause, Ends, Error, LineError, Span, Step, Truncation};
 
 /// What the seed view answers for an empty line, to tell it from the end.
 pub const EMPTY_LINE: &str = "\r\n";

@@ -18,7 +18,7 @@ use core::fmt;
 use crate::deadlines::Deadlines;
 use crate::queue::Queue;
 use crate::wire::Wire;
-use crate::{Cause, Config, End, Error, Inbound, Loss, Step};
+use crate::{Cause, Config, End, Error, Inbound, Loss, SendStats, Step};
 
 /// A connection without its [`Inbound`] half. The methods are documented at
 /// [`Connection`](crate::Connection), unless they are of use to a driver alone.
@@ -90,6 +90,12 @@ impl Link {
         step
     }
 
+    /// A receive was answered, and not through [`receive`](Self::receive).
+    #[inline]
+    pub const fn answered(&mut self) {
+        self.deadlines.answered();
+    }
+
     /// Says that a receive waits, where it could not be asked; `arrived` bytes of its answer are here.
     ///
     /// # Errors
@@ -135,10 +141,10 @@ impl Link {
         self.queue.transmitted_total()
     }
 
-    /// How many lines were accepted as such.
+    /// What was sent so far, in numbers.
     #[must_use]
-    pub const fn lines_sent(&self) -> u64 {
-        self.queue.lines
+    pub const fn stats(&self) -> SendStats {
+        SendStats { bytes: self.transmitted_total(), lines: self.queue.lines }
     }
 
     /// Whether more than `high_water` bytes of answers are unsent: the peer should be written to before it is

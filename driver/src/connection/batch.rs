@@ -1,65 +1,168 @@
-//! A batch of lines, and the outbox to answer them into.
+//! All that has arrived, and the queue to answer into, side by side.
 
-use asyncnet_core::{Bytes, Lines, Sender};
+use std::fmt;
+use std::sync::Arc;
 
-#[cfg(doc)]
-use crate::Connection;
-use crate::Error;
+use asyncnet_core::driver::{Items, Link};
+use asyncnet_core::{Bytes, Unread};
 
-/// Every complete line that had arrived, and the outbox: borrowed side by side.
+use crate::engine::Engine;
+use crate::engine::shared::Shared;
+use crate::{Error, Transport};
+
+/// Where the answers of a batch go.
+pub(super) enum Out<'a, S: Transport> {
+    Own(&'a mut Engine<S>),
+    /// And whether the task that receives has answered.
+    Shared(&'a Arc<Shared<S>>, &'a mut bool),
+}
+
+/// All that has arrived, as lines, blocks and messages, and the way to answer them; made by
+/// [`Connection::next_batch`](crate::Connection::next_batch).
 ///
-/// [`next_line`](Self::next_line) hands out lines while there is room for answers. The fields can also be
-/// used apart: `lines` is an iterator over every line, full outbox or not.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Batch<'a> {
-    /// The lines, consumed one by one.
-    pub lines: Lines<'a>,
-    /// Where the answers go.
-    pub outbox: Outbox<'a>,
+/// What it hands out lives as long as the batch's borrow of the connection, not as long as a call. So an item can be
+/// answered while it is borrowed, and several can be held at once. What is not taken stays for the next batch: a
+/// batch can be left at any point, and kept across an await.
+pub struct Batch<'a, S: Transport> {
+    items: Items<'a>,
+    out: Out<'a, S>,
 }
 
-impl<'a> Batch<'a> {
-    /// The next line. `None` when there is none, and also while more than half of `max_outbox` is
-    /// queued: the rest is the next call's answer, which writes first. So an answer of up to a half of
-    /// `max_outbox` always fits.
+/// # Receiving
+impl<'a, S: Transport> Batch<'a, S> {
+    pub(super) const fn new(items: Items<'a>, out: Out<'a, S>) -> Self {
+        Self { items, out }
+    }
+
+    /// The next line, without its terminator. `None`: no line is complete, or more answers are queued than
+    /// [`Config::high_water`](crate::Config): go on with the next batch.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Line`] for a bad line. The batch ends there; the next one goes on behind it.
+    // As a call it would take as long as the search.
+    #[inline(always)]
+    pub fn next_line(&mut self) -> Result<Option<&'a [u8]>, Error> {
+        if self.is_held_up() { Ok(None) } else { self.items.next_line() }
+    }
+
+    /// The next `n` bytes. `None`: they are not all here, and nothing was taken; or as
+    /// [`next_line`](Self::next_line). A header and its block are one message: take them with
+    /// [`next_with`](Self::next_with).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooLarge`] if `n` is above `max_block`.
+    pub fn next_block(&mut self, n: usize) -> Result<Option<&'a [u8]>, Error> {
+        if self.is_held_up() { Ok(None) } else { self.items.next_block(n) }
+    }
+
+    /// Some of the next `n` bytes, as many as are here. `None`: none are, or as [`next_line`](Self::next_line).
+    pub fn next_bytes(&mut self, n: usize) -> Option<&'a [u8]> {
+        if self.is_held_up() { None } else { self.items.next_bytes(n) }
+    }
+
+    /// A whole message, which may borrow from what has arrived. `None`: it is not all here, and nothing of it was
+    /// taken; or as [`next_line`](Self::next_line).
+    ///
+    /// ```
+    /// use asyncnet::{Connection, Error, Transport, Unread};
+    ///
+    /// /// A line with a length, and so many bytes behind it: borrowed, not copied.
+    /// fn counted<'a>(unread: &mut Unread<'a>) -> Result<&'a [u8], Error> {
+    ///     let header = std::str::from_utf8(unread.line()?).map_err(Error::protocol)?;
+    ///     unread.block(header.parse().map_err(Error::protocol)?)
+    /// }
+    ///
+    /// async fn echo<S: Transport>(conn: &mut Connection<S>) -> Result<(), Error> {
+    ///     while let Some(mut batch) = conn.next_batch().await? {
+    ///         while let Some(payload) = batch.next_with(counted)? {
+    ///             batch.reply_fmt(format_args!("{}", payload.len()))?;
+    ///             batch.reply(payload)?;
+    ///         }
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::next_with`](crate::Connection::next_with).
+    pub fn next_with<T>(
+        &mut self,
+        parse: impl FnOnce(&mut Unread<'a>) -> Result<T, Error>,
+    ) -> Result<Option<T>, Error> {
+        if self.is_held_up() { Ok(None) } else { self.items.next_with(parse) }
+    }
+
+    /// Whether too many answers are unsent: they are to be written first.
     #[inline]
-    pub fn next_line(&mut self) -> Option<&'a [u8]> {
-        if self.outbox.sender.is_congested() { None } else { self.lines.next() }
+    fn is_held_up(&self) -> bool {
+        match &self.out {
+            Out::Own(engine) => engine.link.is_congested(),
+            Out::Shared(shared, replied) => {
+                **replied && shared.lock(None).engine.link.is_congested()
+            }
+        }
     }
 }
 
-/// The outbox of a connection, borrowed: it queues, and the connection transmits.
-#[derive(Debug)]
-pub struct Outbox<'a> {
-    pub(crate) sender: &'a mut Sender,
+/// # Answering
+///
+/// An answer is accepted as long as `max_queue` is not exceeded yet, so that one which follows its item always is.
+impl<S: Transport> Batch<'_, S> {
+    /// Queues a copy of `message`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooLarge`] if it is longer than `max_queue`, [`Error::Full`] if that is exceeded already, or a
+    /// final error. Nothing of the message is queued then.
+    pub fn reply(&mut self, message: impl AsRef<[u8]>) -> Result<(), Error> {
+        self.queue(|link| link.reply(message.as_ref()))
+    }
+
+    /// Queues `text` as a line.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::LineBreak`] if `text` holds a line break; otherwise as [`reply`](Self::reply).
+    #[inline]
+    pub fn reply_line(&mut self, text: impl AsRef<[u8]>) -> Result<(), Error> {
+        self.queue(|link| link.reply_line(text.as_ref()))
+    }
+
+    /// Queues formatted text as a line: `batch.reply_fmt(format_args!("PONG {token}"))`.
+    ///
+    /// # Errors
+    ///
+    /// As [`reply_line`](Self::reply_line).
+    pub fn reply_fmt(&mut self, text: fmt::Arguments<'_>) -> Result<(), Error> {
+        self.reply_line(text.to_string())
+    }
+
+    /// Queues `message`, shared and not copied from 1 KiB on.
+    ///
+    /// # Errors
+    ///
+    /// As [`reply`](Self::reply).
+    pub fn reply_shared(&mut self, message: Bytes) -> Result<(), Error> {
+        self.queue(|link| link.reply_shared(message))
+    }
+
+    #[inline]
+    fn queue(&mut self, reply: impl FnOnce(&mut Link) -> Result<(), Error>) -> Result<(), Error> {
+        match &mut self.out {
+            Out::Own(engine) => reply(&mut engine.link),
+            Out::Shared(shared, replied) => {
+                **replied = true;
+                reply(&mut shared.lock(None).engine.link)
+            }
+        }
+    }
 }
 
-impl Outbox<'_> {
-    /// As [`Connection::feed`].
-    ///
-    /// # Errors
-    ///
-    /// As [`Connection::feed`].
-    pub fn feed(&mut self, message: &[u8]) -> Result<(), Error> {
-        Ok(self.sender.feed(message)?)
-    }
-
-    /// As [`Connection::feed_line`].
-    ///
-    /// # Errors
-    ///
-    /// As [`Connection::feed_line`].
-    pub fn feed_line(&mut self, text: &[u8]) -> Result<(), Error> {
-        Ok(self.sender.feed_line(text)?)
-    }
-
-    /// As [`Connection::feed_bytes`].
-    ///
-    /// # Errors
-    ///
-    /// As [`Connection::feed`].
-    pub fn feed_bytes(&mut self, message: Bytes) -> Result<(), Error> {
-        Ok(self.sender.feed_bytes(message)?)
+impl<S: Transport> fmt::Debug for Batch<'_, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Batch").field("items", &self.items).finish_non_exhaustive()
     }
 }

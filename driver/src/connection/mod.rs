@@ -1,413 +1,244 @@
-//! A connection that is whole: one task receives and sends.
+//! A connection: it receives and answers in one task, and lends writers to others.
 
-mod secure;
-mod socket;
+mod batch;
+mod handle;
+mod info;
+mod nim;
+mod next_line;
+mod receive;
+mod send;
+mod tls;
 mod traits;
+mod writer;
 
 use std::fmt;
-use std::future::poll_fn;
-use std::io;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
-use asyncnet_core::{Bytes, Config, End, Look, Receiver, RecvStats, SendStats, Span, Step, Want};
+use asyncnet_core::driver::Inbound;
+use asyncnet_core::{Config, End, Stats};
 
-use crate::batch::{Batch, Outbox};
-use crate::fan_out::FanOut;
-use crate::link::{Link, Queued, poll_input};
-use crate::message::Progress;
-use crate::receive::{LineStream, NextLine, receive_calls};
-use crate::socket::open::Permit;
-use crate::{Error, Flags, RecvHalf, SendHalf, Timer, Transport, split};
+use self::handle::Handle;
+use crate::engine::Engine;
+use crate::net::open::Permit;
+use crate::{Flags, Transport};
 
-/// A connection over the stream `S`: lines and blocks in, messages out, one answer to a peer that goes.
+pub use batch::Batch;
+pub use info::SocketInfo;
+pub use next_line::{LineStream, NextLine};
+pub use writer::Writer;
+
+/// A connection over the stream `S`: lines and blocks in, messages out, and one documented answer to a peer that
+/// goes away.
 ///
-/// Two views of the same thing. The *seed view* has the calls of Nim's `asyncnet` (`recv`, `recv_line`,
-/// `send`, ..) and answers `""` at the end. The *typed view* (`next_line`, `next_lines`, `next_block`,
-/// `send_line`, `feed`, ..) always says what happened. They can be mixed: both see the same bytes.
+/// # What is seen when the peer goes away
 ///
-/// What is seen when the peer goes away:
-///
-/// | what happened | seed view | seed view without `SAFE_DISCONN` | typed view | [`end`](Self::end) |
-/// |---|---|---|---|---|
-/// | end between lines | `""` | `""` | `Ok(None)` | `Eof`, partial 0 |
-/// | end inside a line or block | `""` (a block: the bytes that came) | the same | `Err(Disconnected)` | `Eof`, partial n |
-/// | reset, aborted, timed out, network gone | `""` | `Err` of that kind | `Err(Disconnected)` | `Reset` |
-/// | TLS, with a close notice | as the first two rows | | | |
-/// | TLS, cut off without one | `""` | `Err(UnexpectedEof)` | `Err(Disconnected)` | `Truncated` |
-/// | TLS failed | `Err(Tls)` | `Err(Tls)` | `Err(Tls)` | `TlsFailed` |
-/// | closed by us | `Err(Closed)` | `Err(Closed)` | `Err(Closed)` | `Closed` |
+#[doc = include_str!("ends.md")]
 ///
 /// What arrived before an end or an error is answered before it, and an end repeats for ever.
 ///
+/// # Typed calls and Nim-style calls
+///
+/// The *Nim-style calls* have the names and the answers of Nim's `asyncnet`: `recv_line` answers `""` at the end.
+/// The *typed calls*, all others, say what happened. They can be mixed: both see the same bytes.
+///
 /// # Sending without waiting
 ///
-/// [`feed`](Self::feed) queues. What is queued goes out with the next [`send`](Self::send) or
-/// [`flush`](Self::flush), and by itself whenever a receive is about to wait or to report an end or an
-/// error: a handler that answers every line needs no flush, and many answers leave in one write. While
-/// more than half of `max_outbox` is queued a receive hands out nothing and writes first, so that a peer
-/// which does not read is not read from. (Two peers that both send more than the other is ready to take
-/// before they read would wait for each other: to send much without reading, [`split`](Self::split).) A
-/// handler that used `feed` ends with
-/// `close().await`; dropping a connection makes one attempt to write and promises nothing.
+/// [`feed`](Self::feed) and its kin queue. What is queued leaves with the next [`send_all`](Self::send_all) or
+/// [`flush`](Self::flush), and by itself while a receive waits: a handler that answers every line needs no
+/// flush, and many answers leave in one write. A receive never waits for the queue as such. But while more than
+/// [`Config::high_water`] bytes of this task's own answers are unsent, it hands out nothing: a peer that does not
+/// read is not read from. Two peers that each send more than the other has room for, before either reads, wait for
+/// each other; send with a [`writer`](Self::writer) in another task then.
+///
+/// A handler that used `feed` ends with [`close`](Self::close). A drop makes one attempt to send what is queued; if
+/// bytes are left the peer sees a reset, never an orderly end behind half a message.
+///
+/// # Several tasks
+///
+/// One task has the connection. [`writer`](Self::writer) hands out senders for any number of others.
 ///
 /// # Answering a line while it is borrowed
 ///
-/// `next_line` borrows the connection, so `conn.feed(line)` does not compile. Three ways out, by cost:
-/// [`next_lines`](Self::next_lines), whose batch hands out the lines and the outbox side by side (no
-/// lock, no copy but the one into the outbox); [`split`](Self::split) (a lock for each call that sends,
-/// none for a line that is already here); an owned line (an allocation each).
+/// [`next_line`](Self::next_line) borrows the connection, so `conn.feed(line)` does not compile. Two ways out:
+/// [`next_batch`](Self::next_batch), which hands out what has arrived and the queue side by side, without a copy
+/// and without a lock; or a [`writer`](Self::writer), which takes a lock for each call.
 pub struct Connection<S: Transport> {
     // Boxed: a future stores a connection that it is given twice, and is to stay small.
-    receiver: Box<Receiver>,
-    link: Box<Link<S>>,
-    /// The tasks that use the `futures` traits, once there are any.
-    tasks: Option<Arc<FanOut>>,
+    inbound: Box<Inbound>,
+    handle: Handle<S>,
+    /// For the next receive alone.
+    once: Once,
+    /// The last receive waited and was dropped: its clock runs.
+    waits: bool,
+    /// Answers of this task may be unsent, while others send too.
+    replied: bool,
 }
 
+/// Settings that go with the next receive.
+#[derive(Clone, Copy, Debug, Default)]
+struct Once {
+    within: Option<Duration>,
+    flags: Option<Flags>,
+}
+
+/// # Making and taking apart
 impl<S: Transport> Connection<S> {
-    /// A connection over `stream`, without a clock: nothing bounds a [`close`](Self::close) but the
-    /// stream. The adapters make theirs with one.
+    /// A connection over `stream`. Its bounds in time are kept by the stream's
+    /// [`clock`](Transport::clock); without one nothing is bounded.
     ///
     /// ```
     /// # fn over<P: futures_io::AsyncRead + futures_io::AsyncWrite + Unpin>(pipe: P) {
     /// use asyncnet::{Config, Connection, Io};
     ///
-    /// let conn = Connection::new(Io(pipe), Config::default().max_line(512));
+    /// let conn = Connection::new(Io::new(pipe), Config::default().max_line(512));
     /// # drop(conn);
     /// # }
     /// ```
     pub fn new(stream: S, config: Config) -> Self {
-        Self::build(stream, config, None)
+        Self::of(stream, Arc::new(config), None)
     }
 
-    /// A connection over `stream` with a clock.
-    pub fn with_timer(stream: S, config: Config, timer: Timer) -> Self {
-        Self::build(stream, config, Some(timer))
-    }
-
-    pub(crate) fn accepted(stream: S, config: Config, timer: Timer, permit: Permit) -> Self {
-        let mut this = Self::with_timer(stream, config, timer);
-        this.link.permit = Some(permit);
+    /// A connection over `stream`, of which `early` was read already: those bytes are received first.
+    ///
+    /// ```
+    /// # fn resume<S: asyncnet::Transport>(conn: asyncnet::Connection<S>) {
+    /// use asyncnet::{Config, Connection};
+    ///
+    /// if let Ok((stream, early)) = conn.into_parts() {
+    ///     let conn = Connection::from_parts(stream, early, Config::default());
+    ///     # drop(conn);
+    /// }
+    /// # }
+    /// ```
+    pub fn from_parts(stream: S, early: Vec<u8>, config: Config) -> Self {
+        let mut this = Self::new(stream, config);
+        this.engine_mut().set_early(early);
         this
     }
 
-    fn build(stream: S, config: Config, timer: Option<Timer>) -> Self {
-        let link = Box::new(Link::new(stream, &config, timer));
-        Self { receiver: Box::new(Receiver::new(config)), link, tasks: None }
-    }
-
-    // ---- receiving -------------------------------------------------------------------------------
-
-    fn poll_input(&mut self, cx: &mut Context<'_>, want: Want) -> Poll<io::Result<Look>> {
-        poll_input(&mut self.receiver, &mut self.link, want, Queued::First, cx)
-    }
-
-    #[inline]
-    fn quick_line(&mut self) -> Option<Span> {
-        if self.link.sender.is_congested() { None } else { self.receiver.take_line() }
-    }
-
-    receive_calls!();
-
-    /// Every complete line that has arrived, and the outbox to answer into. Waits for one line.
-    /// `None`: the peer ended in good order.
-    ///
-    /// ```
-    /// # async fn serve<S: asyncnet::Transport>(
-    /// #     mut conn: asyncnet::Connection<S>,
-    /// # ) -> Result<(), Box<dyn std::error::Error>> {
-    /// while let Some(mut batch) = conn.next_lines().await? {
-    ///     while let Some(line) = batch.next_line() {
-    ///         batch.outbox.feed_line(line)?;
-    ///     }
-    /// }
-    /// # Ok(()) }
-    /// ```
+    /// The stream, and the bytes received that no call has answered, an unfinished line or block included.
     ///
     /// # Errors
     ///
-    /// As [`next_line`](Self::next_line). A bad line ends the batch in front of it and is the next
-    /// call's answer.
-    ///
-    /// # Cancel safety
-    ///
-    /// Cancel safe. A batch that is dropped half-way leaves the rest for the next call.
-    pub async fn next_lines(&mut self) -> Result<Option<Batch<'_>>, Error> {
-        let look = poll_fn(|cx| self.poll_input(cx, Want::Line)).await?;
-        if look == Look::Final {
-            // No line, so this takes none: it is an end or an error.
-            return Ok(self.receiver.poll_line()?.ready().and(None));
-        }
-        let outbox = Outbox { sender: &mut self.link.sender };
-        Ok(Some(Batch { lines: self.receiver.lines(), outbox }))
-    }
-
-    // ---- sending, typed view ---------------------------------------------------------------------
-
-    /// Queues `message` and waits until every byte that is queued was handed to the system.
-    async fn send_all(&mut self, message: &[u8]) -> Result<(), Error> {
-        // A send whose future was leaked, and so never dropped, is given up now.
-        self.link.sender.give_up_large();
-        let mut sending = Sending { link: &mut self.link, progress: Progress::Waiting };
-        poll_fn(|cx| sending.poll(message, cx)).await
-    }
-
-    /// Sends `text` and CR LF, and waits until every byte was handed to the system.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::LineBreak`] if `text` holds a CR or an LF: it would arrive as two lines. Then
-    /// nothing is sent. [`Error::Disconnected`], [`Error::Interrupted`], [`Error::Closed`]
-    /// are final.
-    ///
-    /// # Cancel safety
-    ///
-    /// As [`send`](Self::send).
-    pub async fn send_line(&mut self, text: &[u8]) -> Result<(), Error> {
-        match self.feed_line(text) {
-            Err(Error::Full { .. }) => self.send_all(&[text, b"\r\n"].concat()).await,
-            Err(error) => Err(error),
-            Ok(()) => self.flush().await,
-        }
-    }
-
-    /// Queues a copy of `message`; see "Sending without waiting" above.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Full`] if there is no room: [`flush`](Self::flush) makes some. Final errors as
-    /// [`send_line`](Self::send_line). Nothing of the message is queued then.
-    pub fn feed(&mut self, message: &[u8]) -> Result<(), Error> {
-        Ok(self.link.sender.feed(message)?)
-    }
-
-    /// Queues `text` and CR LF.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::LineBreak`] if `text` holds a CR or an LF; otherwise as [`feed`](Self::feed).
-    pub fn feed_line(&mut self, text: &[u8]) -> Result<(), Error> {
-        Ok(self.link.sender.feed_line(text)?)
-    }
-
-    /// Queues `message`, shared and not copied from 1 KiB on.
-    ///
-    /// # Errors
-    ///
-    /// As [`feed`](Self::feed).
-    pub fn feed_bytes(&mut self, message: Bytes) -> Result<(), Error> {
-        Ok(self.link.sender.feed_bytes(message)?)
-    }
-
-    /// Queues `message` and writes what the system takes at once.
-    ///
-    /// # Errors
-    ///
-    /// As [`feed`](Self::feed); a write that fails shows in the next call.
-    pub fn try_send(&mut self, message: Bytes) -> Result<(), Error> {
-        self.feed_bytes(message)?;
-        self.link.try_transmit();
-        Ok(())
-    }
-
-    /// Waits until all that is queued was handed to the system.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Disconnected`] if the connection broke first; [`Error::Closed`] once it is
-    /// closed.
-    ///
-    /// # Cancel safety
-    ///
-    /// Cancel safe: what is queued stays queued.
-    pub async fn flush(&mut self) -> Result<(), Error> {
-        let ticket = self.link.ticket()?;
-        poll_fn(|cx| self.link.poll_sent(ticket, cx)).await
-    }
-
-    // ---- sending, seed view ----------------------------------------------------------------------
-
-    /// The seed's `send`: sends `message` and waits until every byte was handed to the system, which
-    /// does not mean that the peer has it. A peer that is gone is no error unless
-    /// [`Config::ends`](crate::Config) says so; [`is_disconnected`](Self::is_disconnected) tells.
-    ///
-    /// # Errors
-    ///
-    /// As [`send_with`](Self::send_with), with the flags of [`Config::ends`](crate::Config).
-    ///
-    /// # Cancel safety
-    ///
-    /// A message of at most `max_outbox` bytes is sent whole or not at all: once queued, it goes out
-    /// though the future is dropped, in front of whatever is sent next. Dropping the future of a larger
-    /// one midway ends the sending side ([`Error::Interrupted`] from then on): nothing ever
-    /// follows a torn message.
-    pub async fn send(&mut self, message: &[u8]) -> Result<(), Error> {
-        self.send_with(message, self.flags()).await
-    }
-
-    /// [`send`](Self::send) with flags of its own.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Closed`] and [`Error::Interrupted`]; without [`Flags::SAFE_DISCONN`] also
-    /// [`Error::Disconnected`].
-    ///
-    /// # Cancel safety
-    ///
-    /// As [`send`](Self::send).
-    pub async fn send_with(&mut self, message: &[u8], flags: Flags) -> Result<(), Error> {
-        let sent = self.send_all(message).await;
-        hide_loss(sent, flags, || self.link.sender.forgive_dropped())
-    }
-
-    // ---- ending ----------------------------------------------------------------------------------
-
-    /// Closes the connection in good order: sends what is queued (at most 5 s), ends our side, reads and
-    /// forgets what the peer still sends (at most 256 KiB or 2 s, so that our last bytes reach it), and
-    /// gives the descriptor back. [`Config::close`](crate::Config) sets the bounds. Every later call
-    /// answers `Closed`; closing twice is fine and answers the same.
-    ///
-    /// # Errors
-    ///
-    /// The connection is closed in any case; an error says that accepted bytes did not leave, unless a
-    /// `send` has hidden that: [`Error::Disconnected`], [`Error::TimedOut`], and [`Error::Interrupted`] if a torn
-    /// message had to end in a reset.
-    ///
-    /// # Cancel safety
-    ///
-    /// Cancel safe: the next call goes on where this one was.
-    pub async fn close(&mut self) -> Result<(), Error> {
-        self.receiver.close(self.link.sender.coming_end());
-        poll_fn(|cx| self.link.poll_close(cx)).await
-    }
-
-    /// Sends what is queued and ends our side of the connection. Receiving goes on.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Disconnected`] if the connection broke first, [`Error::Interrupted`] after a
-    /// torn message.
-    ///
-    /// # Cancel safety
-    ///
-    /// Cancel safe: the next call goes on where this one was. Nothing can be sent once it was called.
-    pub async fn shutdown_write(&mut self) -> Result<(), Error> {
-        poll_fn(|cx| self.link.poll_shutdown_write(cx)).await
-    }
-
-    /// Closes at once: what is queued is lost, and the peer sees a reset (over TCP; other streams know
-    /// only an early end).
-    pub fn abort(&mut self) {
-        self.receiver.close(self.link.sender.coming_end());
-        self.link.abort();
-    }
-
-    /// Two halves, for tasks of their own.
-    #[must_use]
-    pub fn split(self) -> (RecvHalf<S>, SendHalf<S>) {
-        split::split(self.receiver, *self.link)
-    }
-
-    /// The stream, and the bytes received that nobody was answered, the partial included.
-    ///
-    /// # Errors
-    ///
-    /// The connection itself, if something would be lost: while a bad line is being discarded, while
-    /// bytes are queued, after a torn message, and after a close; and a connection that is secure, whose
-    /// stream would carry plaintext next.
+    /// The connection itself, if something would be lost: while a bad line is being discarded, while bytes are
+    /// queued, after a torn message, after a close, under TLS (the stream would carry plaintext next), and while
+    /// a [`Writer`] exists.
     pub fn into_parts(mut self) -> Result<(S, Vec<u8>), Self> {
-        let sender = &self.link.sender;
-        let refused = sender.is_secure() || sender.is_interrupted() || sender.unsent() > 0;
-        if refused || self.receiver.is_discarding() {
+        self.handle.unshare();
+        let Handle::Own(engine) = &mut self.handle else {
+            return Err(self);
+        };
+        let link = &engine.link;
+        let refused = link.is_secure() || link.is_interrupted() || link.unsent() > 0;
+        if refused || self.inbound.is_discarding() {
             return Err(self);
         }
-        match self.link.stream.take() {
-            Some(stream) => Ok((stream, [self.partial(), self.receiver.peek()].concat())),
+        match engine.take_stream() {
+            Some(stream) => {
+                engine.permit = None;
+                let early = engine.take_early();
+                Ok((stream, [self.inbound.partial(), self.inbound.peek(), &early].concat()))
+            }
             None => Err(self),
         }
     }
 
-    // ---- getters ---------------------------------------------------------------------------------
+    pub(crate) fn of(stream: S, config: Arc<Config>, permit: Option<Permit>) -> Self {
+        let mut engine = Box::new(Engine::new(stream, Arc::clone(&config)));
+        engine.permit = permit;
+        Self {
+            inbound: Box::new(Inbound::new(*config)),
+            handle: Handle::Own(engine),
+            once: Once::default(),
+            waits: false,
+            replied: false,
+        }
+    }
+
+    /// A sender for another task. Clone it for more.
+    ///
+    /// What writers send and what this connection sends never mix within a message. A writer keeps the
+    /// connection open: the descriptor goes when the connection and all writers are dropped.
+    ///
+    /// ```
+    /// # async fn serve<S: asyncnet::Transport>(
+    /// #     mut conn: asyncnet::Connection<S>,
+    /// #     spawn: impl FnOnce(std::pin::Pin<Box<dyn Future<Output = Result<(), asyncnet::Error>>>>),
+    /// # ) -> Result<(), asyncnet::Error> where S: 'static {
+    /// let writer = conn.writer();
+    /// spawn(Box::pin(async move { writer.send_line("news").await }));
+    /// while let Some(line) = conn.next_line().await? {
+    ///     println!("{}", String::from_utf8_lossy(line));
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub fn writer(&mut self) -> Writer<S> {
+        Writer::new(Arc::clone(self.handle.share()))
+    }
+}
+
+/// # Settings and facts
+impl<S: Transport> Connection<S> {
+    /// Changes settings: from the next line on, bytes that have arrived included.
+    ///
+    /// ```
+    /// # fn authenticated<S: asyncnet::Transport>(conn: &mut asyncnet::Connection<S>) {
+    /// // Short lines before the login, long ones after it.
+    /// conn.configure(|config| config.max_line(8192));
+    /// # }
+    /// ```
+    pub fn configure(&mut self, change: impl FnOnce(Config) -> Config) {
+        let config = change(*self.inbound.config());
+        self.inbound.configure(config);
+        self.handle.with(|engine| engine.link.configure(Arc::new(config)));
+    }
+
+    /// The settings.
+    #[must_use]
+    pub const fn config(&self) -> &Config {
+        self.inbound.config()
+    }
 
     /// The end, once a receive met it or a write met a reset. Final.
     #[must_use]
     pub fn end(&self) -> Option<End> {
-        self.receiver.end_after(self.link.sender.coming_end())
+        self.inbound.end_after(self.handle.look(|engine| engine.link.coming_end()))
     }
 
-    /// Whether there is an [`end`](Self::end).
+    /// The bytes of the unfinished line or block that came before the end. They stay until the connection is
+    /// dropped, and never come back as a line.
     #[must_use]
-    pub fn is_disconnected(&self) -> bool {
-        self.end().is_some()
+    pub fn partial(&self) -> &[u8] {
+        self.inbound.partial()
     }
 
-    /// Whether we closed the connection. The peer's leaving does not count.
-    #[doc(alias = "isClosed")]
+    /// What was received and sent so far, and what is queued now, in numbers.
     #[must_use]
-    pub const fn is_closed(&self) -> bool {
-        self.link.closing.has_begun()
+    pub fn stats(&self) -> Stats {
+        self.handle.look(|engine| engine.link.stats(Some(&self.inbound)))
     }
 
-    /// What is queued, in bytes as `max_outbox` counts them: 64 more for each piece.
+    /// The socket under the connection: its addresses and options.
     #[must_use]
-    pub fn queued(&self) -> usize {
-        self.link.sender.queued()
+    pub const fn socket(&self) -> SocketInfo<'_, S> {
+        SocketInfo::new(&self.handle)
     }
 
-    /// The stream; `None` once the connection is closed.
+    /// The stream; `None` once the connection is closed, and while a [`Writer`] exists.
     #[must_use]
-    pub const fn get_ref(&self) -> Option<&S> {
-        self.link.stream.as_ref()
-    }
-
-    /// What was received and sent so far, in numbers.
-    #[must_use]
-    pub const fn stats(&self) -> (RecvStats, SendStats) {
-        (self.receiver.stats(), self.link.sender.stats())
+    pub fn get_ref(&self) -> Option<&S> {
+        match &self.handle {
+            Handle::Own(engine) => engine.stream(),
+            Handle::Shared(_) => None,
+        }
     }
 }
 
 impl<S: Transport> fmt::Debug for Connection<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connection")
-            .field("receiver", &self.receiver)
-            .field("sender", &self.link.sender)
-            .field("closing", &self.link.closing)
-            .finish_non_exhaustive()
-    }
-}
-
-/// What the seed view makes of a send to a peer that is gone.
-pub(crate) fn hide_loss(
-    result: Result<(), Error>,
-    flags: Flags,
-    forgive: impl FnOnce(),
-) -> Result<(), Error> {
-    match result {
-        Err(Error::Disconnected(_)) if flags.contains(Flags::SAFE_DISCONN) => {
-            // A close is not to tell what was hidden here.
-            forgive();
-            Ok(())
-        }
-        result => result,
-    }
-}
-
-/// A message on its way over a whole connection. Dropped midway it may tear.
-struct Sending<'a, S: Transport> {
-    link: &'a mut Link<S>,
-    progress: Progress,
-}
-
-impl<S: Transport> Sending<'_, S> {
-    fn poll(&mut self, message: &[u8], cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.progress.poll(self.link, message, cx)
-    }
-}
-
-impl<S: Transport> Drop for Sending<'_, S> {
-    fn drop(&mut self) {
-        self.progress.give_up(self.link);
+        let mut debug = f.debug_struct("Connection");
+        debug.field("inbound", &self.inbound);
+        self.handle.look(|engine| debug.field("link", &engine.link).finish_non_exhaustive())
     }
 }

@@ -1,54 +1,54 @@
-//! The `futures` traits of a whole connection.
+//! The `futures` traits. Two tasks may use them at once, one that reads and one that writes (`futures::io::split`),
+//! so the engine is shared from the first call on.
 
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use asyncnet_core::{Sender, Want};
-use futures_core::Stream;
+use asyncnet_core::Step;
 use futures_io::{AsyncBufRead, AsyncRead, AsyncWrite};
 
-use super::Connection;
-use crate::fan_out::{FanOut, Place};
-use crate::receive::{LineStream, NextLine, receive_traits};
+use super::{Connection, Writer};
+use crate::engine::fan_out::Place;
+use crate::engine::shared::Shared;
 use crate::{Error, Transport};
 
-impl<S: Transport> Connection<S> {
-    /// Polls for one of the `futures` traits. Those can be called by two tasks, one that reads and one that
-    /// writes (`futures::io::split`), and each direction of the stream keeps but one waker.
-    fn poll_at<T>(
-        &mut self,
-        place: Place,
+impl<S: Transport> AsyncRead for Connection<S> {
+    /// Answers bytes, those of unfinished lines too. Every end but an orderly one is an error.
+    fn poll_read(
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        poll: impl FnOnce(&mut Self, &mut Context<'_>) -> Poll<T>,
-    ) -> Poll<T> {
-        let tasks = Arc::clone(self.tasks.get_or_insert_with(FanOut::new));
-        tasks.wait(place, cx.waker());
-        let state = |sender: &Sender| {
-            (sender.transmitted_total(), sender.check().err(), sender.is_handshaking())
-        };
-        let before = state(&self.link.sender);
-        let polled = poll(self, &mut Context::from_waker(&tasks.waker()));
-        if polled.is_ready() {
-            tasks.leave(place);
-        }
-        if state(&self.link.sender) != before {
-            tasks.wake_if(|other| other != place);
-        }
-        polled
-    }
-
-    pub(super) fn poll_as_reader<T>(
-        &mut self,
-        cx: &mut Context<'_>,
-        poll: impl FnOnce(&mut Self, &mut Context<'_>) -> Poll<T>,
-    ) -> Poll<T> {
-        self.poll_at(Place::RECEIVER, cx, poll)
+        buf: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        this.handle.share();
+        let span = ready!(this.poll_answer(None, cx, |inbound| inbound.poll_bytes(buf.len())))?;
+        let bytes = span.map_or(&[][..], |span| this.inbound.bytes(span));
+        buf[..bytes.len()].copy_from_slice(bytes);
+        Poll::Ready(Ok(bytes.len()))
     }
 }
 
-receive_traits!(Connection);
+impl<S: Transport> AsyncBufRead for Connection<S> {
+    fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
+        let this = self.get_mut();
+        this.handle.share();
+        let n = ready!(this.poll_answer(None, cx, |inbound| {
+            Ok(inbound.peek_bytes(usize::MAX)?.map(<[u8]>::len))
+        }))?;
+        Poll::Ready(Ok(&this.inbound.peek()[..n]))
+    }
+
+    fn consume(self: Pin<&mut Self>, n: usize) {
+        let inbound = &mut self.get_mut().inbound;
+        let n = n.min(inbound.peek().len());
+        if n > 0 {
+            // The bytes are here, so this takes them and cannot fail.
+            drop::<Result<Step<_>, Error>>(inbound.poll_bytes(n));
+        }
+    }
+}
 
 impl<S: Transport> AsyncWrite for Connection<S> {
     /// Queues what there is room for.
@@ -57,29 +57,84 @@ impl<S: Transport> AsyncWrite for Connection<S> {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.get_mut().poll_at(Place::SENDER, cx, |this, cx| {
-            let link = &mut this.link;
-            link.sender.check().map_err(Error::from)?;
-            let part = &buf[..buf.len().min(link.sender.max_outbox().max(1))];
-            if !link.sender.has_room(part.len()) {
-                ready!(link.poll_transmit(cx));
-            }
-            link.sender.feed(part).map_err(Error::from)?;
-            Poll::Ready(Ok(part.len()))
-        })
+        self.get_mut().handle.share().poll_write(cx, buf)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.get_mut().poll_at(Place::SENDER, cx, |this, cx| {
-            let ticket = this.link.ticket()?;
-            this.link.poll_sent(ticket, cx).map_err(io::Error::from)
-        })
+        self.get_mut().handle.share().poll_flush(cx)
     }
 
     /// As [`Connection::shutdown_write`].
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.get_mut().poll_at(Place::SENDER, cx, |this, cx| {
-            this.link.poll_shutdown_write(cx).map_err(io::Error::from)
+        self.get_mut().handle.share().poll_close(cx)
+    }
+}
+
+/// For `&Writer` and not for `Writer`: on a `&mut Writer` the `flush` and `close` of an extension trait would go
+/// before ours without a word, and mean something else. One task at a time may use it; more use the writer's own
+/// calls.
+impl<S: Transport> AsyncWrite for &Writer<S> {
+    /// Queues what there is room for.
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.shared().poll_write(cx, buf)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.shared().poll_flush(cx)
+    }
+
+    /// As [`Writer::shutdown_write`].
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.shared().poll_close(cx)
+    }
+}
+
+/// What the traits do, for the one task that sends through them.
+impl<S: Transport> Shared<S> {
+    fn poll_as_sender<T>(
+        self: &Arc<Self>,
+        cx: &Context<'_>,
+        poll: impl FnOnce(
+            &mut crate::engine::Engine<S>,
+            &mut Context<'_>,
+        ) -> Poll<Result<T, Error>>,
+    ) -> Poll<io::Result<T>> {
+        self.fan_out.wait(Place::SENDER, cx.waker());
+        let polled = {
+            let mut state = self.lock(Some(Place::SENDER));
+            poll(&mut state.engine, &mut Context::from_waker(&self.waker))
+        };
+        if polled.is_ready() {
+            self.fan_out.leave(Place::SENDER);
+        }
+        polled.map_err(io::Error::from)
+    }
+
+    fn poll_write(self: &Arc<Self>, cx: &Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_as_sender(cx, |engine, cx| {
+            engine.link.check()?;
+            let part = &buf[..buf.len().min(engine.link.max_queue())];
+            while !engine.link.has_room(part.len()) {
+                ready!(engine.poll_make_room(cx));
+                engine.link.check()?;
+            }
+            engine.link.feed(part)?;
+            Poll::Ready(Ok(part.len()))
         })
+    }
+
+    fn poll_flush(self: &Arc<Self>, cx: &Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_as_sender(cx, |engine, cx| {
+            let ticket = engine.ticket()?;
+            engine.poll_sent(ticket, cx)
+        })
+    }
+
+    fn poll_close(self: &Arc<Self>, cx: &Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_as_sender(cx, |engine, cx| engine.poll_shutdown_write(cx))
     }
 }

@@ -1,4 +1,4 @@
-//! The sending half of a split connection.
+//! Senders for other tasks.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -6,65 +6,36 @@ use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use asyncnet_core::{Bytes, End, SendStats, Sender, TlsSession};
+use asyncnet_core::driver::Link;
+use asyncnet_core::{Bytes, Config, Stats};
 
-use super::{Shared, State, Task};
-use crate::connection::hide_loss;
-use crate::fan_out::{FanOut, Place};
-use crate::link::Link;
-use crate::message::Progress;
-use crate::socket::{address, options};
-use crate::{Address, Error, Flags, SockOpt, Transport};
+use super::info;
+use super::nim::hide_loss;
+use crate::engine::Engine;
+use crate::engine::fan_out::{FanOut, Place};
+use crate::engine::message::Until;
+use crate::engine::shared::{Shared, SharedSending, State, Task};
+use crate::net::Address;
+use crate::{Error, Flags, Transport};
 
-/// The sending half of a connection. Clone it for every task that sends.
+/// A sender of a connection, for another task; made by [`Connection::writer`](crate::Connection::writer). Clone
+/// it for every task that sends.
 ///
-/// Messages of different tasks never mix, and those that wait for room go first come, first served.
-/// What is queued moves while any task is inside a receive, `send`, `flush`, `close` or
-/// [`drive`](Self::drive). Dropping every `SendHalf` closes nothing; the descriptor goes with the last
-/// half of either kind.
-pub struct SendHalf<S: Transport> {
-    pub(super) shared: Arc<Shared<S>>,
-    flags: Flags,
+/// Messages of different tasks never mix, and those that wait for room go first come, first served. What is queued
+/// moves while any task is inside a receive, a send, [`flush`](Self::flush), [`close`](Self::close) or
+/// [`drive`](Self::drive); **use [`send_line`](Self::send_line) or [`send_all`](Self::send_all) unless a receive
+/// is running**. To drop every writer closes nothing: the descriptor goes with the connection and the last writer.
+pub struct Writer<S: Transport> {
+    shared: Arc<Shared<S>>,
 }
 
-impl<S: Transport> SendHalf<S> {
-    pub(super) const fn new(shared: Arc<Shared<S>>, flags: Flags) -> Self {
-        Self { shared, flags }
+/// # Sending
+impl<S: Transport> Writer<S> {
+    pub(super) const fn new(shared: Arc<Shared<S>>) -> Self {
+        Self { shared }
     }
 
-    /// The seed's `send`; see [`Connection::send`](crate::Connection::send).
-    ///
-    /// # Errors
-    ///
-    /// As [`send_with`](Self::send_with), with the flags of [`Config::ends`](crate::Config).
-    ///
-    /// # Cancel safety
-    ///
-    /// A message of at most `max_outbox` bytes is sent whole or not at all. Dropping the future of a
-    /// larger one midway ends the sending side for all ([`Error::Interrupted`] from then on).
-    ///
-    /// A send that waits for room has its turn in a queue: poll it or drop it. While it is kept without
-    /// being polled, those behind it wait too.
-    pub async fn send(&self, message: &[u8]) -> Result<(), Error> {
-        self.send_with(message, self.flags).await
-    }
-
-    /// [`send`](Self::send) with flags of its own.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Closed`] and [`Error::Interrupted`]; without [`Flags::SAFE_DISCONN`] also
-    /// [`Error::Disconnected`].
-    ///
-    /// # Cancel safety
-    ///
-    /// As [`send`](Self::send).
-    pub async fn send_with(&self, message: &[u8], flags: Flags) -> Result<(), Error> {
-        let sent = self.send_all(message).await;
-        hide_loss(sent, flags, || self.shared.lock(None).link.sender.forgive_dropped())
-    }
-
-    /// Sends `text` and CR LF, and waits until every byte was handed to the system.
+    /// Sends `text` as a line, and waits until every byte was handed to the system.
     ///
     /// # Errors
     ///
@@ -72,36 +43,63 @@ impl<S: Transport> SendHalf<S> {
     ///
     /// # Cancel safety
     ///
-    /// As [`send`](Self::send).
-    pub async fn send_line(&self, text: &[u8]) -> Result<(), Error> {
-        if asyncnet_core::holds_line_break(text) {
-            return Err(Error::LineBreak);
-        }
-        self.send_all(&[text, b"\r\n"].concat()).await
+    /// As [`send_all`](Self::send_all).
+    pub async fn send_line(&self, text: impl AsRef<[u8]>) -> Result<(), Error> {
+        let line = {
+            let link = &mut self.shared.lock(None).engine.link;
+            let framing = link.config().framing;
+            if framing.holds_line_break(text.as_ref()) {
+                return Err(Error::LineBreak);
+            }
+            link.note_line();
+            [text.as_ref(), framing.terminator()].concat()
+        };
+        self.send_message(&line, Until::Sent).await
     }
 
-    async fn send_all(&self, message: &[u8]) -> Result<(), Error> {
-        let mut sending = SharedSending::new(&self.shared);
-        poll_fn(|cx| sending.poll(message, cx)).await
-    }
-
-    /// Queues a copy of `message`; see [`Connection::feed`](crate::Connection::feed).
+    /// Sends bytes, and waits until every one was handed to the system.
     ///
     /// # Errors
     ///
-    /// [`Error::Full`] if there is no room, or other tasks wait for it; or a final error. Nothing
-    /// of the message is queued then.
-    pub fn feed(&self, message: &[u8]) -> Result<(), Error> {
-        self.queue(|link| link.sender.feed(message))
+    /// As [`Connection::send_all`](crate::Connection::send_all).
+    ///
+    /// # Cancel safety
+    ///
+    /// A message of at most `max_queue` bytes is sent whole or not at all. To drop the future of a larger one midway
+    /// ends the sending side for all ([`Error::Interrupted`] from then on).
+    ///
+    /// A pending send holds its place in a FIFO queue: if it is kept without being polled, later sends wait.
+    pub async fn send_all(&self, message: impl AsRef<[u8]>) -> Result<(), Error> {
+        self.send_message(message.as_ref(), Until::Sent).await
     }
 
-    /// Queues `text` and CR LF.
+    /// Queues a copy of `message`. It leaves while any task waits on this connection; otherwise call
+    /// [`try_flush`](Self::try_flush).
     ///
     /// # Errors
     ///
-    /// [`Error::LineBreak`] if `text` holds a CR or an LF; otherwise as [`feed`](Self::feed).
-    pub fn feed_line(&self, text: &[u8]) -> Result<(), Error> {
-        self.queue(|link| link.sender.feed_line(text))
+    /// [`Error::Full`] if there is no room now, or other tasks wait for it; otherwise as
+    /// [`Connection::feed`](crate::Connection::feed). Nothing of the message is queued then.
+    pub fn feed(&self, message: impl AsRef<[u8]>) -> Result<(), Error> {
+        self.shared.queue(|link| link.feed(message.as_ref()))
+    }
+
+    /// Queues `text` as a line.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::LineBreak`] if `text` holds a line break; otherwise as [`feed`](Self::feed).
+    pub fn feed_line(&self, text: impl AsRef<[u8]>) -> Result<(), Error> {
+        self.shared.queue(|link| link.feed_line(text.as_ref()))
+    }
+
+    /// Queues formatted text as a line: `writer.feed_fmt(format_args!("PONG {token}"))`.
+    ///
+    /// # Errors
+    ///
+    /// As [`feed_line`](Self::feed_line).
+    pub fn feed_fmt(&self, text: fmt::Arguments<'_>) -> Result<(), Error> {
+        self.feed_line(text.to_string())
     }
 
     /// Queues `message`, shared and not copied from 1 KiB on.
@@ -109,54 +107,21 @@ impl<S: Transport> SendHalf<S> {
     /// # Errors
     ///
     /// As [`feed`](Self::feed).
-    pub fn feed_bytes(&self, message: Bytes) -> Result<(), Error> {
-        self.queue(|link| link.sender.feed_bytes(message))
+    pub fn feed_shared(&self, message: Bytes) -> Result<(), Error> {
+        self.shared.queue(|link| link.feed_shared(message))
     }
 
-    fn queue(
-        &self,
-        feed: impl FnOnce(&mut Link<S>) -> Result<(), crate::Error>,
-    ) -> Result<(), Error> {
-        let mut state = self.shared.lock(None);
-        state.check_turns()?;
-        let first = state.link.sender.unsent() == 0;
-        feed(&mut state.link)?;
-        // Behind other bytes it goes with them: whoever was called to move those moves it too.
-        state.queued = first;
-        Ok(())
-    }
-
-    /// Sends without waiting: writes at once if nothing is queued, and queues what the system does not
-    /// take. That goes out as [`feed`](Self::feed) tells.
+    /// Waits for room in turn, then queues `message`, which may be larger than the queue.
     ///
     /// # Errors
     ///
-    /// As [`feed`](Self::feed); a write that fails shows in the next call.
-    pub fn try_send(&self, message: Bytes) -> Result<(), Error> {
-        let mut state = self.shared.lock(None);
-        state.check_turns()?;
-        self.send_now(&mut state, message).map(drop)
-    }
-
-    /// Sends without waiting, past those that wait for room; returns what is queued behind it.
-    pub(crate) fn offer(&self, message: Bytes) -> Result<usize, Error> {
-        self.send_now(&mut self.shared.lock(None), message)
-    }
-
-    fn send_now(&self, state: &mut State<S>, message: Bytes) -> Result<usize, Error> {
-        let first = state.link.sender.unsent() == 0;
-        state.link.sender.feed_bytes(message)?;
-        if first {
-            let mut cx = Context::from_waker(&self.shared.waker);
-            // What is left is the receiving side's to write: the stream wakes it through the fan-out.
-            let _ = state.link.poll_transmit(&mut cx);
-        }
-        Ok(state.link.sender.queued())
-    }
-
-    /// Changes `max_outbox` for this connection.
-    pub(crate) fn set_max_outbox(&self, bytes: usize) {
-        self.shared.lock(None).link.sender.set_max_outbox(bytes);
+    /// As [`send_all`](Self::send_all).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`send_all`](Self::send_all).
+    pub async fn feed_wait(&self, message: impl AsRef<[u8]>) -> Result<(), Error> {
+        self.send_message(message.as_ref(), Until::Queued).await
     }
 
     /// Waits until all that is queued now was handed to the system.
@@ -169,38 +134,74 @@ impl<S: Transport> SendHalf<S> {
     ///
     /// Cancel safe: what is queued stays queued.
     pub async fn flush(&self) -> Result<(), Error> {
-        let task = Task::new(&self.shared);
-        let ticket = self.shared.lock(None).link.ticket()?;
-        poll_fn(|cx| task.poll(cx, |state, cx| state.link.poll_sent(ticket, cx))).await
+        let ticket = self.shared.lock(None).engine.ticket()?;
+        self.wait(|engine, cx| engine.poll_sent(ticket, cx)).await
     }
 
-    /// Writes whatever is queued, for as long as the connection can send. To be awaited, beside other
-    /// work, where nobody receives: then nothing else moves what [`feed`](Self::feed) queued.
+    /// Writes what the system takes now, without waiting.
     ///
     /// # Errors
     ///
-    /// Why it can send no more: [`Error::Disconnected`], [`Error::Interrupted`] or
-    /// [`Error::Closed`].
+    /// Why nothing can be sent, as [`send_all`](Self::send_all).
+    pub fn try_flush(&self) -> Result<(), Error> {
+        self.shared.try_flush()
+    }
+
+    /// Queues `text` as a line, and writes what the system takes now: a send that never waits.
+    ///
+    /// # Errors
+    ///
+    /// As [`feed_line`](Self::feed_line); a write that fails shows in the next call.
+    pub fn try_send_line(&self, text: impl AsRef<[u8]>) -> Result<(), Error> {
+        self.feed_line(text)?;
+        // The line is accepted, whatever the write says.
+        let _ = self.try_flush();
+        Ok(())
+    }
+
+    /// Writes whatever is queued, for as long as the connection can send. For a task of its own, where no task
+    /// receives: then nothing else moves what [`feed`](Self::feed) queued.
+    ///
+    /// # Errors
+    ///
+    /// Why it can send no more: [`Error::Disconnected`], [`Error::Interrupted`] or [`Error::Closed`].
     ///
     /// # Cancel safety
     ///
     /// Cancel safe: what is queued stays queued.
     pub async fn drive(&self) -> Result<(), Error> {
-        let task = Task::new(&self.shared);
-        let driving = |state: &mut State<S>, cx: &mut Context<'_>| {
-            ready!(state.link.poll_transmit(cx));
-            match state.link.sender.check() {
+        self.wait(|engine, cx| {
+            ready!(engine.poll_make_room(cx));
+            match engine.link.check() {
                 Ok(()) => Poll::Pending,
-                Err(error) => Poll::Ready(Err(error.into())),
+                Err(error) => Poll::Ready(Err(error)),
             }
-        };
-        poll_fn(|cx| task.poll(cx, driving)).await
+        })
+        .await
     }
 
-    /// Closes the whole connection in good order; see [`Connection::close`](crate::Connection::close).
-    /// The receiving half still hands out the lines that it has, then answers `Closed`. Sends whose
-    /// message is queued are flushed, those that wait for room end with [`Error::Closed`]; one that
-    /// is larger than `max_outbox` and under way is torn, and turns the close into a reset.
+    /// Nim's `send`; see [`Connection::send`](crate::Connection::send).
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::send`](crate::Connection::send).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`send_all`](Self::send_all).
+    pub async fn send(&self, message: impl AsRef<[u8]>) -> Result<(), Error> {
+        let flags = Flags::from(self.shared.lock(None).engine.link.config().ends);
+        let sent = self.send_all(message).await;
+        hide_loss(sent, flags, || self.shared.lock(None).engine.link.forgive_dropped())
+    }
+}
+
+/// # Ending
+impl<S: Transport> Writer<S> {
+    /// Closes the whole connection in good order; see [`Connection::close`](crate::Connection::close). The task that
+    /// receives still gets the lines that have arrived, then [`Error::Closed`]. Sends whose message is queued are
+    /// flushed, those that wait for room end with [`Error::Closed`]; one that is larger than `max_queue` and under
+    /// way is torn, and turns the close into a reset.
     ///
     /// # Errors
     ///
@@ -210,8 +211,7 @@ impl<S: Transport> SendHalf<S> {
     ///
     /// Cancel safe: the next call goes on where this one was.
     pub async fn close(&self) -> Result<(), Error> {
-        let task = Task::new(&self.shared);
-        poll_fn(|cx| task.poll(cx, |state, cx| state.link.poll_close(cx))).await
+        self.wait(Engine::poll_close).await
     }
 
     /// Sends what is queued and ends our side of the connection. Receiving goes on.
@@ -224,92 +224,75 @@ impl<S: Transport> SendHalf<S> {
     ///
     /// Cancel safe: the next call goes on where this one was. Nothing can be sent once it was called.
     pub async fn shutdown_write(&self) -> Result<(), Error> {
-        let task = Task::new(&self.shared);
-        poll_fn(|cx| task.poll(cx, |state, cx| state.link.poll_shutdown_write(cx))).await
+        self.wait(Engine::poll_shutdown_write).await
     }
 
-    /// Closes at once: what is queued is lost, the peer sees a reset (over TCP), and the receiving half answers
-    /// `Closed`.
+    /// Closes at once: what is queued is lost, the peer sees a reset (over TCP), and the task that receives gets
+    /// [`Error::Closed`].
     pub fn abort(&self) {
-        self.shared.lock(None).link.abort();
+        self.shared.lock(None).engine.abort();
     }
 
-    /// The end as far as a write has met it.
+    /// Whether anything can be sent.
+    ///
+    /// # Errors
+    ///
+    /// Why not: [`Error::Disconnected`], [`Error::Interrupted`], [`Error::Tls`] or [`Error::Closed`].
+    pub fn check(&self) -> Result<(), Error> {
+        self.shared.lock(None).engine.link.check()
+    }
+}
+
+/// # Facts
+impl<S: Transport> Writer<S> {
+    /// What was sent so far by all tasks, and what is queued now, in numbers. What was received is known to the
+    /// [`Connection`](crate::Connection) alone and 0 here.
     #[must_use]
-    pub fn end(&self) -> Option<End> {
-        self.shared.lock(None).link.sender.end()
+    pub fn stats(&self) -> Stats {
+        self.shared.lock(None).engine.link.stats(None)
     }
 
-    /// Whether nothing can be sent any more, for whatever reason.
+    /// The settings of the connection.
     #[must_use]
-    pub fn is_disconnected(&self) -> bool {
-        self.shared.lock(None).link.sender.check().is_err()
-    }
-
-    /// Whether we closed the connection.
-    #[must_use]
-    pub fn is_closed(&self) -> bool {
-        self.shared.lock(None).link.closing.has_begun()
-    }
-
-    /// What is queued, in bytes as `max_outbox` counts them: 64 more for each piece.
-    #[must_use]
-    pub fn queued(&self) -> usize {
-        self.shared.lock(None).link.sender.queued()
-    }
-
-    /// What was sent so far by all sending halves, in numbers.
-    #[must_use]
-    pub fn stats(&self) -> SendStats {
-        self.shared.lock(None).link.sender.stats()
+    pub fn config(&self) -> Config {
+        *self.shared.lock(None).engine.link.config()
     }
 
     /// Our address.
     ///
     /// # Errors
     ///
-    /// As [`Connection::local_addr`](crate::Connection::local_addr).
+    /// As [`SocketInfo::local_addr`](crate::SocketInfo::local_addr).
     pub fn local_addr(&self) -> io::Result<Address> {
-        address::local(self.shared.lock(None).link.stream.as_ref())
+        info::local_addr(&self.shared.lock(None).engine)
     }
 
     /// The peer's address.
     ///
     /// # Errors
     ///
-    /// As [`Connection::peer_addr`](crate::Connection::peer_addr).
+    /// As [`SocketInfo::peer_addr`](crate::SocketInfo::peer_addr).
     pub fn peer_addr(&self) -> io::Result<Address> {
-        address::peer(self.shared.lock(None).link.stream.as_ref())
+        info::peer_addr(&self.shared.lock(None).engine)
+    }
+}
+
+impl<S: Transport> Writer<S> {
+    async fn send_message(&self, message: &[u8], until: Until) -> Result<(), Error> {
+        let mut sending = SharedSending::new(&self.shared);
+        poll_fn(|cx| sending.poll(message, until, cx)).await
     }
 
-    /// Switches an option on or off.
-    ///
-    /// # Errors
-    ///
-    /// As [`Connection::set_sock_opt`](crate::Connection::set_sock_opt).
-    pub fn set_sock_opt(&self, option: SockOpt, on: bool) -> io::Result<()> {
-        options::set_on(self.shared.lock(None).link.stream.as_ref(), option, on)
+    async fn wait<T>(
+        &self,
+        mut poll: impl FnMut(&mut Engine<S>, &mut Context<'_>) -> Poll<T>,
+    ) -> T {
+        let task = Task::new(&self.shared);
+        poll_fn(|cx| task.poll(cx, |state: &mut State<S>, cx| poll(&mut state.engine, cx))).await
     }
 
-    /// Whether an option is on.
-    ///
-    /// # Errors
-    ///
-    /// As [`set_sock_opt`](Self::set_sock_opt).
-    pub fn sock_opt(&self, option: SockOpt) -> io::Result<bool> {
-        options::get_of(self.shared.lock(None).link.stream.as_ref(), option)
-    }
-
-    /// Whether what is sent here is sealed by TLS.
-    #[must_use]
-    pub fn is_tls(&self) -> bool {
-        self.shared.lock(None).link.sender.is_secure()
-    }
-
-    /// What the TLS handshake came to; `None` for a connection in plain.
-    #[must_use]
-    pub fn tls_session(&self) -> Option<TlsSession> {
-        self.shared.lock(None).link.sender.tls_session()
+    pub(super) const fn shared(&self) -> &Arc<Shared<S>> {
+        &self.shared
     }
 
     /// Where to wait until the connection has moved.
@@ -317,90 +300,37 @@ impl<S: Transport> SendHalf<S> {
         &self.shared.fan_out
     }
 
-    /// Writes what is queued, then what `feed` queues past those that wait for room; returns what is left.
-    /// Whoever waits at `me` is not called for that.
-    pub(crate) fn fill(&self, me: Place, feed: impl FnOnce(&mut Sender)) -> Result<usize, Error> {
+    /// Writes what is queued, then what `feed` queues past those that wait for room; returns what is left. The
+    /// task that waits at `me` is not called for that.
+    pub(crate) fn pump(
+        &self,
+        me: Place,
+        feed: impl FnOnce(&mut Link),
+    ) -> Result<usize, Error> {
         let mut state = self.shared.lock(Some(me));
         let mut cx = Context::from_waker(&self.shared.waker);
-        let is_idle = state.link.poll_transmit(&mut cx).is_ready();
-        feed(&mut state.link.sender);
+        let engine = &mut state.engine;
+        let is_idle = engine.poll_transmit(&mut cx).is_ready();
+        feed(&mut engine.link);
         if is_idle {
-            // What is left is for whoever waits: the stream wakes them all through the fan-out.
-            let _ = state.link.poll_transmit(&mut cx);
+            // The stream wakes all that wait, through the fan-out, when it takes more.
+            let _ = engine.poll_transmit(&mut cx);
         }
-        state.link.sender.check()?;
-        Ok(state.link.sender.queued())
+        engine.link.check()?;
+        Ok(engine.link.queued())
     }
 }
 
-impl<S: Transport> Clone for SendHalf<S> {
+impl<S: Transport> Clone for Writer<S> {
     fn clone(&self) -> Self {
-        Self { shared: Arc::clone(&self.shared), flags: self.flags }
+        Self { shared: Arc::clone(&self.shared) }
     }
 }
 
-impl<S: Transport> fmt::Debug for SendHalf<S> {
+impl<S: Transport> fmt::Debug for Writer<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SendHalf").field("flags", &self.flags).finish_non_exhaustive()
-    }
-}
-
-/// A message on its way over a split connection: it waits its turn, and dropped midway it may tear.
-struct SharedSending<'a, S: Transport> {
-    task: Task<'a, S>,
-    progress: Progress,
-    /// It is in the queue of those that wait for room.
-    enlisted: bool,
-}
-
-impl<'a, S: Transport> SharedSending<'a, S> {
-    fn new(shared: &'a Shared<S>) -> Self {
-        Self { task: Task::new(shared), progress: Progress::Waiting, enlisted: false }
-    }
-
-    fn poll(&mut self, message: &[u8], cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let Self { task, progress, enlisted } = self;
-        let (me, waker) = (task.waiter.place, cx.waker().clone());
-        let mut behind = false;
-        let mut old = None;
-        let polled = task.poll(cx, |state, cx| {
-            if progress.is_waiting() && state.is_behind_others(me) {
-                state.link.sender.check()?;
-                old = state.enlist(me, &waker, *enlisted);
-                (*enlisted, behind) = (true, true);
-                return Poll::Pending;
-            }
-            let polled = progress.poll(&mut state.link, message, cx);
-            let waits = polled.is_pending() && !progress.is_queued();
-            if waits && !*enlisted {
-                old = state.enlist(me, &waker, false);
-            } else if !waits && *enlisted {
-                old = state.turns.pop_front().map(|turn| turn.waker);
-            }
-            *enlisted = waits;
-            polled
-        });
-        if behind {
-            // Whoever is called first polls the stream; there is nothing to call this one for.
-            task.waiter.leave();
-        }
-        drop(old);
-        polled
-    }
-}
-
-impl<S: Transport> Drop for SharedSending<'_, S> {
-    fn drop(&mut self) {
-        if !self.enlisted {
-            // Nothing of it, or all of it, is queued.
-            return;
-        }
-        let me = self.task.waiter.place;
-        let mut state = self.task.shared.lock(Some(me));
-        self.progress.give_up(&mut state.link);
-        let at = state.turns.iter().position(|turn| turn.place == me);
-        let turn = at.and_then(|at| state.turns.remove(at));
-        drop(state);
-        drop(turn);
+        f.debug_struct("Writer")
+            .field("link", &self.shared.lock(None).engine.link)
+            .finish_non_exhaustive()
     }
 }

@@ -10,6 +10,8 @@ use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
+use asyncnet_core::driver::Link;
+
 use super::Engine;
 use super::fan_out::{FanOut, Place, Waiter};
 use super::message::{Progress, Until};
@@ -102,6 +104,28 @@ impl<S: Transport> Shared<S> {
     /// The engine, for its one owner.
     pub(crate) fn into_engine(self) -> Engine<S> {
         self.state.into_inner().unwrap_or_else(PoisonError::into_inner).engine
+    }
+
+    /// Queues something of the task that calls, which does not wait.
+    pub(crate) fn queue(
+        &self,
+        feed: impl FnOnce(&mut Link) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut state = self.lock(None);
+        state.check_turns()?;
+        let first = state.engine.link.unsent() == 0;
+        feed(&mut state.engine.link)?;
+        // Behind other bytes it goes with them: the task that was called to move those moves it too.
+        state.queued = first;
+        Ok(())
+    }
+
+    /// Writes what the stream takes now.
+    pub(crate) fn try_flush(&self) -> Result<(), Error> {
+        let mut state = self.lock(None);
+        // The stream wakes all that wait, through the fan-out, when it takes more.
+        let _ = state.engine.poll_transmit(&mut Context::from_waker(&self.waker));
+        state.engine.link.check()
     }
 
     /// Locks the state for the task at `me`.

@@ -1,0 +1,86 @@
+//! The way from a connection to its engine: its own, or shared with writers.
+
+use std::mem;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use crate::Transport;
+use crate::engine::Engine;
+use crate::engine::shared::{Shared, Task};
+
+pub(super) enum Handle<S: Transport> {
+    /// No lock is needed.
+    Own(Box<Engine<S>>),
+    Shared(Arc<Shared<S>>),
+    /// Only while it changes from one to the other.
+    Moving,
+}
+
+impl<S: Transport> Handle<S> {
+    /// Shares the engine from here on.
+    pub(super) fn share(&mut self) -> &Arc<Shared<S>> {
+        if let Self::Own(_) = self {
+            if let Self::Own(engine) = mem::replace(self, Self::Moving) {
+                *self = Self::Shared(Shared::new(*engine));
+            }
+        }
+        match self {
+            Self::Shared(shared) => shared,
+            Self::Own(_) | Self::Moving => unreachable!("it was shared above"),
+        }
+    }
+
+    /// Takes the engine back, if nobody else has it.
+    pub(super) fn unshare(&mut self) {
+        if let Self::Shared(_) = self {
+            if let Self::Shared(shared) = mem::replace(self, Self::Moving) {
+                *self = match Arc::try_unwrap(shared) {
+                    Ok(shared) => Self::Own(Box::new(shared.into_engine())),
+                    Err(shared) => Self::Shared(shared),
+                };
+            }
+        }
+    }
+
+    /// Does something that does not wait.
+    #[inline]
+    pub(super) fn with<T>(&mut self, work: impl FnOnce(&mut Engine<S>) -> T) -> T {
+        match self {
+            Self::Own(engine) => {
+                let done = work(engine);
+                drop(engine.take_remains());
+                done
+            }
+            Self::Shared(shared) => work(&mut shared.lock(None).engine),
+            Self::Moving => unreachable!("it moves in one step"),
+        }
+    }
+
+    pub(super) fn look<T>(&self, look: impl FnOnce(&Engine<S>) -> T) -> T {
+        match self {
+            Self::Own(engine) => look(engine),
+            Self::Shared(shared) => look(&shared.lock(None).engine),
+            Self::Moving => unreachable!("it moves in one step"),
+        }
+    }
+
+    /// Waits for something of the engine.
+    pub(super) async fn wait<T>(
+        &mut self,
+        mut poll: impl FnMut(&mut Engine<S>, &mut Context<'_>) -> Poll<T>,
+    ) -> T {
+        match self {
+            Self::Own(engine) => {
+                let done = std::future::poll_fn(|cx| poll(engine, cx)).await;
+                drop(engine.take_remains());
+                done
+            }
+            Self::Shared(shared) => {
+                let task = Task::new(shared);
+                std::future::poll_fn(|cx| task.poll(cx, |state, cx| poll(&mut state.engine, cx)))
+                    .await
+            }
+            Self::Moving => unreachable!("it moves in one step"),
+        }
+    }
+}

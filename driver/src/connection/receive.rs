@@ -1,0 +1,304 @@
+//! The typed receiving calls.
+
+use std::future::poll_fn;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use asyncnet_core::driver::Inbound;
+use asyncnet_core::{Step, Unread};
+
+use super::batch::Out;
+use super::handle::Handle;
+use super::{Batch, Connection, NextLine};
+use crate::engine::fan_out::Place;
+use crate::{Error, Transport};
+
+/// # Receiving many at once
+impl<S: Transport> Connection<S> {
+    /// All that has arrived, to be taken and answered without waiting. Waits for what the last batch was short
+    /// of, and at first for one byte. `None`: the peer ended in good order.
+    ///
+    /// ```
+    /// # async fn serve<S: asyncnet::Transport>(
+    /// #     mut conn: asyncnet::Connection<S>,
+    /// # ) -> Result<(), asyncnet::Error> {
+    /// while let Some(mut batch) = conn.next_batch().await? {
+    ///     while let Some(line) = batch.next_line()? {
+    ///         batch.reply_line(line)?;
+    ///     }
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`next_line`](Self::next_line).
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe. What a batch has not taken is left for the next one.
+    pub async fn next_batch(&mut self) -> Result<Option<Batch<'_, S>>, Error> {
+        if self.answer(Inbound::poll_batch).await?.is_none() {
+            return Ok(None);
+        }
+        let Self { inbound, handle, replied, .. } = self;
+        let out = match handle {
+            Handle::Own(engine) => Out::Own(engine),
+            Handle::Shared(shared) => Out::Shared(shared, replied),
+            Handle::Moving => unreachable!("it moves in one step"),
+        };
+        Ok(Some(Batch::new(inbound.items(), out)))
+    }
+}
+
+/// # Receiving one at a time
+impl<S: Transport> Connection<S> {
+    /// The next line, without its terminator, borrowed from the inbox. `None`: the peer ended in good order,
+    /// between lines.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Line`] for a bad line: the next call answers what comes behind it. [`Error::Disconnected`] for
+    /// an end that is not orderly, or in the middle of a line. [`Error::TimedOut`] if the line took too long;
+    /// nothing is lost then. [`Error::Closed`] after our own close.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: no byte is lost, the next call goes on where this one was.
+    #[doc(alias = "recvLine")]
+    #[doc(alias = "read_line")]
+    #[inline]
+    pub const fn next_line(&mut self) -> NextLine<'_, S> {
+        NextLine::new(self)
+    }
+
+    /// The next line; an end is an error. For clients that wait for a reply.
+    ///
+    /// # Errors
+    ///
+    /// As [`next_line`](Self::next_line); [`Error::Disconnected`] for an orderly end too.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`next_line`](Self::next_line).
+    pub async fn expect_line(&mut self) -> Result<&[u8], Error> {
+        let span = self
+            .answer(|inbound| match inbound.poll_line()? {
+                Step::Ready(None) => Err(inbound.end().map_or(Error::Closed, Error::Disconnected)),
+                Step::Ready(Some(span)) => Ok(Step::Ready(span)),
+                Step::NeedInput => Ok(Step::NeedInput),
+            })
+            .await?;
+        Ok(self.inbound.bytes(span))
+    }
+
+    /// The next line if it has arrived whole and is in the inbox. It reads nothing, and answers no end.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Line`] for a bad line, as [`next_line`](Self::next_line).
+    pub fn try_next_line(&mut self) -> Result<Option<&[u8]>, Error> {
+        let span = self.inbound.try_line()?;
+        Ok(span.map(|span| self.inbound.bytes(span)))
+    }
+
+    /// Exactly `n` bytes, borrowed from the inbox. Memory grows with what arrives, not with `n`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooLarge`] if `n` is above `max_block`; nothing is read then, and
+    /// [`next_bytes`](Self::next_bytes) or [`skip`](Self::skip) take it in pieces. [`Error::Disconnected`] if
+    /// the input ended first: what came is in [`partial`](Self::partial). Otherwise as
+    /// [`next_line`](Self::next_line).
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: the bytes stay in the inbox until the block is whole.
+    #[doc(alias = "read_exact")]
+    pub async fn next_block(&mut self, n: usize) -> Result<&[u8], Error> {
+        let span = self.answer(|inbound| inbound.poll_block(n)).await?;
+        Ok(self.inbound.bytes(span))
+    }
+
+    /// Some of the next `n` bytes, at least one: a block of any size, piece by piece. Empty if `n` is 0.
+    ///
+    /// ```
+    /// # async fn copy<S: asyncnet::Transport>(
+    /// #     conn: &mut asyncnet::Connection<S>,
+    /// #     mut file: impl std::io::Write,
+    /// #     mut left: usize,
+    /// # ) -> Result<(), asyncnet::Error> {
+    /// while left > 0 {
+    ///     let piece = conn.next_bytes(left).await?;
+    ///     file.write_all(piece)?;
+    ///     left -= piece.len();
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Disconnected`] for any end. Otherwise as [`next_line`](Self::next_line), but for bad lines.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: what is not answered stays in the inbox.
+    pub async fn next_bytes(&mut self, n: usize) -> Result<&[u8], Error> {
+        let span = self.answer(|inbound| inbound.poll_some(n)).await?;
+        Ok(self.inbound.bytes(span))
+    }
+
+    /// Discards the next `n` bytes, however many, in little memory.
+    ///
+    /// # Errors
+    ///
+    /// As [`next_bytes`](Self::next_bytes).
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe, but the count begins anew: bytes that were discarded when the call was dropped stay
+    /// discarded, and the next call does not know of them.
+    pub async fn skip(&mut self, n: u64) -> Result<(), Error> {
+        let mut left = n;
+        self.answer(|inbound| inbound.poll_skip(&mut left)).await
+    }
+
+    /// A whole message of a form of your own: `parse` takes lines and blocks from what has arrived, with `?`.
+    /// `None`: the peer ended in good order, between messages.
+    ///
+    /// Where something is not all here, nothing is consumed, and `parse` is called again once what it asked for has
+    /// arrived. So a header and its payload are one message, even in a `select!` or under a deadline.
+    ///
+    /// ```
+    /// use asyncnet::{Connection, Error, Transport, Unread};
+    ///
+    /// /// A line with a length, and so many bytes behind it.
+    /// fn counted(unread: &mut Unread<'_>) -> Result<Vec<u8>, Error> {
+    ///     let header = std::str::from_utf8(unread.line()?).map_err(Error::protocol)?;
+    ///     let n = header.parse().map_err(Error::protocol)?;
+    ///     Ok(unread.block(n)?.to_vec())
+    /// }
+    ///
+    /// async fn next<S: Transport>(conn: &mut Connection<S>) -> Result<Option<Vec<u8>>, Error> {
+    ///     conn.next_with(counted).await
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of `parse`, and as [`next_line`](Self::next_line). Of a message that ends in [`Error::Line`] or
+    /// [`Error::Protocol`], what `parse` took is consumed, so that the next call makes progress; of one that ends
+    /// in [`Error::TooLarge`], nothing.
+    ///
+    /// # Panics
+    ///
+    /// If `parse` does. Nothing is consumed then, and the connection works as before.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: a message is consumed whole or not at all.
+    pub async fn next_with<T>(
+        &mut self,
+        mut parse: impl FnMut(&mut Unread<'_>) -> Result<T, Error>,
+    ) -> Result<Option<T>, Error> {
+        self.answer(|inbound| inbound.poll_with(&mut parse)).await
+    }
+
+    /// All that has arrived, once that is at least `n` bytes. It stays in the inbox.
+    ///
+    /// # Errors
+    ///
+    /// As [`next_block`](Self::next_block).
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: it consumes nothing.
+    pub async fn peek(&mut self, n: usize) -> Result<&[u8], Error> {
+        self.answer(|inbound| Ok(inbound.peek_block(n)?.map(drop))).await?;
+        Ok(self.inbound.peek())
+    }
+
+    /// Bounds the next receive: it has its answer within `time`, or it answers [`Error::TimedOut`].
+    ///
+    /// The clock starts when that answer is first waited for. Neither bytes that trickle in nor a repetition of a
+    /// dropped call restart it. The bound goes with the call that it was set for;
+    /// [`Config::receive_timeout`](crate::Config) bounds every receive.
+    ///
+    /// ```
+    /// # async fn reply<S: asyncnet::Transport>(
+    /// #     conn: &mut asyncnet::Connection<S>,
+    /// # ) -> Result<(), asyncnet::Error> {
+    /// use std::time::Duration;
+    ///
+    /// let line = conn.within(Duration::from_secs(30)).next_line().await?;
+    /// # drop(line.map(<[u8]>::len)); Ok(()) }
+    /// ```
+    pub const fn within(&mut self, time: Duration) -> &mut Self {
+        self.once.within = Some(time);
+        self
+    }
+}
+
+impl<S: Transport> Connection<S> {
+    /// Waits until `take` has an answer.
+    pub(super) async fn answer<T>(
+        &mut self,
+        mut take: impl FnMut(&mut Inbound) -> Result<Step<T>, Error>,
+    ) -> Result<T, Error> {
+        let within = self.once.within.take();
+        poll_fn(|cx| self.poll_answer(within, cx, &mut take)).await
+    }
+
+    pub(super) fn poll_answer<T>(
+        &mut self,
+        within: Option<Duration>,
+        cx: &mut Context<'_>,
+        mut take: impl FnMut(&mut Inbound) -> Result<Step<T>, Error>,
+    ) -> Poll<Result<T, Error>> {
+        // Only a Nim-style call has flags.
+        self.once.flags = None;
+        let polled = match &mut self.handle {
+            Handle::Own(engine) => {
+                engine.link.bound_receive(within);
+                engine.poll_receive(&mut self.inbound, cx, take)
+            }
+            Handle::Shared(shared) => {
+                if !self.waits && !self.replied && within.is_none() {
+                    // What is here costs no lock.
+                    match take(&mut self.inbound) {
+                        Ok(Step::Ready(answer)) if self.inbound.input_end().is_none() => {
+                            return Poll::Ready(Ok(answer));
+                        }
+                        Ok(Step::NeedInput) => {}
+                        answer => {
+                            let _ = shared.lock(Some(Place::RECEIVER)).engine.poll_transmit(cx);
+                            return match answer? {
+                                Step::Ready(answer) => Poll::Ready(Ok(answer)),
+                                Step::NeedInput => Poll::Pending,
+                            };
+                        }
+                    }
+                }
+                shared.fan_out.wait(Place::RECEIVER, cx.waker());
+                let mut state = shared.lock(Some(Place::RECEIVER));
+                let cx = &mut Context::from_waker(&shared.waker);
+                let engine = &mut state.engine;
+                engine.link.bound_receive(within);
+                let polled = engine.poll_receive(&mut self.inbound, cx, take);
+                self.replied &= engine.link.unsent() > 0;
+                polled
+            }
+            Handle::Moving => unreachable!("it moves in one step"),
+        };
+        self.waits = polled.is_pending();
+        polled
+    }
+}
+
+impl<S: Transport> Drop for Connection<S> {
+    fn drop(&mut self) {
+        if let Handle::Shared(shared) = &self.handle {
+            shared.fan_out.leave(Place::RECEIVER);
+        }
+    }
+}

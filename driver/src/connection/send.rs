@@ -1,0 +1,248 @@
+//! The sending calls of the task that has the connection, and the end of it.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::task::{Context, Poll};
+
+use asyncnet_core::Bytes;
+use asyncnet_core::driver::Link;
+
+use super::Connection;
+use super::handle::Handle;
+use crate::engine::Engine;
+use crate::engine::message::{Progress, Until};
+use crate::engine::shared::SharedSending;
+use crate::{Error, Transport};
+
+/// # Sending
+impl<S: Transport> Connection<S> {
+    /// Sends `text` as a line, and waits until every byte was handed to the system.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::LineBreak`] if `text` holds a line break: it would arrive as two lines. Nothing is sent then.
+    /// Otherwise as [`send_all`](Self::send_all).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`send_all`](Self::send_all).
+    pub async fn send_line(&mut self, text: impl AsRef<[u8]>) -> Result<(), Error> {
+        let text = text.as_ref();
+        match self.queue(|link| link.feed_line(text)) {
+            Err(Error::Full { .. } | Error::TooLarge { .. }) => {
+                let line = [text, self.config().framing.terminator()].concat();
+                self.handle.with(|engine| engine.link.note_line());
+                self.send_message(&line, Until::Sent).await
+            }
+            Err(error) => Err(error),
+            Ok(()) => self.flush().await,
+        }
+    }
+
+    /// Sends bytes, and waits until every one was handed to the system, which does not mean that the peer has
+    /// it. `message` may be larger than the queue.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Disconnected`] if the connection broke; [`Error::Interrupted`] after a torn message,
+    /// [`Error::Tls`], [`Error::Closed`]. All are final.
+    ///
+    /// # Cancel safety
+    ///
+    /// A message of at most `max_queue` bytes is sent whole or not at all: once queued, it leaves though the
+    /// future is dropped, in front of what is sent next. To drop the future of a larger one midway ends the
+    /// sending side ([`Error::Interrupted`] from then on): nothing follows a torn message.
+    pub async fn send_all(&mut self, message: impl AsRef<[u8]>) -> Result<(), Error> {
+        self.send_message(message.as_ref(), Until::Sent).await
+    }
+
+    /// Queues a copy of `message`; see "Sending without waiting" above.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Full`] if there is no room now: [`flush`](Self::flush) makes some. [`Error::TooLarge`] if the
+    /// message is longer than `max_queue`: [`feed_wait`](Self::feed_wait) takes it. Otherwise as
+    /// [`send_all`](Self::send_all). Nothing of the message is queued then.
+    pub fn feed(&mut self, message: impl AsRef<[u8]>) -> Result<(), Error> {
+        self.queue(|link| link.feed(message.as_ref()))
+    }
+
+    /// Queues `text` as a line.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::LineBreak`] if `text` holds a line break; otherwise as [`feed`](Self::feed).
+    pub fn feed_line(&mut self, text: impl AsRef<[u8]>) -> Result<(), Error> {
+        self.queue(|link| link.feed_line(text.as_ref()))
+    }
+
+    /// Queues formatted text as a line: `conn.feed_fmt(format_args!("PONG {token}"))`.
+    ///
+    /// # Errors
+    ///
+    /// As [`feed_line`](Self::feed_line).
+    pub fn feed_fmt(&mut self, text: fmt::Arguments<'_>) -> Result<(), Error> {
+        self.feed_line(text.to_string())
+    }
+
+    /// Queues `message`, shared and not copied from 1 KiB on.
+    ///
+    /// # Errors
+    ///
+    /// As [`feed`](Self::feed).
+    pub fn feed_shared(&mut self, message: Bytes) -> Result<(), Error> {
+        self.queue(|link| link.feed_shared(message))
+    }
+
+    /// Waits for room, then queues `message`, which may be larger than the queue.
+    ///
+    /// # Errors
+    ///
+    /// As [`send_all`](Self::send_all).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`send_all`](Self::send_all).
+    pub async fn feed_wait(&mut self, message: impl AsRef<[u8]>) -> Result<(), Error> {
+        self.send_message(message.as_ref(), Until::Queued).await
+    }
+
+    /// Waits until all that is queued was handed to the system.
+    ///
+    /// # Errors
+    ///
+    /// As [`send_all`](Self::send_all).
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: what is queued stays queued.
+    pub async fn flush(&mut self) -> Result<(), Error> {
+        let ticket = self.handle.with(|engine| engine.ticket())?;
+        self.handle.wait(|engine, cx| engine.poll_sent(ticket, cx)).await
+    }
+
+    /// Writes what the system takes now, without waiting.
+    ///
+    /// # Errors
+    ///
+    /// Why nothing can be sent, as [`send_all`](Self::send_all).
+    pub fn try_flush(&mut self) -> Result<(), Error> {
+        match &mut self.handle {
+            Handle::Own(engine) => {
+                engine.try_transmit();
+                engine.link.check()
+            }
+            Handle::Shared(shared) => shared.try_flush(),
+            Handle::Moving => unreachable!("it moves in one step"),
+        }
+    }
+}
+
+/// # Ending
+impl<S: Transport> Connection<S> {
+    /// Closes the connection in good order: sends what is queued, ends our side, reads and drops what the peer still
+    /// sends, so that our last bytes reach it, and gives the descriptor back. Every later call answers
+    /// [`Error::Closed`]; a second close answers the same as the first.
+    ///
+    /// [`Config::close`](crate::Config) has the limits: by default 5 s without progress and 60 s in all to send,
+    /// then 256 KiB or 2 s to read. It takes those 2 s where the peer keeps its side open; drop the connection or
+    /// [`abort`](Self::abort) it where its last bytes do not matter.
+    ///
+    /// # Errors
+    ///
+    /// The connection is closed in any case. An error says that accepted bytes did not leave, unless a Nim-style
+    /// `send` has hidden that: [`Error::Disconnected`], [`Error::TimedOut`], and [`Error::Interrupted`] if a
+    /// torn message had to end in a reset.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: the next call goes on where this one was.
+    pub async fn close(&mut self) -> Result<(), Error> {
+        let Self { inbound, handle, .. } = self;
+        handle.with(|engine| engine.link.close_inbound(inbound));
+        handle.wait(Engine::poll_close).await
+    }
+
+    /// Sends what is queued and ends our side of the connection. Receiving goes on.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Disconnected`] if the connection broke first, [`Error::Interrupted`] after a torn message.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: the next call goes on where this one was. Nothing can be sent once it was called.
+    pub async fn shutdown_write(&mut self) -> Result<(), Error> {
+        self.handle.wait(Engine::poll_shutdown_write).await
+    }
+
+    /// Closes at once: what is queued is lost, and the peer sees a reset (over TCP; other streams know only an early
+    /// end).
+    pub fn abort(&mut self) {
+        let Self { inbound, handle, .. } = self;
+        handle.with(|engine| {
+            engine.link.close_inbound(inbound);
+            engine.abort();
+        });
+    }
+}
+
+impl<S: Transport> Connection<S> {
+    /// Queues an answer of this task.
+    fn queue(&mut self, feed: impl FnOnce(&mut Link) -> Result<(), Error>) -> Result<(), Error> {
+        let counted = |link: &mut Link| {
+            let before = link.accepted_total();
+            feed(link)?;
+            link.note_reply((link.accepted_total() - before) as usize);
+            Ok(())
+        };
+        match &mut self.handle {
+            Handle::Own(engine) => counted(&mut engine.link),
+            Handle::Shared(shared) => {
+                self.replied = true;
+                shared.queue(counted)
+            }
+            Handle::Moving => unreachable!("it moves in one step"),
+        }
+    }
+
+    /// Queues `message`, and waits until it is sent if `until` says so.
+    pub(super) async fn send_message(&mut self, message: &[u8], until: Until) -> Result<(), Error> {
+        match &mut self.handle {
+            Handle::Own(engine) => {
+                // A send whose future was leaked, and so never dropped, is given up now.
+                engine.link.give_up_large();
+                let mut sending = Sending { engine, progress: Progress::Waiting };
+                poll_fn(|cx| sending.poll(message, until, cx)).await
+            }
+            Handle::Shared(shared) => {
+                let mut sending = SharedSending::new(shared);
+                poll_fn(|cx| sending.poll(message, until, cx)).await
+            }
+            Handle::Moving => unreachable!("it moves in one step"),
+        }
+    }
+}
+
+/// A message on its way over a connection without writers. Dropped midway it may tear.
+struct Sending<'a, S: Transport> {
+    engine: &'a mut Engine<S>,
+    progress: Progress,
+}
+
+impl<S: Transport> Sending<'_, S> {
+    fn poll(
+        &mut self,
+        message: &[u8],
+        until: Until,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Error>> {
+        self.progress.poll_until(until, self.engine, message, cx)
+    }
+}
+
+impl<S: Transport> Drop for Sending<'_, S> {
+    fn drop(&mut self) {
+        self.progress.give_up(self.engine);
+    }
+}
