@@ -41,6 +41,7 @@ mod seed;
 mod sender;
 mod stats;
 mod step;
+mod time;
 
 #[cfg(feature = "rustls")]
 pub use crate::rustls::TlsLayer;
@@ -60,3 +61,4 @@ pub use seed::EMPTY_LINE;
 pub use sender::Sender;
 pub use stats::{RecvStats, SendStats};
 pub use step::Step;
+pub use time::Time;

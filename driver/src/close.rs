@@ -3,10 +3,8 @@
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use asyncnet_core::CloseBounds;
-use socket2::SockRef;
 
 use crate::error::write_loss;
 use crate::link::Link;
@@ -167,9 +165,8 @@ impl<S: Transport> Link<S> {
     fn abort_for(&mut self, reason: SendError) {
         self.sender.close();
         self.sender.drop_queued();
-        if let Some(socket) = self.stream.as_ref().and_then(Transport::os_socket) {
-            // Where this fails the peer sees an early end instead of a reset; there is no third way.
-            let _ = SockRef::from(&socket).set_linger(Some(Duration::ZERO));
+        if let Some(stream) = &mut self.stream {
+            stream.reset_on_drop();
         }
         self.finish_close(self.lost(reason));
     }

@@ -10,15 +10,19 @@ use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use asyncnet_core::{Bytes, Config, End, Look, Receiver, RecvStats, SendStats, Span, Step, Want};
+use asyncnet_core::{
+    Bytes, Config, End, Look, Receiver, RecvStats, SecureLayer, SendStats, Span, Step, Want,
+};
 
 use crate::batch::{Batch, Outbox};
 use crate::fan_out::FanOut;
 use crate::link::{Link, Queued, poll_input};
 use crate::message::Progress;
+use crate::net::open::Permit;
 use crate::receive::{LineStream, NextLine, receive_calls};
-use crate::socket::open::Permit;
-use crate::{Flags, RecvError, RecvHalf, SendError, SendHalf, Timer, Transport, split};
+use crate::{
+    Flags, RecvError, RecvHalf, SendError, SendHalf, Timer, Transport, UpgradeError, split,
+};
 
 /// A connection over the stream `S`: lines and blocks in, messages out, one answer to a peer that goes.
 ///
@@ -73,7 +77,7 @@ impl<S: Transport> Connection<S> {
     /// # fn over<P: futures_io::AsyncRead + futures_io::AsyncWrite + Unpin>(pipe: P) {
     /// use asyncnet::{Config, Connection, Io};
     ///
-    /// let conn = Connection::new(Io(pipe), Config::default().max_line(512));
+    /// let conn = Connection::new(Io::new(pipe), Config::default().max_line(512));
     /// # drop(conn);
     /// # }
     /// ```
@@ -90,6 +94,21 @@ impl<S: Transport> Connection<S> {
         let mut this = Self::with_timer(stream, config, timer);
         this.link.permit = Some(permit);
         this
+    }
+
+    /// A connection whose handshake is about to begin with `early`, which was read from `stream` already.
+    pub(crate) fn accepted_tls(
+        stream: S,
+        config: Config,
+        timer: Timer,
+        permit: Permit,
+        layer: Box<dyn SecureLayer>,
+        early: Vec<u8>,
+    ) -> Result<Self, UpgradeError> {
+        let mut this = Self::accepted(stream, config, timer, permit);
+        this.link.early = early;
+        this.start_tls(layer)?;
+        Ok(this)
     }
 
     fn build(stream: S, config: Config, timer: Option<Timer>) -> Self {

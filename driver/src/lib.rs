@@ -47,13 +47,13 @@ mod flags;
 mod link;
 mod log;
 mod message;
+pub mod net;
 pub mod nim;
 mod pool;
 mod receive;
 mod room;
 mod runtime;
 mod secure;
-mod socket;
 mod split;
 mod sync;
 mod tls;
@@ -62,28 +62,30 @@ mod upgrade;
 
 pub use asyncnet_core::{
     BlockTooLarge, Bytes, Cause, CertificateFault, CloseBounds, Config, End, Ends, Framing,
-    LineError, Lines, Loss, Phase, RecvStats, SecureLayer, SendStats, TlsError, TlsErrorKind,
+    LineError, Lines, Loss, Phase, RecvStats, SecureLayer, SendStats, Time, TlsError, TlsErrorKind,
     TlsSession, Truncation,
 };
 pub use batch::{Batch, Outbox};
 pub use connection::Connection;
 pub use error::{RecvError, SendError};
 pub use flags::Flags;
+#[cfg(unix)]
+pub use net::remove_stale_socket;
+pub use net::{
+    Address, AsyncSocket, ConnectOptions, Datagram, DatagramTooLong, Domain, Incoming, KeepAlive,
+    ListenOptions, Listener, PeerCred, Setting, SockOpt, SocketError,
+};
 pub use receive::{LineStream, NextLine};
 pub use room::{MemberStats, Membership, Policy, Room, RoomLimits, RoomStats};
-pub use runtime::{BoxSleep, Direction, Runtime, SendRuntime, Timer};
-pub use socket::address::{Address, PeerCred};
-pub use socket::datagram::{Datagram, DatagramTooLong};
-pub use socket::listener::{Incoming, Listener};
-#[cfg(unix)]
-pub use socket::remove_stale_socket;
-pub use socket::{AsyncSocket, Domain, Keepalive, Protocol, SockOpt, SockType, SocketError};
+pub use runtime::{BoxSleep, Datagrams, Runtime, SendRuntime, Socket, Timer};
 pub use split::{RecvHalf, SendHalf};
 #[cfg(feature = "tls")]
 pub use tls::{
     ClientCertificates, TlsClientBuilder, TlsContext, TlsContextError, TlsRole, TlsServerBuilder,
 };
-pub use transport::{Io, OsSocket, Transport};
+pub use transport::{
+    Clock, Duplex, Io, MaybeClock, NoClock, OsSocket, Pipe, Sleep, Transport, pipe,
+};
 pub use upgrade::UpgradeError;
 
 #[cfg(feature = "tls")]

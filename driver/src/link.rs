@@ -9,8 +9,8 @@ use asyncnet_core::{Cause, CloseBounds, Config, Look, Receiver, Sender, Want};
 
 use crate::close::Closing;
 use crate::error::{read_end, write_loss};
+use crate::net::open::Permit;
 use crate::secure::Handshake;
-use crate::socket::open::Permit;
 use crate::{SendError, Timer, Transport, log, pool};
 
 /// How many pieces one write hands over at most.
@@ -41,6 +41,8 @@ pub(crate) struct Link<S: Transport> {
     pub(crate) dirty: bool,
     /// Whether a secure layer's handshake is under way, and until when.
     pub(crate) handshake: Handshake,
+    /// Ciphertext that was read before the connection was made; it comes before what the stream has.
+    pub(crate) early: Vec<u8>,
     /// How many bytes were ever transmitted and flushed.
     pub(crate) flushed: u64,
     /// Reads since the last that had to wait.
@@ -92,6 +94,7 @@ impl<S: Transport> Link<S> {
             permit: None,
             dirty: false,
             handshake: Handshake::default(),
+            early: Vec::new(),
             flushed: 0,
             reads: 0,
         }

@@ -167,7 +167,7 @@ impl<S: Transport> Link<S> {
         if self.sender.wants_wire_block() {
             self.sender.lend_wire(pool::take());
         }
-        match Pin::new(stream).poll_read(cx, self.sender.wire_space()) {
+        match poll_read_behind(&mut self.early, stream, cx, self.sender.wire_space()) {
             Poll::Ready(Ok(0)) => self.sender.handle_wire_eof(),
             Poll::Ready(Ok(n)) => {
                 if let Some(receiver) = receiver.as_deref_mut().filter(|it| it.wants_block()) {
@@ -198,4 +198,23 @@ impl<S: Transport> Link<S> {
         }
         Ok(())
     }
+}
+
+/// Reads from `early` as long as it has any, then from `stream`.
+fn poll_read_behind<S: Transport>(
+    early: &mut Vec<u8>,
+    stream: &mut S,
+    cx: &mut Context<'_>,
+    space: &mut [u8],
+) -> Poll<io::Result<usize>> {
+    if early.is_empty() {
+        return Pin::new(stream).poll_read(cx, space);
+    }
+    let n = early.len().min(space.len());
+    space[..n].copy_from_slice(&early[..n]);
+    early.drain(..n);
+    if early.is_empty() {
+        *early = Vec::new();
+    }
+    Poll::Ready(Ok(n))
 }

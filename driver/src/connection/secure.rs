@@ -80,6 +80,27 @@ impl<S: Transport> Connection<S> {
         self.go_on_with_upgrade().await
     }
 
+    /// Waits until the TLS handshake of this connection is over, and answers what it came to. Ready at once
+    /// in plain, and when the handshake is over already.
+    ///
+    /// A TLS listener hands out connections whose handshake has yet to be done. It goes on in whichever task
+    /// calls this, and any receive or send does the same implicitly.
+    ///
+    /// # Errors
+    ///
+    /// As [`upgrade_with`](Self::upgrade_with); the failure of a handshake is answered again by every call.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: the handshake lives in the connection, and the next call goes on with it.
+    pub async fn handshake(&mut self) -> Result<(), UpgradeError> {
+        let begun = self.link.handshake.is_under_way() || self.link.sender.failure().is_some();
+        if !self.link.sender.is_secure() || !begun {
+            return Ok(());
+        }
+        poll_fn(|cx| self.poll_upgrade(cx)).await
+    }
+
     pub(crate) fn start_tls(&mut self, layer: Box<dyn SecureLayer>) -> Result<(), UpgradeError> {
         self.link.start_tls(&mut self.receiver, layer)
     }

@@ -3,7 +3,7 @@
 use std::io;
 
 use super::Connection;
-use crate::socket::{address, options};
+use crate::net::{address, options};
 use crate::{Address, OsSocket, PeerCred, SockOpt, Transport};
 
 impl<S: Transport> Connection<S> {
@@ -18,7 +18,7 @@ impl<S: Transport> Connection<S> {
     ///
     /// # Errors
     ///
-    /// As [`AsyncSocket::set_sock_opt`](crate::AsyncSocket::set_sock_opt); `NotConnected` if the connection is
+    /// As [`AsyncSocket::set`](crate::AsyncSocket::set); `NotConnected` if the connection is
     /// closed, `Unsupported` if its stream is no socket.
     #[doc(alias = "setSockOpt")]
     pub fn set_sock_opt(&mut self, option: SockOpt, on: bool) -> io::Result<()> {

@@ -13,7 +13,7 @@ use crate::connection::hide_loss;
 use crate::fan_out::{FanOut, Place};
 use crate::link::Link;
 use crate::message::Progress;
-use crate::socket::{address, options};
+use crate::net::{address, options};
 use crate::{Address, Flags, SendError, SockOpt, Transport};
 
 /// The sending half of a connection. Clone it for every task that sends.
