@@ -4,7 +4,7 @@
 //!
 //! [`AsyncSocket`], [`Listener`], [`Connection`], its halves and [`Room`] are here without their type parameter,
 //! and all else that the driver (`asyncnet`) has is here too: a program needs no other crate of ours. A
-//! connection over a socket of async-std's own begins with [`Stream`].
+//! connection over a socket of async-std's own begins with [`tcp_stream`].
 //!
 //! ```
 //! use std::io;
@@ -84,41 +84,61 @@
 //! }
 //! ```
 //!
-//! async-std is discontinued (RUSTSEC-2025-0052). This crate serves programs that run on it still; a new
-//! one is better off with smol, whose reactor (`async-io`) is the one under async-std: nothing but the
-//! names of the types changes.
+//! async-std is discontinued (RUSTSEC-2025-0052). This crate serves programs that still run on it; a new
+//! program is better off with smol. async-std runs on the reactor of smol (`async-io`), so this crate is
+//! [`asyncnet_smol`] under other names: [`AsyncStd`] is its runtime, and only the conversions of async-std's
+//! own sockets ([`tcp_stream`], `unix_stream`) are added. To move to smol, change the name of the crate.
 
-/// The same expression for either kind of socket in an `Inner`.
-macro_rules! either {
-    ($inner:expr, $socket:ident => $then:expr) => {
-        match $inner {
-            Inner::Tcp($socket) => $then,
-            #[cfg(unix)]
-            Inner::Unix($socket) => $then,
-        }
-    };
-}
-
-mod runtime;
-mod stream;
-
-pub use runtime::{AsyncStd, Sleep};
-pub use stream::Stream;
+use std::io;
 
 #[doc(no_inline)]
-pub use asyncnet::*;
+pub use asyncnet_smol::*;
 
-/// A socket before it is connected or listens.
-pub type AsyncSocket = asyncnet::AsyncSocket<AsyncStd>;
-/// A listening socket.
-pub type Listener = asyncnet::Listener<AsyncStd>;
-/// A connection.
-pub type Connection = asyncnet::Connection<Stream>;
-/// The receiving half of a connection that was split.
-pub type RecvHalf = asyncnet::RecvHalf<Stream>;
-/// The sending half of a connection that was split; cloneable.
-pub type SendHalf = asyncnet::SendHalf<Stream>;
-/// A room of connections.
-pub type Room = asyncnet::Room<Stream>;
-/// A socket for datagrams.
-pub type Datagram = asyncnet::Datagram<AsyncStd>;
+/// The async-std runtime.
+pub use asyncnet_smol::Smol as AsyncStd;
+/// The clock of async-std, for [`Io::with_clock`](asyncnet::Io::with_clock) and the like.
+pub use asyncnet_smol::SmolClock as AsyncStdClock;
+
+use asyncnet::net::SystemSocket;
+
+/// Takes over a connected TCP socket of async-std.
+///
+/// ```no_run
+/// # async fn adopt() -> std::io::Result<()> {
+/// use asyncnet_async_std::{Config, tcp_stream};
+///
+/// let socket = async_std::net::TcpStream::connect("localhost:6667").await?;
+/// let conn = tcp_stream(socket)?.into_connection(Config::default());
+/// # drop(conn);
+/// # Ok(()) }
+/// ```
+///
+/// # Errors
+///
+/// If the socket was cloned and the system cannot duplicate its descriptor, or if the reactor cannot
+/// register it.
+pub fn tcp_stream(socket: async_std::net::TcpStream) -> io::Result<Stream> {
+    AsyncStd::stream(system_socket(socket)?)
+}
+
+/// Takes over a connected Unix socket of async-std.
+///
+/// # Errors
+///
+/// As [`tcp_stream`].
+#[cfg(unix)]
+pub fn unix_stream(socket: async_std::os::unix::net::UnixStream) -> io::Result<Stream> {
+    AsyncStd::stream(system_socket(socket)?)
+}
+
+/// A descriptor of our own; async-std's, which may be shared, is dropped.
+#[cfg(unix)]
+fn system_socket(socket: impl std::os::fd::AsFd) -> io::Result<SystemSocket> {
+    Ok(socket.as_fd().try_clone_to_owned()?.into())
+}
+
+/// A socket of our own; async-std's, which may be shared, is dropped.
+#[cfg(windows)]
+fn system_socket(socket: impl std::os::windows::io::AsSocket) -> io::Result<SystemSocket> {
+    Ok(socket.as_socket().try_clone_to_owned()?.into())
+}

@@ -1,4 +1,4 @@
-//! What smol offers: sockets, a timer, a resolver.
+//! What smol offers: sockets, a clock, a resolver.
 
 use std::future::Future;
 use std::io;
@@ -8,11 +8,12 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use async_io::{Async, Timer};
-use asyncnet::{Direction, OsSocket, Runtime};
+use asyncnet::net::{SystemSocket, system};
+use asyncnet::{Address, Datagrams, OsSocket, Runtime};
 use blocking::Task;
 use socket2::{SockAddr, SockRef, Socket};
 
-use crate::Stream;
+use crate::{SmolClock, Stream};
 
 /// The smol runtime.
 #[doc(alias = "asyncCheck")]
@@ -22,14 +23,15 @@ pub struct Smol;
 
 impl Runtime for Smol {
     type Stream = Stream;
+    type Socket = SystemSocket;
     type Listener = Async<Socket>;
-    type Datagram = Async<Socket>;
+    type Clock = SmolClock;
     type Connect = Pin<Box<dyn Future<Output = io::Result<Stream>> + Send>>;
     type Resolve = Task<io::Result<Vec<SocketAddr>>>;
-    type Sleep = Sleep;
 
-    fn connect(socket: Socket, address: SockAddr) -> Self::Connect {
-        Box::pin(async move { connect(socket, &address).await.map(Stream::from) })
+    fn connect(socket: Socket, address: &Address) -> Self::Connect {
+        let address = SockAddr::try_from(address);
+        Box::pin(async move { connect(socket, &address?).await.map(Stream::from) })
     }
 
     fn stream(socket: Socket) -> io::Result<Stream> {
@@ -43,58 +45,30 @@ impl Runtime for Smol {
     fn poll_accept(
         listener: &Async<Socket>,
         cx: &mut Context<'_>,
-    ) -> Poll<io::Result<(Stream, SockAddr)>> {
-        loop {
-            match listener.get_ref().accept() {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                accepted => {
-                    let (socket, peer) = accepted?;
-                    return Poll::Ready(Ok((Self::stream(socket)?, peer)));
-                }
-            }
-            ready!(listener.poll_readable(cx))?;
-        }
+    ) -> Poll<io::Result<(Stream, Address)>> {
+        let (socket, peer) =
+            ready!(poll_with(|| listener.get_ref().accept(), || listener.poll_readable(cx)))?;
+        Poll::Ready(Ok((Self::stream(socket)?, peer.into())))
     }
 
-    fn listener_socket(listener: &Async<Socket>) -> OsSocket<'_> {
+    fn listener_addr(listener: &Async<Socket>) -> io::Result<Address> {
+        Ok(listener.get_ref().local_addr()?.into())
+    }
+
+    fn listener_socket(listener: &Async<Socket>) -> Option<OsSocket<'_>> {
         #[cfg(unix)]
-        return std::os::fd::AsFd::as_fd(listener);
+        return Some(std::os::fd::AsFd::as_fd(listener));
         #[cfg(windows)]
-        return std::os::windows::io::AsSocket::as_socket(listener);
+        return Some(std::os::windows::io::AsSocket::as_socket(listener));
     }
 
-    fn datagram(socket: Socket) -> io::Result<Async<Socket>> {
-        Async::new(socket)
-    }
-
-    fn poll_datagram<T>(
-        socket: &Async<Socket>,
-        direction: Direction,
-        cx: &mut Context<'_>,
-        mut attempt: impl FnMut(&SockRef<'_>) -> io::Result<T>,
-    ) -> Poll<io::Result<T>> {
-        loop {
-            match attempt(&SockRef::from(socket.get_ref())) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                done => return Poll::Ready(done),
-            }
-            ready!(match direction {
-                Direction::Read => socket.poll_readable(cx),
-                Direction::Write => socket.poll_writable(cx),
-            })?;
-        }
-    }
-
-    fn datagram_socket(socket: &Async<Socket>) -> OsSocket<'_> {
-        Self::listener_socket(socket)
-    }
-
-    fn resolve(host: String, port: u16) -> Self::Resolve {
+    fn resolve(host: &str, port: u16) -> Self::Resolve {
+        let host = host.to_owned();
         blocking::unblock(move || Ok((host.as_str(), port).to_socket_addrs()?.collect()))
     }
 
-    fn sleep(duration: Duration) -> Sleep {
-        Sleep(Timer::after(duration))
+    fn clock() -> SmolClock {
+        SmolClock::default()
     }
 
     fn timer() -> asyncnet::Timer {
@@ -102,16 +76,55 @@ impl Runtime for Smol {
     }
 }
 
-/// A future that is ready after a while. See [`Runtime::sleep`].
-#[derive(Debug)]
-#[must_use = "a sleep does nothing unless it is awaited"]
-pub struct Sleep(Timer);
+impl Datagrams for Smol {
+    type Datagram = Async<Socket>;
 
-impl Future for Sleep {
-    type Output = ();
+    fn datagram(socket: Socket) -> io::Result<Async<Socket>> {
+        Async::new(socket)
+    }
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        Pin::new(&mut self.0).poll(cx).map(drop)
+    fn poll_send_to(
+        socket: &Async<Socket>,
+        cx: &mut Context<'_>,
+        message: &[u8],
+        to: &Address,
+    ) -> Poll<io::Result<()>> {
+        poll_with(
+            || system::send_to(&SockRef::from(socket.get_ref()), message, to),
+            || socket.poll_writable(cx),
+        )
+    }
+
+    fn poll_recv_from(
+        socket: &Async<Socket>,
+        cx: &mut Context<'_>,
+        max: usize,
+    ) -> Poll<io::Result<(Vec<u8>, Address)>> {
+        poll_with(
+            || system::recv_from(&SockRef::from(socket.get_ref()), max),
+            || socket.poll_readable(cx),
+        )
+    }
+
+    fn datagram_addr(socket: &Async<Socket>) -> io::Result<Address> {
+        Self::listener_addr(socket)
+    }
+
+    fn datagram_socket(socket: &Async<Socket>) -> Option<OsSocket<'_>> {
+        Self::listener_socket(socket)
+    }
+}
+
+/// Tries at once, and again whenever the socket may be ready.
+pub(crate) fn poll_with<T>(
+    mut attempt: impl FnMut() -> io::Result<T>,
+    mut poll_ready: impl FnMut() -> Poll<io::Result<()>>,
+) -> Poll<io::Result<T>> {
+    loop {
+        match attempt() {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready!(poll_ready())?,
+            done => return Poll::Ready(done),
+        }
     }
 }
 
@@ -131,8 +144,8 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(1), Duration::from_m
 
 /// Returns once `socket` is connected or about to be.
 ///
-/// A Unix listener whose backlog is full refuses for now, and nothing tells when that changes: this
-/// tries until it succeeds. Whoever has waited long enough drops the future.
+/// A Unix listener whose backlog is full refuses for now, and no event tells when that changes: this
+/// tries until it succeeds. The caller drops the future when it has waited long enough.
 async fn start_connect(socket: &Socket, address: &SockAddr) -> io::Result<()> {
     let (mut pause, longest) = PAUSES;
     loop {

@@ -12,11 +12,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use async_io::Async;
-use asyncnet::{Config, OsSocket, Runtime, Transport};
+use asyncnet::net::system;
+use asyncnet::{Clock, Config, OsSocket, Runtime, Transport};
 use futures_io::{AsyncRead, AsyncWrite};
-use socket2::Socket;
+use socket2::{SockRef, Socket};
 
-use crate::{Connection, Smol};
+use crate::runtime::poll_with;
+use crate::{Connection, Smol, SmolClock};
 
 /// A connected TCP or Unix socket of smol, as a [`Transport`].
 ///
@@ -27,11 +29,12 @@ use crate::{Connection, Smol};
 #[derive(Debug)]
 pub struct Stream {
     socket: Async<Socket>,
+    clock: SmolClock,
     /// The last read got less than it asked for.
     drained: bool,
 }
 
-/// The most slices a system call takes. The standard library minds it, socket2 does not.
+/// How many slices a system takes in one call at most (`IOV_MAX`): it refuses a call with more.
 const MAX_SLICES: usize = 1024;
 
 impl Stream {
@@ -56,11 +59,16 @@ impl Stream {
         Connection::with_timer(self, config, Smol::timer())
     }
 
+    /// The registered socket: the way back to smol's own types.
+    pub fn into_inner(self) -> Async<Socket> {
+        self.socket
+    }
+
     /// Reads at most `most` bytes.
     ///
-    /// Behind one that got less, it waits first, as tokio does: to try at once would be in vain nearly always,
-    /// and in vain twice, because [`Async`] reports the last event once more. What does come in between is
-    /// told at once, since the poller looks at what is there, not at what changes.
+    /// After a read that got less than it asked for, it waits first, as tokio does: another try would nearly
+    /// always find nothing, twice, because [`Async`] reports the last event once more. Bytes that come in
+    /// between are reported at once, since the poller looks at what is there, not at what changes.
     fn poll_read_with(
         &mut self,
         cx: &mut Context<'_>,
@@ -111,7 +119,10 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut &self.socket).poll_write(cx, buf)
+        poll_with(
+            || system::send(&SockRef::from(self.socket.get_ref()), buf),
+            || self.socket.poll_writable(cx),
+        )
     }
 
     fn poll_write_vectored(
@@ -119,8 +130,10 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let most = bufs.len().min(MAX_SLICES);
-        Pin::new(&mut &self.socket).poll_write_vectored(cx, &bufs[..most])
+        poll_with(
+            || system::send_vectored(&SockRef::from(self.socket.get_ref()), bufs),
+            || self.socket.poll_writable(cx),
+        )
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -133,6 +146,10 @@ impl AsyncWrite for Stream {
 }
 
 impl Transport for Stream {
+    fn clock(&mut self) -> Option<&mut dyn Clock> {
+        Some(&mut self.clock)
+    }
+
     fn os_socket(&self) -> Option<OsSocket<'_>> {
         #[cfg(unix)]
         let socket = self.as_fd();
@@ -145,7 +162,7 @@ impl Transport for Stream {
 /// Takes over a socket that is registered already and connected.
 impl From<Async<Socket>> for Stream {
     fn from(socket: Async<Socket>) -> Self {
-        Self { socket, drained: false }
+        Self { socket, clock: SmolClock::default(), drained: false }
     }
 }
 

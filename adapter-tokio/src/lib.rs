@@ -93,11 +93,19 @@ macro_rules! either {
     };
 }
 
+mod clock;
 mod runtime;
+mod short;
 mod stream;
+mod tokio_io;
 
-pub use runtime::{Acceptor, Datagrams, Tokio};
+pub use clock::TokioClock;
+pub use runtime::{Acceptor, DatagramSocket, Tokio};
+#[cfg(feature = "tls")]
+pub use short::connect_tls;
+pub use short::{connect, connect_with, listen, listen_with};
 pub use stream::Stream;
+pub use tokio_io::TokioIo;
 
 #[doc(no_inline)]
 pub use asyncnet::*;

@@ -1,4 +1,4 @@
-//! What tokio offers: sockets, a timer, a resolver.
+//! What tokio offers: sockets, a clock, a resolver.
 
 use std::future::Future;
 use std::io;
@@ -7,15 +7,15 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use asyncnet::{Direction, OsSocket, Runtime, Timer};
+use asyncnet::net::{SystemSocket, system};
+use asyncnet::{Address, Datagrams, OsSocket, Runtime, Timer};
 use socket2::{SockAddr, SockRef, Socket};
 use tokio::io::Interest;
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UdpSocket};
 #[cfg(unix)]
 use tokio::net::{UnixDatagram, UnixListener, UnixStream};
-use tokio::time::Sleep;
 
-use crate::Stream;
+use crate::{Stream, TokioClock};
 
 /// The tokio runtime. See the [crate's page](crate) for the drivers it needs.
 #[doc(alias = "asyncCheck")]
@@ -36,7 +36,7 @@ enum Inner {
 
 /// The socket under a [`Datagram`](asyncnet::Datagram), UDP or Unix.
 #[derive(Debug)]
-pub struct Datagrams(Messages);
+pub struct DatagramSocket(Messages);
 
 #[derive(Debug)]
 enum Messages {
@@ -60,14 +60,14 @@ type Boxed<T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send>>;
 
 impl Runtime for Tokio {
     type Stream = Stream;
+    type Socket = SystemSocket;
     type Listener = Acceptor;
-    type Datagram = Datagrams;
+    type Clock = TokioClock;
     type Connect = Boxed<Stream>;
     type Resolve = Boxed<Vec<SocketAddr>>;
-    type Sleep = Sleep;
 
-    fn connect(socket: Socket, address: SockAddr) -> Self::Connect {
-        Box::pin(connect(socket, address))
+    fn connect(socket: Socket, address: &Address) -> Self::Connect {
+        Box::pin(connect(socket, address.clone()))
     }
 
     fn stream(socket: Socket) -> io::Result<Stream> {
@@ -91,7 +91,7 @@ impl Runtime for Tokio {
     fn poll_accept(
         listener: &Acceptor,
         cx: &mut Context<'_>,
-    ) -> Poll<io::Result<(Stream, SockAddr)>> {
+    ) -> Poll<io::Result<(Stream, Address)>> {
         match &listener.0 {
             Inner::Tcp(listener) => {
                 let (stream, peer) = ready!(listener.poll_accept(cx))?;
@@ -100,70 +100,34 @@ impl Runtime for Tokio {
             #[cfg(unix)]
             Inner::Unix(listener) => {
                 let (stream, _) = ready!(listener.poll_accept(cx))?;
-                // tokio's address does not convert; a peer that is gone may have none, as most have.
+                // tokio's address does not convert. A peer that is gone has none, as most have none.
                 let peer = SockRef::from(&stream).peer_addr();
-                let peer = peer.or_else(|_| SockAddr::unix(""))?;
+                let peer = peer.map_or(Address::Unnamed, Address::from);
                 Poll::Ready(Ok((stream.into(), peer)))
             }
         }
     }
 
-    fn listener_socket(listener: &Acceptor) -> OsSocket<'_> {
+    fn listener_addr(listener: &Acceptor) -> io::Result<Address> {
+        Ok(either!(&listener.0, socket => SockRef::from(socket).local_addr())?.into())
+    }
+
+    fn listener_socket(listener: &Acceptor) -> Option<OsSocket<'_>> {
         #[cfg(unix)]
-        return either!(&listener.0, socket => std::os::fd::AsFd::as_fd(socket));
+        return Some(either!(&listener.0, socket => std::os::fd::AsFd::as_fd(socket)));
         #[cfg(windows)]
-        return either!(&listener.0, socket => std::os::windows::io::AsSocket::as_socket(socket));
+        return Some(
+            either!(&listener.0, socket => std::os::windows::io::AsSocket::as_socket(socket)),
+        );
     }
 
-    fn datagram(socket: Socket) -> io::Result<Datagrams> {
-        socket.set_nonblocking(true)?;
-        #[cfg(unix)]
-        if socket.local_addr()?.is_unix() {
-            return Ok(Datagrams(Messages::Unix(UnixDatagram::from_std(socket.into())?)));
-        }
-        Ok(Datagrams(Messages::Udp(UdpSocket::from_std(socket.into())?)))
-    }
-
-    fn poll_datagram<T>(
-        socket: &Datagrams,
-        direction: Direction,
-        cx: &mut Context<'_>,
-        mut attempt: impl FnMut(&SockRef<'_>) -> io::Result<T>,
-    ) -> Poll<io::Result<T>> {
-        loop {
-            let done = messages!(&socket.0, socket => {
-                let interest = match direction {
-                    Direction::Read => {
-                        ready!(socket.poll_recv_ready(cx))?;
-                        Interest::READABLE
-                    }
-                    Direction::Write => {
-                        ready!(socket.poll_send_ready(cx))?;
-                        Interest::WRITABLE
-                    }
-                };
-                socket.try_io(interest, || attempt(&SockRef::from(socket)))
-            });
-            match done {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                done => return Poll::Ready(done),
-            }
-        }
-    }
-
-    fn datagram_socket(socket: &Datagrams) -> OsSocket<'_> {
-        #[cfg(unix)]
-        return messages!(&socket.0, socket => std::os::fd::AsFd::as_fd(socket));
-        #[cfg(windows)]
-        return messages!(&socket.0, socket => std::os::windows::io::AsSocket::as_socket(socket));
-    }
-
-    fn resolve(host: String, port: u16) -> Self::Resolve {
+    fn resolve(host: &str, port: u16) -> Self::Resolve {
+        let host = host.to_owned();
         Box::pin(async move { Ok(tokio::net::lookup_host((host, port)).await?.collect()) })
     }
 
-    fn sleep(duration: Duration) -> Sleep {
-        tokio::time::sleep(duration)
+    fn clock() -> TokioClock {
+        TokioClock::default()
     }
 
     fn timer() -> Timer {
@@ -171,17 +135,75 @@ impl Runtime for Tokio {
     }
 }
 
+impl Datagrams for Tokio {
+    type Datagram = DatagramSocket;
+
+    fn datagram(socket: Socket) -> io::Result<DatagramSocket> {
+        socket.set_nonblocking(true)?;
+        #[cfg(unix)]
+        if socket.local_addr()?.is_unix() {
+            return Ok(DatagramSocket(Messages::Unix(UnixDatagram::from_std(socket.into())?)));
+        }
+        Ok(DatagramSocket(Messages::Udp(UdpSocket::from_std(socket.into())?)))
+    }
+
+    fn poll_send_to(
+        socket: &DatagramSocket,
+        cx: &mut Context<'_>,
+        message: &[u8],
+        to: &Address,
+    ) -> Poll<io::Result<()>> {
+        messages!(&socket.0, socket => loop {
+            ready!(socket.poll_send_ready(cx))?;
+            let send = || system::send_to(&SockRef::from(socket), message, to);
+            match socket.try_io(Interest::WRITABLE, send) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                done => return Poll::Ready(done),
+            }
+        })
+    }
+
+    fn poll_recv_from(
+        socket: &DatagramSocket,
+        cx: &mut Context<'_>,
+        max: usize,
+    ) -> Poll<io::Result<(Vec<u8>, Address)>> {
+        messages!(&socket.0, socket => loop {
+            ready!(socket.poll_recv_ready(cx))?;
+            let recv = || system::recv_from(&SockRef::from(socket), max);
+            match socket.try_io(Interest::READABLE, recv) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                done => return Poll::Ready(done),
+            }
+        })
+    }
+
+    fn datagram_addr(socket: &DatagramSocket) -> io::Result<Address> {
+        Ok(messages!(&socket.0, socket => SockRef::from(socket).local_addr())?.into())
+    }
+
+    fn datagram_socket(socket: &DatagramSocket) -> Option<OsSocket<'_>> {
+        #[cfg(unix)]
+        return Some(messages!(&socket.0, socket => std::os::fd::AsFd::as_fd(socket)));
+        #[cfg(windows)]
+        return Some(
+            messages!(&socket.0, socket => std::os::windows::io::AsSocket::as_socket(socket)),
+        );
+    }
+}
+
 /// The first and the longest pause before a full backlog is tried again.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(100));
 
-async fn connect(socket: Socket, address: SockAddr) -> io::Result<Stream> {
+async fn connect(socket: Socket, address: Address) -> io::Result<Stream> {
     socket.set_nonblocking(true)?;
-    if let Some(address) = address.as_socket() {
+    if let Some(address) = address.ip() {
         let socket = TcpSocket::from_std_stream(socket.into());
         return socket.connect(address).await.map(Stream::from);
     }
-    // A Unix socket is connected at once, unless the listener's backlog is full: nothing tells when
-    // that changes. Whoever has waited long enough drops the future.
+    // A Unix socket is connected at once, unless the listener's backlog is full: no event tells when
+    // that changes. The caller drops the future when it has waited long enough.
+    let address = SockAddr::try_from(&address)?;
     let (mut pause, longest) = PAUSES;
     while let Err(error) = socket.connect(&address) {
         if error.kind() != io::ErrorKind::WouldBlock {

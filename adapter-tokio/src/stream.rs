@@ -8,44 +8,32 @@ use std::os::windows::io::{AsSocket, BorrowedSocket};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use asyncnet::{Config, OsSocket, Runtime, Transport};
+use asyncnet::net::system;
+use asyncnet::{Clock, Config, OsSocket, Runtime, Transport};
 use futures_io::{AsyncRead, AsyncWrite};
 use socket2::SockRef;
-use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
+use tokio::io::{AsyncRead as _, Interest, ReadBuf};
 use tokio::net::TcpStream;
 #[cfg(unix)]
 use tokio::net::UnixStream;
 
-use crate::{Connection, Tokio};
+use crate::{Connection, Tokio, TokioClock};
 
 /// A connected TCP or Unix socket of tokio, as a [`Transport`].
 ///
-/// Closing it (`poll_close`) ends the sending direction; dropping it closes the socket.
+/// Closing it (`poll_close`) ends the sending direction; dropping it closes the socket. It has tokio's
+/// `AsyncRead` and `AsyncWrite` too.
 #[derive(Debug)]
-pub struct Stream(Inner);
+pub struct Stream {
+    socket: Inner,
+    clock: TokioClock,
+}
 
 #[derive(Debug)]
 enum Inner {
     Tcp(TcpStream),
     #[cfg(unix)]
     Unix(UnixStream),
-}
-
-/// How many slices a system takes in one call at the most (`IOV_MAX`): with more it refuses them all.
-const MAX_SLICES: usize = 1024;
-
-/// Tries at once, past tokio, and polls only a socket that is full: the poll spends of the task's budget
-/// and, with none left, answers `Pending` on a socket with room; and a socket that is new to the reactor
-/// does not count as writable yet, though it is, which would cost the one attempt of a drop.
-macro_rules! write {
-    ($stream:expr, $cx:expr, $attempt:ident, $poll:ident, $data:expr) => {
-        either!(&mut $stream.0, socket => match SockRef::from(&*socket).$attempt($data) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                Pin::new(socket).$poll($cx, $data)
-            }
-            done => Poll::Ready(done),
-        })
-    };
 }
 
 impl Stream {
@@ -64,6 +52,59 @@ impl Stream {
     pub fn into_connection(self, config: Config) -> Connection {
         Connection::with_timer(self, config, Tokio::timer())
     }
+
+    /// The TCP socket back. A Unix socket comes back as it is.
+    ///
+    /// ```
+    /// # fn back(stream: asyncnet_tokio::Stream) -> Option<tokio::net::TcpStream> {
+    /// stream.into_tcp().ok()
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The stream itself, if it is a Unix socket.
+    pub fn into_tcp(self) -> Result<TcpStream, Self> {
+        match self.socket {
+            Inner::Tcp(socket) => Ok(socket),
+            #[cfg(unix)]
+            Inner::Unix(_) => Err(self),
+        }
+    }
+
+    /// The Unix socket back. A TCP socket comes back as it is.
+    ///
+    /// # Errors
+    ///
+    /// The stream itself, if it is a TCP socket.
+    #[cfg(unix)]
+    pub fn into_unix(self) -> Result<UnixStream, Self> {
+        match self.socket {
+            Inner::Unix(socket) => Ok(socket),
+            Inner::Tcp(_) => Err(self),
+        }
+    }
+
+    /// Tries at once, past tokio, and waits only on a socket that is full: the poll of tokio spends of the
+    /// task's budget and, with none left, answers `Pending` on a socket with room; and a socket that is new to
+    /// the reactor does not count as writable yet, though it is, which would cost the one attempt of a drop.
+    fn poll_write_with(
+        &self,
+        cx: &mut Context<'_>,
+        mut write: impl FnMut(&SockRef<'_>) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        either!(&self.socket, socket => {
+            let mut attempt = write(&SockRef::from(socket));
+            loop {
+                match attempt {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    done => return Poll::Ready(done),
+                }
+                ready!(socket.poll_write_ready(cx))?;
+                attempt = socket.try_io(Interest::WRITABLE, || write(&SockRef::from(socket)));
+            }
+        })
+    }
 }
 
 impl AsyncRead for Stream {
@@ -73,27 +114,26 @@ impl AsyncRead for Stream {
         buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
         let mut buf = ReadBuf::new(buf);
-        ready!(either!(&mut self.0, socket => Pin::new(socket).poll_read(cx, &mut buf)))?;
+        ready!(either!(&mut self.socket, socket => Pin::new(socket).poll_read(cx, &mut buf)))?;
         Poll::Ready(Ok(buf.filled().len()))
     }
 }
 
 impl AsyncWrite for Stream {
     fn poll_write(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        write!(self, cx, send, poll_write, buf)
+        self.poll_write_with(cx, |socket| system::send(socket, buf))
     }
 
     fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let bufs = &bufs[..bufs.len().min(MAX_SLICES)];
-        write!(self, cx, send_vectored, poll_write_vectored, bufs)
+        self.poll_write_with(cx, |socket| system::send_vectored(socket, bufs))
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -105,7 +145,51 @@ impl AsyncWrite for Stream {
     }
 }
 
+impl tokio::io::AsyncRead for Stream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        either!(&mut self.socket, socket => Pin::new(socket).poll_read(cx, buf))
+    }
+}
+
+impl tokio::io::AsyncWrite for Stream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        AsyncWrite::poll_write(self, cx, buf)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        AsyncWrite::poll_write_vectored(self, cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        AsyncWrite::poll_flush(self, cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_shutdown_write(cx)
+    }
+}
+
 impl Transport for Stream {
+    fn clock(&mut self) -> Option<&mut dyn Clock> {
+        Some(&mut self.clock)
+    }
+
     fn os_socket(&self) -> Option<OsSocket<'_>> {
         #[cfg(unix)]
         let socket = self.as_fd();
@@ -117,21 +201,21 @@ impl Transport for Stream {
 
 impl From<TcpStream> for Stream {
     fn from(socket: TcpStream) -> Self {
-        Self(Inner::Tcp(socket))
+        Self { socket: Inner::Tcp(socket), clock: TokioClock::default() }
     }
 }
 
 #[cfg(unix)]
 impl From<UnixStream> for Stream {
     fn from(socket: UnixStream) -> Self {
-        Self(Inner::Unix(socket))
+        Self { socket: Inner::Unix(socket), clock: TokioClock::default() }
     }
 }
 
 #[cfg(unix)]
 impl AsFd for Stream {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        either!(&self.0, socket => socket.as_fd())
+        either!(&self.socket, socket => socket.as_fd())
     }
 }
 
@@ -145,6 +229,6 @@ impl AsRawFd for Stream {
 #[cfg(windows)]
 impl AsSocket for Stream {
     fn as_socket(&self) -> BorrowedSocket<'_> {
-        either!(&self.0, socket => socket.as_socket())
+        either!(&self.socket, socket => socket.as_socket())
     }
 }

@@ -11,10 +11,10 @@
 //! - A protocol for all of them depends on this crate, and is generic over the stream:
 //!
 //! ```
-//! use asyncnet::{Connection, Error, Transport};
+//! use asyncnet::{Connection, RecvError, Transport};
 //!
 //! /// Answers every line with its length. Runs on any stream of any runtime.
-//! async fn serve<S: Transport>(mut conn: Connection<S>) -> Result<(), Error> {
+//! async fn serve<S: Transport>(mut conn: Connection<S>) -> Result<(), RecvError> {
 //!     while let Some(mut batch) = conn.next_lines().await? {
 //!         while let Some(line) = batch.next_line() {
 //!             let answer = line.len().to_string();
@@ -47,47 +47,47 @@ mod flags;
 mod link;
 mod log;
 mod message;
+pub mod net;
 pub mod nim;
 mod pool;
 mod receive;
 mod room;
 mod runtime;
 mod secure;
-mod socket;
 mod split;
 mod sync;
 mod tls;
 mod transport;
+mod upgrade;
 
 pub use asyncnet_core::{
-    Bytes, Cause, CertificateFault, CloseBounds, Config, End, Ends, Error, Framing, LineError,
-    Lines, Loss, Phase, RecvStats, SecureLayer, SendStats, Timeout, TlsError, TlsErrorKind,
-    TlsSession, Truncation, UpgradeRefused,
+    BlockTooLarge, Bytes, Cause, CertificateFault, CloseBounds, Config, End, Ends, Framing,
+    LineError, Lines, Loss, Phase, RecvStats, SecureLayer, SendStats, Time, TlsError, TlsErrorKind,
+    TlsSession, Truncation,
 };
 pub use batch::{Batch, Outbox};
 pub use connection::Connection;
+pub use error::{RecvError, SendError};
 pub use flags::Flags;
+#[cfg(unix)]
+pub use net::remove_stale_socket;
+pub use net::{
+    Address, AsyncSocket, ConnectOptions, Datagram, DatagramTooLong, Domain, Incoming, KeepAlive,
+    ListenOptions, Listener, PeerCred, Setting, SockOpt, SocketError,
+};
 pub use receive::{LineStream, NextLine};
 pub use room::{MemberStats, Membership, Policy, Room, RoomLimits, RoomStats};
-pub use runtime::{BoxSleep, Direction, Runtime, SendRuntime, Timer};
-pub use socket::address::{Address, PeerCred};
-pub use socket::datagram::{Datagram, DatagramTooLong};
-pub use socket::listener::{Incoming, Listener};
-#[cfg(unix)]
-pub use socket::remove_stale_socket;
-pub use socket::{AsyncSocket, Domain, Keepalive, Protocol, SockOpt, SockType, SocketError};
+pub use runtime::{BoxSleep, Datagrams, Runtime, SendRuntime, Socket, Timer};
 pub use split::{RecvHalf, SendHalf};
 #[cfg(feature = "tls")]
 pub use tls::{
     ClientCertificates, TlsClientBuilder, TlsContext, TlsContextError, TlsRole, TlsServerBuilder,
 };
-pub use transport::{Io, OsSocket, Transport};
+pub use transport::{
+    Clock, Duplex, Io, MaybeClock, NoClock, OsSocket, Pipe, Sleep, Transport, pipe,
+};
+pub use upgrade::UpgradeError;
 
 #[cfg(feature = "tls")]
 #[doc(no_inline)]
 pub use rustls;
-
-/// The old name of [`Error`] for receives. It goes before 0.1.0.
-pub type RecvError = Error;
-/// The old name of [`Error`] for sends. It goes before 0.1.0.
-pub type SendError = Error;

@@ -1,15 +1,14 @@
-//! What an async runtime has to offer: sockets, a timer, a resolver.
+//! What an async runtime has to offer: sockets, a clock, a resolver.
 
-use std::future::Future;
+use std::future::{Future, pending};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use socket2::{SockAddr, SockRef, Socket};
-
-use crate::{OsSocket, Transport};
+use crate::net::{Domain, Setting, SockOpt};
+use crate::{Address, Clock, OsSocket, Sleep, Transport};
 
 /// A sleep without a name. `Send + Sync`, so that a connection which holds one stays both.
 pub type BoxSleep = Pin<Box<dyn Future<Output = ()> + Send + Sync>>;
@@ -17,55 +16,54 @@ pub type BoxSleep = Pin<Box<dyn Future<Output = ()> + Send + Sync>>;
 /// Makes sleeps: what a connection needs a runtime for, once it is made.
 pub type Timer = fn(Duration) -> BoxSleep;
 
-/// Which way bytes go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Direction {
-    /// From the socket.
-    Read,
-    /// To the socket.
-    Write,
-}
-
 /// An async runtime, as far as sockets need one. Implemented once by each adapter crate.
 ///
 /// A program rarely sees it: it takes its types from an adapter, and protocol code is generic over the
 /// stream, `async fn serve<S: Transport>(conn: Connection<S>)`. Code that makes its own listeners and is
 /// generic over the runtime asks for [`SendRuntime`] if it spawns.
 ///
-/// All futures are named types, so that a caller can ask for `Send` where it needs it and only there.
-pub trait Runtime: 'static {
+/// A runtime need not have sockets of the operating system, and neither its futures nor its clocks need to
+/// be `Send`: a simulated runtime, single-threaded and in memory, fits. All futures are named types, so that
+/// a caller can ask for `Send` where it needs it and only there.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a runtime of asyncnet",
+    note = "use `Tokio`, `Smol` or `AsyncStd` from the adapter crates `asyncnet-tokio`, `asyncnet-smol` and `asyncnet-async-std`"
+)]
+pub trait Runtime: Sized + 'static {
     /// A connected stream.
     type Stream: Transport + 'static;
+    /// A socket that is neither connected nor listening yet. Runtimes over the operating system have
+    /// [`SystemSocket`](crate::net::SystemSocket), and with it all options and sockets made elsewhere.
+    type Socket: Socket;
     /// A listening socket.
     type Listener: 'static;
-    /// A datagram socket.
-    type Datagram: 'static;
+    /// The clock of the runtime.
+    type Clock: Clock + 'static;
     /// Connects a socket.
     type Connect: Future<Output = io::Result<Self::Stream>>;
     /// Looks up a name.
     type Resolve: Future<Output = io::Result<Vec<SocketAddr>>>;
-    /// Sleeps.
-    type Sleep: Future<Output = ()>;
 
     /// Connects `socket`, configured and perhaps bound, to `address`. Dropping the future closes it.
-    fn connect(socket: Socket, address: SockAddr) -> Self::Connect;
+    fn connect(socket: Self::Socket, address: &Address) -> Self::Connect;
 
     /// Takes over a connected socket.
     ///
     /// # Errors
     ///
     /// If the runtime cannot register it.
-    fn stream(socket: Socket) -> io::Result<Self::Stream>;
+    fn stream(socket: Self::Socket) -> io::Result<Self::Stream>;
 
     /// Takes over a listening socket.
     ///
     /// # Errors
     ///
     /// If the runtime cannot register it.
-    fn listener(socket: Socket) -> io::Result<Self::Listener>;
+    fn listener(socket: Self::Socket) -> io::Result<Self::Listener>;
 
-    /// Takes a connection from the queue of `listener`, close-on-exec. On `Pending` it wakes the waker
-    /// of the last poll; a [`Listener`](crate::Listener) fans that out to all that wait.
+    /// Takes a connection from the queue of `listener`, close-on-exec, and the address of the peer. On
+    /// `Pending` it wakes the waker of the last poll; a [`Listener`](crate::Listener) passes that on to all
+    /// tasks that wait.
     ///
     /// # Errors
     ///
@@ -73,53 +71,167 @@ pub trait Runtime: 'static {
     fn poll_accept(
         listener: &Self::Listener,
         cx: &mut Context<'_>,
-    ) -> Poll<io::Result<(Self::Stream, SockAddr)>>;
+    ) -> Poll<io::Result<(Self::Stream, Address)>>;
 
-    /// The operating system's socket under `listener`.
-    fn listener_socket(listener: &Self::Listener) -> OsSocket<'_>;
+    /// The address of `listener`.
+    ///
+    /// # Errors
+    ///
+    /// As the socket says.
+    fn listener_addr(listener: &Self::Listener) -> io::Result<Address>;
 
-    /// Takes over a datagram socket.
+    /// The operating system's socket under `listener`, if there is one. Default: none.
+    fn listener_socket(listener: &Self::Listener) -> Option<OsSocket<'_>> {
+        let _ = listener;
+        None
+    }
+
+    /// Looks up the addresses of `host`, without blocking the thread.
+    fn resolve(host: &str, port: u16) -> Self::Resolve;
+
+    /// A clock. Each has its own start and its own alarm.
+    fn clock() -> Self::Clock;
+
+    /// A future that is ready once `duration` has passed.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: it only waits.
+    fn sleep(duration: Duration) -> Sleep<Self::Clock> {
+        Sleep::new(Self::clock(), duration)
+    }
+
+    /// The same for a connection, which does not know its runtime. Default: sleeps that never end, for
+    /// runtimes whose clock cannot be sent to another thread.
+    fn timer() -> Timer {
+        |_| Box::pin(pending())
+    }
+}
+
+/// A socket before it is connected or listens: made, given options, bound.
+///
+/// The driver implements it for the operating system's sockets
+/// ([`SystemSocket`](crate::net::SystemSocket)). A simulated runtime has one of its own.
+pub trait Socket: Sized + 'static {
+    /// Makes a socket for a stream: TCP, or a Unix stream.
+    ///
+    /// # Errors
+    ///
+    /// If the system has no such socket, or no descriptor left.
+    fn stream(domain: Domain) -> io::Result<Self>;
+
+    /// Makes a socket for datagrams: UDP, or Unix datagrams. Default: `Unsupported`.
+    ///
+    /// # Errors
+    ///
+    /// As [`stream`](Self::stream).
+    fn datagram(domain: Domain) -> io::Result<Self> {
+        let _ = domain;
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Changes a setting.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported` for a setting that the runtime does not have; others as the system says.
+    fn set(&self, setting: Setting) -> io::Result<()>;
+
+    /// Whether an option is on.
+    ///
+    /// # Errors
+    ///
+    /// As [`set`](Self::set).
+    fn get(&self, option: SockOpt) -> io::Result<bool>;
+
+    /// Binds the socket.
+    ///
+    /// # Errors
+    ///
+    /// As the system says.
+    fn bind(&self, address: &Address) -> io::Result<()>;
+
+    /// Starts to listen. At most `backlog` connections wait to be accepted.
+    ///
+    /// # Errors
+    ///
+    /// As the system says.
+    fn listen(&self, backlog: i32) -> io::Result<()>;
+
+    /// The address of the socket.
+    ///
+    /// # Errors
+    ///
+    /// As the system says.
+    fn local_addr(&self) -> io::Result<Address>;
+
+    /// The operating system's socket, if there is one. Default: none.
+    fn os_socket(&self) -> Option<OsSocket<'_>> {
+        None
+    }
+}
+
+/// A runtime that has datagrams.
+pub trait Datagrams: Runtime {
+    /// A datagram socket.
+    type Datagram: 'static;
+
+    /// Takes over a datagram socket, bound or not.
     ///
     /// # Errors
     ///
     /// If the runtime cannot register it.
-    fn datagram(socket: Socket) -> io::Result<Self::Datagram>;
+    fn datagram(socket: Self::Socket) -> io::Result<Self::Datagram>;
 
-    /// Calls `attempt` whenever `socket` may be ready, until it answers anything but `WouldBlock`. On
-    /// `Pending` it wakes the waker of the last poll in that direction.
+    /// Sends one datagram, whole or not at all. On `Pending` it wakes the waker of the last poll.
     ///
     /// # Errors
     ///
-    /// Those of `attempt`, and of the reactor.
-    fn poll_datagram<T>(
+    /// As the socket says.
+    fn poll_send_to(
         socket: &Self::Datagram,
-        direction: Direction,
         cx: &mut Context<'_>,
-        attempt: impl FnMut(&SockRef<'_>) -> io::Result<T>,
-    ) -> Poll<io::Result<T>>;
+        message: &[u8],
+        to: &Address,
+    ) -> Poll<io::Result<()>>;
 
-    /// The operating system's socket under `socket`.
-    fn datagram_socket(socket: &Self::Datagram) -> OsSocket<'_>;
+    /// Receives one datagram of at most `max` bytes, whole. On `Pending` it wakes the waker of the last
+    /// poll. One call runs at a time.
+    ///
+    /// # Errors
+    ///
+    /// As the socket says; `InvalidData` with a [`DatagramTooLong`](crate::DatagramTooLong) inside for a
+    /// datagram that is longer, which stays in the socket.
+    fn poll_recv_from(
+        socket: &Self::Datagram,
+        cx: &mut Context<'_>,
+        max: usize,
+    ) -> Poll<io::Result<(Vec<u8>, Address)>>;
 
-    /// Looks up the addresses of `host`, off the reactor.
-    fn resolve(host: String, port: u16) -> Self::Resolve;
+    /// The address of `socket`.
+    ///
+    /// # Errors
+    ///
+    /// As the socket says.
+    fn datagram_addr(socket: &Self::Datagram) -> io::Result<Address>;
 
-    /// A future that is ready after `duration`.
-    fn sleep(duration: Duration) -> Self::Sleep;
-
-    /// The same for a connection, which does not know its runtime.
-    fn timer() -> Timer;
+    /// The operating system's socket under `socket`, if there is one. Default: none.
+    fn datagram_socket(socket: &Self::Datagram) -> Option<OsSocket<'_>> {
+        let _ = socket;
+        None
+    }
 }
 
-/// A [`Runtime`] whose connections and futures can move between threads. Every runtime that can, is one.
+/// A [`Runtime`] whose connections and futures can move between threads: for generic code that spawns.
+/// Every runtime that can, is one.
 pub trait SendRuntime:
     Runtime<
         Stream: Send + Sync,
+        Socket: Send + Sync,
         Listener: Send + Sync,
-        Datagram: Send + Sync,
+        Clock: Send,
         Connect: Send,
         Resolve: Send,
-        Sleep: Send,
     >
 {
 }
@@ -127,11 +239,11 @@ pub trait SendRuntime:
 impl<R> SendRuntime for R where
     R: Runtime<
             Stream: Send + Sync,
+            Socket: Send + Sync,
             Listener: Send + Sync,
-            Datagram: Send + Sync,
+            Clock: Send,
             Connect: Send,
             Resolve: Send,
-            Sleep: Send,
         >
 {
 }

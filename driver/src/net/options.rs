@@ -2,12 +2,35 @@
 
 use std::io;
 use std::mem;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
 
 use super::address::os_socket;
 use crate::Transport;
+
+/// The address family of a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Domain {
+    /// IPv4.
+    #[doc(alias = "AF_INET")]
+    Ipv4,
+    /// IPv6.
+    #[doc(alias = "AF_INET6")]
+    Ipv6,
+    /// Sockets of one machine, named by a path.
+    #[doc(alias = "AF_UNIX")]
+    Unix,
+}
+
+impl Domain {
+    /// The family of an IP address.
+    pub(super) const fn of(address: SocketAddr) -> Self {
+        if address.is_ipv4() { Self::Ipv4 } else { Self::Ipv6 }
+    }
+}
 
 /// An option that is on or off: the nine of Nim's `SOBool`.
 ///
@@ -29,7 +52,7 @@ pub enum SockOpt {
     /// Send only to hosts of the own network, past the routing table.
     #[doc(alias = "OptDontRoute")]
     DontRoute,
-    /// Probe a silent peer from time to time; [`Keepalive`] sets how often.
+    /// Probe a silent peer from time to time; [`KeepAlive`] sets how often.
     #[doc(alias = "OptKeepAlive")]
     KeepAlive,
     /// Receive out-of-band data in line with the rest.
@@ -94,7 +117,7 @@ impl SockOpt {
 /// How a silent peer is probed. A `None` leaves what the system has (on Linux 2 hours, 75 s, 9 times).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Keepalive {
+pub struct KeepAlive {
     /// How long a peer may be silent before the first probe.
     pub idle: Option<Duration>,
     /// How long between probes.
@@ -103,22 +126,22 @@ pub struct Keepalive {
     pub retries: Option<u32>,
 }
 
-impl Keepalive {
-    /// Sets [`Keepalive::idle`].
+impl KeepAlive {
+    /// Sets [`KeepAlive::idle`].
     #[must_use]
     pub const fn idle(mut self, time: Duration) -> Self {
         self.idle = Some(time);
         self
     }
 
-    /// Sets [`Keepalive::interval`].
+    /// Sets [`KeepAlive::interval`].
     #[must_use]
     pub const fn interval(mut self, time: Duration) -> Self {
         self.interval = Some(time);
         self
     }
 
-    /// Sets [`Keepalive::retries`].
+    /// Sets [`KeepAlive::retries`].
     #[must_use]
     pub const fn retries(mut self, probes: u32) -> Self {
         self.retries = Some(probes);
@@ -140,36 +163,72 @@ impl Keepalive {
     }
 }
 
-/// One thing that was set, so that it can be set again on a socket made anew.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Setting {
-    Option(SockOpt, bool),
-    Keepalive(Keepalive),
+/// What can be set on a socket, beside the options that are on or off.
+///
+/// ```
+/// # fn set<R: asyncnet::Runtime>(socket: &mut asyncnet::AsyncSocket<R>) -> std::io::Result<()> {
+/// use std::time::Duration;
+///
+/// use asyncnet::net::{KeepAlive, Setting, SockOpt};
+///
+/// socket.set(Setting::Flag(SockOpt::ReuseAddr, true))?;
+/// socket.set(Setting::KeepAlive(KeepAlive::default().idle(Duration::from_secs(60))))?;
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Setting {
+    /// Switches an option on or off.
+    Flag(SockOpt, bool),
+    /// Switches keep-alive on and says when to probe.
+    KeepAlive(KeepAlive),
+    /// Sets the system's receive buffer, in bytes. Linux doubles it.
     RecvBuffer(usize),
+    /// Sets the system's send buffer, in bytes. Linux doubles it.
     SendBuffer(usize),
+    /// Sets `SO_LINGER`. [`Connection::close`](crate::Connection::close) needs none, and a time here makes
+    /// the drop of a connection block: `Some(Duration::ZERO)`, a reset instead of an end, is the one use.
     Linger(Option<Duration>),
+    /// Whether an IPv6 socket leaves IPv4 alone. To be set before it is bound.
     OnlyV6(bool),
+    /// How long sent bytes may stay unacknowledged before the connection counts as lost, in whole
+    /// milliseconds; `None` leaves it to the system (`TCP_USER_TIMEOUT`, Linux and Android; elsewhere
+    /// `Unsupported`).
+    UserTimeout(Option<Duration>),
 }
 
 impl Setting {
     /// Whether it is about the same thing as `other`.
     pub(super) fn replaces(self, other: Self) -> bool {
         match (self, other) {
-            (Self::Option(one, _), Self::Option(other, _)) => one == other,
+            (Self::Flag(one, _), Self::Flag(other, _)) => one == other,
             _ => mem::discriminant(&self) == mem::discriminant(&other),
         }
     }
 
     pub(super) fn apply(self, socket: &SockRef<'_>) -> io::Result<()> {
         match self {
-            Self::Option(option, on) => option.set(socket, on),
-            Self::Keepalive(keepalive) => keepalive.set(socket),
+            Self::Flag(option, on) => option.set(socket, on),
+            Self::KeepAlive(keep_alive) => keep_alive.set(socket),
             Self::RecvBuffer(bytes) => socket.set_recv_buffer_size(bytes),
             Self::SendBuffer(bytes) => socket.set_send_buffer_size(bytes),
             Self::Linger(time) => socket.set_linger(time),
             Self::OnlyV6(on) => socket.set_only_v6(on),
+            Self::UserTimeout(time) => set_user_timeout(socket, time),
         }
     }
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn set_user_timeout(socket: &SockRef<'_>, time: Option<Duration>) -> io::Result<()> {
+    // 0 would stand for the system's own time.
+    let time = time.map(|time| time.max(Duration::from_millis(1)));
+    socket.set_tcp_user_timeout(time)
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn set_user_timeout(_: &SockRef<'_>, _: Option<Duration>) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 /// The options that are not everywhere, or not in `socket2`.

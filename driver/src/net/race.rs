@@ -9,17 +9,26 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use socket2::{SockAddr, Socket, Type};
+use asyncnet_core::Time;
 
-use crate::Runtime;
+use crate::{Address, Clock as _, Runtime};
 
 /// How long an attempt has to itself before the next address joins.
 const HEAD_START: Duration = Duration::from_millis(250);
 
-/// Connects to one of `addresses`.
-pub(super) async fn race<R: Runtime>(addresses: Vec<SocketAddr>) -> io::Result<R::Stream> {
-    let waiting = interleave(addresses);
-    let mut race = Race::<R> { waiting, running: Vec::new(), head_start: None, failure: None };
+/// Connects to one of `addresses`, each with a socket that `make` makes for it.
+pub(super) async fn race<R: Runtime>(
+    addresses: Vec<SocketAddr>,
+    make: impl FnMut(SocketAddr) -> io::Result<R::Socket>,
+) -> io::Result<R::Stream> {
+    let mut race = Race::<R, _> {
+        waiting: interleave(addresses),
+        running: Vec::new(),
+        make,
+        clock: R::clock(),
+        head_start: None,
+        failure: None,
+    };
     poll_fn(|cx| race.poll(cx)).await
 }
 
@@ -38,14 +47,17 @@ fn interleave(addresses: Vec<SocketAddr>) -> VecDeque<SocketAddr> {
     order
 }
 
-struct Race<R: Runtime> {
+struct Race<R: Runtime, M> {
     waiting: VecDeque<SocketAddr>,
     running: Vec<Pin<Box<R::Connect>>>,
-    head_start: Option<Pin<Box<R::Sleep>>>,
+    make: M,
+    clock: R::Clock,
+    /// When the next address joins.
+    head_start: Option<Time>,
     failure: Option<Failure>,
 }
 
-impl<R: Runtime> Race<R> {
+impl<R: Runtime, M: FnMut(SocketAddr) -> io::Result<R::Socket>> Race<R, M> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<R::Stream>> {
         loop {
             let failed = match self.poll_running(cx) {
@@ -56,8 +68,8 @@ impl<R: Runtime> Race<R> {
                 }
                 Poll::Pending => false,
             };
-            let alone = match &mut self.head_start {
-                Some(head_start) if !failed => head_start.as_mut().poll(cx).is_pending(),
+            let alone = match self.head_start {
+                Some(until) if !failed => self.clock.poll_alarm(cx, until).is_pending(),
                 _ => false,
             };
             if alone {
@@ -71,7 +83,7 @@ impl<R: Runtime> Race<R> {
                         .take()
                         .map_or_else(|| io::ErrorKind::NotFound.into(), Failure::into_error)));
                 }
-                // The last is under way: there is nobody to give a head start to.
+                // The last attempt is under way: no address is left to join.
                 None => {
                     self.head_start = None;
                     if !failed {
@@ -94,13 +106,10 @@ impl<R: Runtime> Race<R> {
     }
 
     fn start(&mut self, address: SocketAddr) {
-        let address = SockAddr::from(address);
-        let socket = Socket::new(address.domain(), Type::STREAM, Some(socket2::Protocol::TCP))
-            .and_then(|socket| socket.set_tcp_nodelay(true).map(|()| socket));
-        match socket {
+        match (self.make)(address) {
             Ok(socket) => {
-                self.running.push(Box::pin(R::connect(socket, address)));
-                self.head_start = Some(Box::pin(R::sleep(HEAD_START)));
+                self.running.push(Box::pin(R::connect(socket, &Address::Ip(address))));
+                self.head_start = Some(self.clock.now() + HEAD_START);
             }
             Err(error) => {
                 self.note(error);

@@ -2,17 +2,16 @@
 
 use std::fmt;
 use std::future::poll_fn;
-use std::io::{self, Read};
+use std::io;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
-use socket2::{SockAddr, SockRef, Socket};
-
+use super::Domain;
 use super::error::failed;
-use super::{Place, resolve_in};
+use super::place::{HostPort, Place, resolve, resolve_in};
 use crate::fan_out::FanOut;
-use crate::runtime::Direction;
-use crate::{Address, OsSocket, Runtime};
+use crate::runtime::{Datagrams, Socket as _};
+use crate::{Address, OsSocket};
 
 /// A datagram that is longer than the call allows. It was left in place: ask again with more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,26 +31,23 @@ impl fmt::Display for DatagramTooLong {
 
 impl std::error::Error for DatagramTooLong {}
 
-/// A socket for datagrams, made by [`AsyncSocket::into_datagram`](crate::AsyncSocket::into_datagram).
+/// A socket for datagrams. [`bind`](Self::bind) makes one; one with options of its own is made step by step,
+/// by [`AsyncSocket::datagram`](crate::AsyncSocket::datagram) and `into_datagram`.
 ///
 /// One call sends or receives one datagram: two are never joined, and none is ever cut. Any number of
 /// tasks may send and receive at once.
 ///
 /// ```
-/// # async fn run<R: asyncnet::Runtime>() -> std::io::Result<()> {
-/// # type AsyncSocket<R> = asyncnet::AsyncSocket<R>;
-/// use asyncnet::{Domain, Protocol, SockType};
-///
-/// let mut socket = AsyncSocket::<R>::new(Domain::Inet, SockType::Datagram, Protocol::Udp)?;
-/// socket.bind_addr("127.0.0.1", 0).await?;
-/// let socket = socket.into_datagram()?;
+/// # async fn run<R: asyncnet::Datagrams>() -> std::io::Result<()> {
+/// # type Datagram<R> = asyncnet::Datagram<R>;
+/// let socket = Datagram::<R>::bind("127.0.0.1:0").await?;
 /// let port = socket.local_addr()?.port();
 /// socket.send_to(b"to myself", "127.0.0.1", port).await?;
 /// let (message, from) = socket.recv_from(1500).await?;
 /// assert_eq!((&message[..], from.port()), (&b"to myself"[..], port));
 /// # Ok(()) }
 /// ```
-pub struct Datagram<R: Runtime> {
+pub struct Datagram<R: Datagrams> {
     inner: R::Datagram,
     /// Those who wait: the runtime keeps one waker for each direction.
     fan_out: Arc<FanOut>,
@@ -62,8 +58,46 @@ pub struct Datagram<R: Runtime> {
     poll_lock: Mutex<()>,
 }
 
-impl<R: Runtime> Datagram<R> {
-    pub(super) fn new(socket: Socket) -> io::Result<Self> {
+impl<R: Datagrams> Datagram<R> {
+    /// A datagram socket at `"host:port"` (port 0: the system chooses), `"unix:/path"` or `"unix:@name"`. No
+    /// host is any address of IPv4. A name binds the first address that can be bound.
+    ///
+    /// # Errors
+    ///
+    /// As the system says; `InvalidInput` for a text that is no address, with an
+    /// [`AddressError`](super::AddressError) inside that shows a right one.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: dropping the future closes the socket that was being made.
+    pub async fn bind(at: &str) -> io::Result<Self> {
+        let place = Place::parse(at)?;
+        let bound = async {
+            match place {
+                Place::Unix(address) => Self::bind_one(&address),
+                Place::Host(host, port) => {
+                    let host = if host.is_empty() { "0.0.0.0" } else { host };
+                    let mut last = io::ErrorKind::NotFound.into();
+                    for found in resolve::<R>(host, port).await? {
+                        match Self::bind_one(&found.into()) {
+                            Ok(bound) => return Ok(bound),
+                            Err(error) => last = error,
+                        }
+                    }
+                    Err(last)
+                }
+            }
+        };
+        bound.await.map_err(failed("bind to", at))
+    }
+
+    fn bind_one(address: &Address) -> io::Result<Self> {
+        let socket = R::Socket::datagram(address.ip().map_or(Domain::Unix, Domain::of))?;
+        socket.bind(address)?;
+        Self::new(socket)
+    }
+
+    pub(super) fn new(socket: R::Socket) -> io::Result<Self> {
         let inner = R::datagram(socket)?;
         let fan_out = FanOut::new();
         let waker = fan_out.waker();
@@ -83,34 +117,29 @@ impl<R: Runtime> Datagram<R> {
     /// Cancel safe: the datagram was handed over or it was not.
     #[doc(alias = "sendTo")]
     pub async fn send_to(&self, message: &[u8], address: &str, port: u16) -> io::Result<()> {
-        let failed = failed("send to", Place(address, port));
-        let domain = SockRef::from(&self.os_socket()).local_addr()?.domain();
-        match resolve_in::<R>(domain, address, port).await {
+        let failed = failed("send to", HostPort(address, port));
+        let domain = self.local_addr()?.ip().map_or(Domain::Unix, Domain::of);
+        match resolve_in::<R>(Some(domain), address, port).await {
             Ok(found) => self.send(message, &found[0].into()).await.map_err(failed),
             Err(error) => Err(failed(error)),
         }
     }
 
-    /// Sends one datagram to an address that a [`recv_from`](Self::recv_from) gave, or to a path.
+    /// Sends one datagram to an address that a [`recv_from`](Self::recv_from) gave, or to any other.
     ///
     /// # Errors
     ///
-    /// As [`send_to`](Self::send_to); `InvalidInput` for a Unix address without a path.
+    /// As [`send_to`](Self::send_to); `InvalidInput` for an [`Address::Unnamed`].
     ///
     /// # Cancel safety
     ///
     /// As [`send_to`](Self::send_to).
     pub async fn send_to_addr(&self, message: &[u8], address: &Address) -> io::Result<()> {
-        let failed = failed("send to", address);
-        match address.try_into() {
-            Ok(to) => self.send(message, &to).await.map_err(failed),
-            Err(error) => Err(failed(error)),
-        }
+        self.send(message, address).await.map_err(failed("send to", address))
     }
 
-    async fn send(&self, message: &[u8], to: &SockAddr) -> io::Result<()> {
-        // A datagram goes whole or not at all: the system never takes a part.
-        self.attempt(Direction::Write, |socket| socket.send_to(message, to).map(drop)).await
+    async fn send(&self, message: &[u8], to: &Address) -> io::Result<()> {
+        self.attempt(|cx| R::poll_send_to(&self.inner, cx, message, to)).await
     }
 
     /// Receives one datagram of at most `max` bytes, and where it comes from. It may be empty.
@@ -125,20 +154,19 @@ impl<R: Runtime> Datagram<R> {
     /// Cancel safe: a datagram that is not returned stays in the socket.
     #[doc(alias = "recvFrom")]
     pub async fn recv_from(&self, max: usize) -> io::Result<(Vec<u8>, Address)> {
-        self.attempt(Direction::Read, |socket| take(socket, max)).await
+        self.attempt(|cx| R::poll_recv_from(&self.inner, cx, max)).await
     }
 
     async fn attempt<T>(
         &self,
-        direction: Direction,
-        mut attempt: impl FnMut(&SockRef<'_>) -> io::Result<T>,
+        mut attempt: impl FnMut(&mut Context<'_>) -> Poll<io::Result<T>>,
     ) -> io::Result<T> {
         let waiter = self.fan_out.waiter();
         poll_fn(|cx: &mut Context<'_>| {
             waiter.wait(cx.waker());
             let mut cx = Context::from_waker(&self.waker);
             let mut poll = || loop {
-                match R::poll_datagram(&self.inner, direction, &mut cx, &mut attempt) {
+                match attempt(&mut cx) {
                     Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
                     polled => return polled,
                 }
@@ -155,47 +183,19 @@ impl<R: Runtime> Datagram<R> {
     /// As the system says.
     #[doc(alias = "getLocalAddr")]
     pub fn local_addr(&self) -> io::Result<Address> {
-        Ok(SockRef::from(&self.os_socket()).local_addr()?.into())
+        R::datagram_addr(&self.inner)
     }
 
-    /// The operating system's socket.
+    /// The operating system's socket, if there is one.
     #[doc(alias = "getFd")]
-    pub fn os_socket(&self) -> OsSocket<'_> {
+    pub fn os_socket(&self) -> Option<OsSocket<'_>> {
         R::datagram_socket(&self.inner)
     }
 }
 
-impl<R: Runtime> fmt::Debug for Datagram<R> {
+impl<R: Datagrams> fmt::Debug for Datagram<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let address = self.local_addr().ok();
         f.debug_struct("Datagram").field("local_addr", &address).finish_non_exhaustive()
     }
-}
-
-/// Takes the next datagram, if it is no longer than `max`. Nobody else may receive meanwhile.
-fn take(socket: &SockRef<'_>, max: usize) -> io::Result<(Vec<u8>, Address)> {
-    let len = next_len(socket)?;
-    if len > max {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, DatagramTooLong { len, max }));
-    }
-    let from = socket.peek_sender()?;
-    // One byte more than needed: an empty datagram is received, not left.
-    let mut message = vec![0; len + 1];
-    let n = (&**socket).read(&mut message)?;
-    message.truncate(n);
-    Ok((message, from.into()))
-}
-
-/// The length of the next datagram, which stays.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-fn next_len(socket: &SockRef<'_>) -> io::Result<usize> {
-    socket.recv_with_flags(&mut [], libc::MSG_PEEK | libc::MSG_TRUNC)
-}
-
-/// The length of the next datagram, which stays.
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn next_len(socket: &SockRef<'_>) -> io::Result<usize> {
-    /// No datagram is longer than this.
-    const LONGEST: usize = 64 << 10;
-    socket.peek(&mut vec![std::mem::MaybeUninit::uninit(); LONGEST])
 }

@@ -1,0 +1,49 @@
+//! The clock.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use asyncnet::{Clock, Time};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+/// The clock of tokio, for [`Io::with_clock`](asyncnet::Io::with_clock) and the like. It follows a paused
+/// clock of the runtime.
+///
+/// It starts when it is first asked, and holds no timer before its first alarm. An alarm panics outside of
+/// a runtime whose time driver is on.
+#[derive(Debug, Default)]
+pub struct TokioClock {
+    start: Option<Instant>,
+    sleep: Option<Pin<Box<Sleep>>>,
+}
+
+/// What stands for a time that never comes: tokio itself takes 30 years for that.
+const FAR: Duration = Duration::from_secs(86_400 * 365 * 30);
+
+impl TokioClock {
+    fn start(&mut self) -> Instant {
+        *self.start.get_or_insert_with(Instant::now)
+    }
+}
+
+impl Clock for TokioClock {
+    fn now(&mut self) -> Time {
+        Time::from_start(self.start().elapsed())
+    }
+
+    fn poll_alarm(&mut self, cx: &mut Context<'_>, at: Time) -> Poll<()> {
+        let start = self.start();
+        let when = start.checked_add(at.since(Time::START)).unwrap_or(start + FAR);
+        let sleep = match &mut self.sleep {
+            Some(sleep) => {
+                if sleep.deadline() != when {
+                    sleep.as_mut().reset(when);
+                }
+                sleep
+            }
+            none => none.insert(Box::pin(sleep_until(when))),
+        };
+        sleep.as_mut().poll(cx)
+    }
+}

@@ -1,0 +1,486 @@
+//! A listening socket.
+
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::io::{self, ErrorKind};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+
+use asyncnet_core::{Config, Time};
+use futures_core::Stream;
+use socket2::SockRef;
+
+use super::error::failed;
+use super::open::Open;
+use super::place::{Place, resolve};
+use super::silent::{Heard, Silent, Spoken};
+use super::{Domain, ListenOptions, Setting, SockOpt};
+use crate::fan_out::{FanOut, Waiter};
+use crate::runtime::Socket as _;
+use crate::tls::Layers;
+use crate::{Address, Clock as _, Connection, OsSocket, Runtime, Transport as _, log};
+
+/// How long an accept waits when the system will not let it: doubled from the first
+/// to the last, for as long as it lasts.
+const BACK_OFF: (Duration, Duration) = (Duration::from_millis(5), Duration::from_secs(1));
+
+/// How many peers one poll looks at, before other tasks get their turn; and how many errors about single
+/// peers may follow one another before accept takes them for a trouble of the machine.
+const STREAK: u32 = 32;
+
+/// A listening socket. Any number of tasks may accept from it at once.
+///
+/// The connections inherit its settings, those of the socket and its [`Config`].
+pub struct Listener<R: Runtime> {
+    inner: R::Listener,
+    config: Config,
+    nodelay: bool,
+    max_open: usize,
+    /// Its connections, and the fan-out of the tasks that wait: the runtime keeps one waker for them all.
+    open: Arc<Open>,
+    /// The waker of that fan-out.
+    waker: Waker,
+    /// Makes its connections secure, if they are to be.
+    layers: Option<Arc<dyn Layers>>,
+    queue: Mutex<Queue<R>>,
+    /// Counting, polling the runtime's listener and leaving a waker with it are one step.
+    poll_lock: Mutex<()>,
+}
+
+/// What goes on while any task accepts. No task owns it: a dropped accept leaves it to the next.
+struct Queue<R: Runtime> {
+    clock: R::Clock,
+    silent: Silent<R::Stream>,
+    /// No accept before.
+    back_off: Option<Time>,
+    /// How long the next back-off lasts.
+    wait: Duration,
+    /// Errors about single peers, one after the other.
+    passing: u32,
+    /// When the log was last told that accepts wait.
+    last_said: Option<Time>,
+}
+
+type Accepted<R> = (Connection<<R as Runtime>::Stream>, Address);
+
+impl<R: Runtime> Listener<R> {
+    /// Listens at `"host:port"` or `"unix:/path"`, with the defaults of [`ListenOptions`].
+    ///
+    /// Port 0 lets the system choose: [`local_addr`](Self::local_addr) tells the port. No host (`":7777"`)
+    /// and `"[::]:7777"` are all addresses of this machine, IPv4 and IPv6. A name with several addresses
+    /// listens on the first that can be bound.
+    ///
+    /// ```
+    /// # async fn serve<R: asyncnet::Runtime>() -> std::io::Result<()> {
+    /// use asyncnet::Listener;
+    ///
+    /// let listener = Listener::<R>::bind("127.0.0.1:7777").await?;
+    /// let mut conn = listener.accept().await?;
+    /// conn.send_line(b"welcome").await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// `AddrInUse` and others as the system says; `InvalidInput` for a text that is no address, with an
+    /// [`AddressError`](super::AddressError) inside that shows a right one.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: dropping the future closes the socket that was being made.
+    pub async fn bind(at: &str) -> io::Result<Self> {
+        Self::bind_with(at, ListenOptions::new()).await
+    }
+
+    /// [`bind`](Self::bind) with options.
+    ///
+    /// # Errors
+    ///
+    /// As [`bind`](Self::bind), and `InvalidInput` for TLS settings without a server's part.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`bind`](Self::bind).
+    pub async fn bind_with(at: &str, options: ListenOptions) -> io::Result<Self> {
+        let place = Place::parse(at)?;
+        let failed = failed("listen on", at);
+        let bound = async {
+            let at = match place {
+                Place::Unix(address) => vec![address],
+                Place::Host("", port) => vec![
+                    SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)).into(),
+                    SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)).into(),
+                ],
+                Place::Host(host, port) => {
+                    resolve::<R>(host, port).await?.into_iter().map(Address::Ip).collect()
+                }
+            };
+            Self::new(bind_first::<R>(&at, &options)?, options)
+        };
+        bound.await.map_err(failed)
+    }
+
+    pub(super) fn new(socket: R::Socket, options: ListenOptions) -> io::Result<Self> {
+        let ListenOptions { config, layers, max_open, max_silent, .. } = options;
+        if let Some(layers) = &layers {
+            // Settings that cannot work are told now, not to the first peer.
+            drop(layers.server_layer()?);
+        }
+        let nodelay = socket.get(SockOpt::NoDelay).unwrap_or(false);
+        let inner = R::listener(socket)?;
+        let fan_out = FanOut::new();
+        let queue = Queue {
+            clock: R::clock(),
+            silent: Silent::new(max_silent, config.handshake, &fan_out),
+            back_off: None,
+            wait: BACK_OFF.0,
+            passing: 0,
+            last_said: None,
+        };
+        let (waker, open) = (fan_out.waker(), Open::new(fan_out));
+        let (queue, poll_lock) = (Mutex::new(queue), Mutex::new(()));
+        Ok(Self { inner, config, nodelay, max_open, open, waker, layers, queue, poll_lock })
+    }
+
+    /// Lets at most `connections` of this listener be open at once: see [`ListenOptions::max_open`].
+    #[must_use]
+    pub const fn with_max_open(mut self, connections: usize) -> Self {
+        self.max_open = connections;
+        self
+    }
+
+    /// The next connection.
+    ///
+    /// # Errors
+    ///
+    /// As [`accept_addr`](Self::accept_addr).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`accept_addr`](Self::accept_addr).
+    pub async fn accept(&self) -> io::Result<Connection<R::Stream>> {
+        Ok(self.accept_addr().await?.0)
+    }
+
+    /// The next connection, and the address of its peer: Nim's `acceptAddr`. (Nim leaves out the port.)
+    ///
+    /// A peer that left before it was accepted is passed over. On a temporary error, such as no descriptor
+    /// or no memory left, accept waits and tries again, at first after 5 ms and later once a second: the
+    /// queue of the system holds the peers meanwhile.
+    ///
+    /// A TLS listener hands out a connection once its peer has sent a byte. Peers that are silent wait
+    /// outside, at most [`ListenOptions::max_silent`] of them and none longer than
+    /// [`Config::handshake`]; when that place is full, the oldest silent peer is reset. No cryptography runs
+    /// in accept: the handshake goes on in the task that uses the connection.
+    ///
+    /// # Errors
+    ///
+    /// Errors of the listener itself (its descriptor is closed), TLS settings without a server's part, or
+    /// a runtime that is gone.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: a connection that is not returned stays in the queue.
+    #[doc(alias = "acceptAddr")]
+    pub async fn accept_addr(&self) -> io::Result<(Connection<R::Stream>, Address)> {
+        let accepting = Accepting::new(self);
+        poll_fn(|cx| accepting.poll(cx)).await
+    }
+
+    /// The connections that come, as a `futures` stream. It ends behind the first error, which is one of
+    /// the listener itself.
+    pub fn incoming(&self) -> Incoming<'_, R> {
+        Incoming { accepting: Some(Accepting::new(self)) }
+    }
+
+    /// Stops to listen and waits until every connection of this listener is closed, for at most `limit`.
+    /// Returns how many are still open.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: the listener is closed in any case.
+    pub async fn finish(self, limit: Duration) -> usize {
+        let Self { inner, open, queue, .. } = self;
+        // Silent peers will not be handed out any more.
+        drop((inner, queue));
+        let (waiter, mut limit) = (open.fan_out.waiter(), pin!(R::sleep(limit)));
+        poll_fn(|cx| {
+            waiter.wait(cx.waker());
+            let left = open.count();
+            if left == 0 { Poll::Ready(0) } else { limit.as_mut().poll(cx).map(|()| left) }
+        })
+        .await
+    }
+
+    /// How many of its connections are open. Peers of a TLS listener that are still silent do not count.
+    #[must_use]
+    pub fn open_connections(&self) -> usize {
+        self.open.count()
+    }
+
+    fn poll_accept(&self, waiter: &Waiter<'_>, cx: &Context<'_>) -> Poll<io::Result<Accepted<R>>> {
+        waiter.wait(cx.waker());
+        // Streams are dropped when the lock is free again: a drop may wake tasks of a foreign runtime.
+        let mut gone = Vec::new();
+        self.open.fan_out.locked(&self.poll_lock, || {
+            let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+            self.poll_queue(&mut queue, &mut gone)
+        })
+    }
+
+    fn poll_queue(
+        &self,
+        queue: &mut Queue<R>,
+        gone: &mut Vec<R::Stream>,
+    ) -> Poll<io::Result<Accepted<R>>> {
+        for _ in 0..STREAK {
+            let room = self.open.count() < self.max_open;
+            if room {
+                match queue.silent.hear() {
+                    Heard::Bytes(spoken) => return Poll::Ready(self.hand_out_spoken(spoken)),
+                    Heard::Left(stream) => gone.push(stream),
+                    Heard::Silence => {}
+                    Heard::Nothing => match self.poll_new(queue, gone) {
+                        Poll::Ready(Some(accepted)) => return Poll::Ready(accepted),
+                        Poll::Ready(None) => {}
+                        Poll::Pending if queue.poll_alarm(&self.waker, gone).is_pending() => {
+                            return Poll::Pending;
+                        }
+                        Poll::Pending => {}
+                    },
+                }
+            } else if queue.poll_alarm(&self.waker, gone).is_pending() {
+                return Poll::Pending;
+            }
+        }
+        self.waker.wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Takes a connection from the runtime. Ready with none if it is a silent peer now, or was an error that
+    /// passes.
+    fn poll_new(
+        &self,
+        queue: &mut Queue<R>,
+        gone: &mut Vec<R::Stream>,
+    ) -> Poll<Option<io::Result<Accepted<R>>>> {
+        if queue.back_off.is_some() {
+            return Poll::Pending;
+        }
+        let mut cx = Context::from_waker(&self.waker);
+        let (stream, address) = match ready!(R::poll_accept(&self.inner, &mut cx)) {
+            Ok(accepted) => accepted,
+            Err(error) if queue.may_pass(&error) => return Poll::Ready(None),
+            Err(error) => return Poll::Ready(Some(Err(error))),
+        };
+        (queue.passing, queue.wait) = (0, BACK_OFF.0);
+        if let (true, Some(socket)) = (self.nodelay, stream.os_socket()) {
+            // Some systems pass the option on to accepted sockets and some do not. One that refuses it
+            // is no TCP socket, or its peer is gone already, which the first read will tell.
+            let _ = SockRef::from(&socket).set_tcp_nodelay(true);
+        }
+        log::accepted(&address);
+        if self.layers.is_some() {
+            let now = queue.clock.now();
+            gone.extend(queue.silent.push(stream, address, now));
+            return Poll::Ready(None);
+        }
+        let permit = self.open.permit();
+        let connection = Connection::accepted(stream, self.config, R::timer(), permit);
+        Poll::Ready(Some(Ok((connection, address))))
+    }
+
+    /// A connection whose handshake goes on in the task that uses it.
+    fn hand_out_spoken(&self, spoken: Spoken<R::Stream>) -> io::Result<Accepted<R>> {
+        let Spoken { stream, address, early } = spoken;
+        let layer = match &self.layers {
+            Some(layers) => layers.server_layer()?,
+            None => return Err(ErrorKind::InvalidInput.into()),
+        };
+        let permit = self.open.permit();
+        let connection =
+            Connection::accepted_tls(stream, self.config, R::timer(), permit, layer, early)?;
+        Ok((connection, address))
+    }
+
+    /// Our address: with port 0 in the bind, the port that the system chose.
+    ///
+    /// # Errors
+    ///
+    /// As the system says.
+    #[doc(alias = "getLocalAddr")]
+    pub fn local_addr(&self) -> io::Result<Address> {
+        R::listener_addr(&self.inner)
+    }
+
+    /// The operating system's socket, if there is one.
+    #[doc(alias = "getFd")]
+    pub fn os_socket(&self) -> Option<OsSocket<'_>> {
+        R::listener_socket(&self.inner)
+    }
+}
+
+impl<R: Runtime> Queue<R> {
+    /// Ready if it is time to look again: a back-off is over, or a peer was silent for too long and is gone.
+    fn poll_alarm(&mut self, waker: &Waker, gone: &mut Vec<R::Stream>) -> Poll<()> {
+        let deadline = self.silent.deadline();
+        let Some(at) = self.back_off.into_iter().chain(deadline).min() else {
+            return Poll::Pending;
+        };
+        let mut cx = Context::from_waker(waker);
+        ready!(self.clock.poll_alarm(&mut cx, at));
+        // A clock may strike early by its granularity.
+        let now = self.clock.now().max(at);
+        gone.extend(std::iter::from_fn(|| self.silent.pop_late(now)));
+        if self.back_off.is_some_and(|until| until <= now) {
+            self.back_off = None;
+        }
+        Poll::Ready(())
+    }
+
+    /// Whether accept goes on behind this error, at once or after a while.
+    fn may_pass(&mut self, error: &io::Error) -> bool {
+        self.passing = self.passing.saturating_add(1);
+        if is_passing(error) && self.passing < STREAK {
+            return true;
+        }
+        if !is_passing(error) && !may_get_better(error) {
+            return false;
+        }
+        let now = self.clock.now();
+        // Once a second at most.
+        if self.last_said.is_none_or(|last| now.since(last) >= BACK_OFF.1) {
+            self.last_said = Some(now);
+            log::backing_off(error);
+        }
+        self.back_off = Some(now + self.wait);
+        self.wait = (self.wait * 2).min(BACK_OFF.1);
+        true
+    }
+}
+
+/// A socket that listens on the first of `addresses` that can be bound.
+fn bind_first<R: Runtime>(addresses: &[Address], options: &ListenOptions) -> io::Result<R::Socket> {
+    let mut last = ErrorKind::NotFound.into();
+    for address in addresses {
+        match bind_one::<R>(address, options) {
+            Ok(socket) => return Ok(socket),
+            Err(error) => last = error,
+        }
+        // Half of "all addresses" would be a surprise.
+        if last.kind() == ErrorKind::AddrInUse {
+            break;
+        }
+    }
+    Err(last)
+}
+
+fn bind_one<R: Runtime>(address: &Address, options: &ListenOptions) -> io::Result<R::Socket> {
+    let domain = address.ip().map_or(Domain::Unix, Domain::of);
+    let socket = R::Socket::stream(domain)?;
+    if let Some(ip) = address.ip() {
+        socket.set(Setting::Flag(SockOpt::NoDelay, true))?;
+        if !cfg!(windows) {
+            socket.set(Setting::Flag(SockOpt::ReuseAddr, true))?;
+        }
+        if ip.is_ipv6() && ip.ip().is_unspecified() {
+            // Some systems have no sockets for both families; there it is IPv6 alone.
+            let _ = socket.set(Setting::OnlyV6(false));
+        }
+    }
+    for setting in &options.settings {
+        socket.set(*setting)?;
+    }
+    socket.bind(address)?;
+    socket.listen(options.backlog.try_into().unwrap_or(i32::MAX))?;
+    Ok(socket)
+}
+
+impl<R: Runtime> fmt::Debug for Listener<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let address = self.local_addr().ok();
+        f.debug_struct("Listener").field("local_addr", &address).finish_non_exhaustive()
+    }
+}
+
+/// An accept that goes on until it has a connection.
+struct Accepting<'a, R: Runtime> {
+    listener: &'a Listener<R>,
+    waiter: Waiter<'a>,
+}
+
+impl<'a, R: Runtime> Accepting<'a, R> {
+    fn new(listener: &'a Listener<R>) -> Self {
+        let waiter = listener.open.fan_out.waiter();
+        Self { listener, waiter }
+    }
+
+    fn poll(&self, cx: &Context<'_>) -> Poll<io::Result<Accepted<R>>> {
+        self.listener.poll_accept(&self.waiter, cx)
+    }
+}
+
+/// The connections of a listener as they come, made by [`Listener::incoming`].
+#[must_use = "streams do nothing unless polled"]
+pub struct Incoming<'a, R: Runtime> {
+    /// Gone after an error.
+    accepting: Option<Accepting<'a, R>>,
+}
+
+impl<R: Runtime> Stream for Incoming<'_, R> {
+    type Item = io::Result<Connection<R::Stream>>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        let Some(accepting) = &mut this.accepting else {
+            return Poll::Ready(None);
+        };
+        let accepted = ready!(accepting.poll(cx));
+        if accepted.is_err() {
+            this.accepting = None;
+        }
+        Poll::Ready(Some(accepted.map(|(connection, _)| connection)))
+    }
+}
+
+impl<R: Runtime> fmt::Debug for Incoming<'_, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Incoming").finish_non_exhaustive()
+    }
+}
+
+/// Whether an error of accept is about one peer, which is gone, or about nothing.
+fn is_passing(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::ConnectionAborted
+            | ErrorKind::ConnectionReset
+            | ErrorKind::Interrupted
+            | ErrorKind::TimedOut
+            | ErrorKind::HostUnreachable
+            | ErrorKind::NetworkUnreachable
+            | ErrorKind::NetworkDown
+    ) || error.raw_os_error().is_some_and(|code| PASSING.contains(&code))
+}
+
+/// Whether a later accept may do better: no descriptor or memory is left, or the system has a reason that
+/// we do not know. What remains is a socket that is none, or a runtime that is gone.
+fn may_get_better(error: &io::Error) -> bool {
+    error.kind() == ErrorKind::OutOfMemory
+        || error.raw_os_error().is_some_and(|code| !HOPELESS.contains(&code))
+}
+
+/// A peer's protocol error, and one that a firewall refused.
+#[cfg(unix)]
+const PASSING: [i32; 2] = [libc::EPROTO, libc::EPERM];
+#[cfg(not(unix))]
+const PASSING: [i32; 0] = [];
+
+#[cfg(unix)]
+const HOPELESS: [i32; 4] = [libc::EBADF, libc::EINVAL, libc::ENOTSOCK, libc::EFAULT];
+/// WSAEBADF, WSAEINVAL, WSAENOTSOCK, WSAEFAULT and WSANOTINITIALISED.
+#[cfg(not(unix))]
+const HOPELESS: [i32; 5] = [10009, 10022, 10038, 10014, 10093];

@@ -1,0 +1,191 @@
+//! How to listen and how to connect: plain data that knows no runtime.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use asyncnet_core::Config;
+
+use super::Setting;
+use crate::Address;
+#[cfg(feature = "tls")]
+use crate::TlsContext;
+use crate::tls::Layers;
+
+/// How to connect, for [`connect`](super::connect).
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use asyncnet::{Config, net::ConnectOptions};
+///
+/// let options = ConnectOptions::new()
+///     .config(Config::default().max_line(512))
+///     .timeout(Duration::from_secs(10));
+/// # drop(options);
+/// ```
+#[derive(Clone, Default)]
+#[must_use = "the options do nothing until they are given to a connect"]
+pub struct ConnectOptions {
+    pub(super) config: Config,
+    pub(super) settings: Vec<Setting>,
+    pub(super) layers: Option<Arc<dyn Layers>>,
+    pub(super) timeout: Option<Duration>,
+    pub(super) local: Option<Address>,
+}
+
+impl ConnectOptions {
+    /// The defaults: `TCP_NODELAY`, no TLS, no time limit.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The settings of the connection.
+    pub const fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Sets an option of the socket. Later ones come behind earlier ones and the defaults.
+    pub fn set(mut self, setting: Setting) -> Self {
+        self.settings.push(setting);
+        self
+    }
+
+    /// How long all of it may take: the look-up, the connect and the TLS handshake. Default: as long as
+    /// the system takes, and [`Config::handshake`] for the handshake.
+    pub const fn timeout(mut self, time: Duration) -> Self {
+        self.timeout = Some(time);
+        self
+    }
+
+    /// Binds the socket to `local` first. Addresses of another family are not tried then.
+    pub fn bind(mut self, local: Address) -> Self {
+        self.local = Some(local);
+        self
+    }
+
+    /// TLS from the first byte. The certificate is verified for the host that is connected to, or as
+    /// [`TlsContext::for_server`] says.
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, context: &TlsContext) -> Self {
+        self.layers = Some(Arc::new(context.clone()));
+        self
+    }
+}
+
+impl fmt::Debug for ConnectOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConnectOptions")
+            .field("config", &self.config)
+            .field("settings", &self.settings)
+            .field("tls", &self.layers.is_some())
+            .field("timeout", &self.timeout)
+            .field("local", &self.local)
+            .finish()
+    }
+}
+
+/// How to listen, for [`Listener::bind_with`](crate::Listener::bind_with).
+///
+/// ```
+/// use asyncnet::{Config, net::ListenOptions};
+///
+/// let options = ListenOptions::new().config(Config::default().max_line(512)).max_open(1000);
+/// # drop(options);
+/// ```
+#[derive(Clone)]
+#[must_use = "the options do nothing until they are given to a listen"]
+pub struct ListenOptions {
+    pub(super) config: Config,
+    pub(super) settings: Vec<Setting>,
+    pub(super) layers: Option<Arc<dyn Layers>>,
+    pub(super) max_open: usize,
+    pub(super) max_silent: usize,
+    pub(super) backlog: u32,
+}
+
+impl Default for ListenOptions {
+    fn default() -> Self {
+        Self {
+            config: Config::default(),
+            settings: Vec::new(),
+            layers: None,
+            max_open: usize::MAX,
+            max_silent: 4096,
+            backlog: 1024,
+        }
+    }
+}
+
+impl ListenOptions {
+    /// The defaults: `SO_REUSEADDR` (not on Windows, where it means something else), `TCP_NODELAY`, IPv4 and
+    /// IPv6 for `"[::]"` and for no host, a backlog of 1024, no TLS.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The settings of the accepted connections.
+    pub const fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Sets an option of the listening socket. Later ones come behind earlier ones and the defaults.
+    pub fn set(mut self, setting: Setting) -> Self {
+        self.settings.push(setting);
+        self
+    }
+
+    /// How many connections of the listener may be open at once. With so many, accepts wait until one is
+    /// closed, and further peers wait in the queue of the system. Default: no limit.
+    ///
+    /// Peers of a TLS listener that have not spoken yet do not count: see [`max_silent`](Self::max_silent).
+    pub const fn max_open(mut self, connections: usize) -> Self {
+        self.max_open = connections;
+        self
+    }
+
+    /// How many peers of a TLS listener may wait that have not sent a byte yet (0 counts as 1). The next
+    /// one takes the place of the oldest, which is reset. Default 4096; each holds a descriptor.
+    pub const fn max_silent(mut self, peers: usize) -> Self {
+        self.max_silent = peers;
+        self
+    }
+
+    /// How many connections wait in the queue of the system at most. Default 1024; systems have a limit of
+    /// their own.
+    pub const fn backlog(mut self, connections: u32) -> Self {
+        self.backlog = connections;
+        self
+    }
+
+    /// TLS from the first byte.
+    ///
+    /// A connection is handed out once its peer has sent a byte, and its handshake goes on in the task that
+    /// uses it: [`Connection::handshake`](crate::Connection::handshake) waits for its end, and any receive or
+    /// send does the same.
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, context: &TlsContext) -> Self {
+        self.layers = Some(Arc::new(context.clone()));
+        self
+    }
+
+    pub(super) fn layers(mut self, layers: Option<Arc<dyn Layers>>) -> Self {
+        self.layers = layers;
+        self
+    }
+}
+
+impl fmt::Debug for ListenOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ListenOptions")
+            .field("config", &self.config)
+            .field("settings", &self.settings)
+            .field("tls", &self.layers.is_some())
+            .field("max_open", &self.max_open)
+            .field("max_silent", &self.max_silent)
+            .field("backlog", &self.backlog)
+            .finish()
+    }
+}
