@@ -70,7 +70,7 @@ pub use connection::Connection;
 pub use error::{RecvError, SendError};
 pub use flags::Flags;
 pub use receive::{LineStream, NextLine};
-pub use room::{MemberStats, Membership, Policy, Room, RoomLimits, RoomStats};
+pub use room::{Member, MemberStats, Policy, Room, RoomLimits, RoomStats, RoomTask};
 pub use runtime::{BoxSleep, Direction, Runtime, SendRuntime, Timer};
 pub use socket::address::{Address, PeerCred};
 pub use socket::datagram::{Datagram, DatagramTooLong};

@@ -135,15 +135,10 @@ impl<S: Transport> SendHalf<S> {
     pub fn try_send(&self, message: Bytes) -> Result<(), SendError> {
         let mut state = self.shared.lock(None);
         state.check_turns()?;
-        self.send_now(&mut state, message).map(drop)
+        self.send_now(&mut state, message)
     }
 
-    /// Sends without waiting, past those that wait for room; returns what is queued behind it.
-    pub(crate) fn offer(&self, message: Bytes) -> Result<usize, SendError> {
-        self.send_now(&mut self.shared.lock(None), message)
-    }
-
-    fn send_now(&self, state: &mut State<S>, message: Bytes) -> Result<usize, SendError> {
+    fn send_now(&self, state: &mut State<S>, message: Bytes) -> Result<(), SendError> {
         let first = state.link.sender.unsent() == 0;
         state.link.sender.feed_bytes(message)?;
         if first {
@@ -151,12 +146,7 @@ impl<S: Transport> SendHalf<S> {
             // What is left is the receiving side's to write: the stream wakes it through the fan-out.
             let _ = state.link.poll_transmit(&mut cx);
         }
-        Ok(state.link.sender.queued())
-    }
-
-    /// Changes `max_outbox` for this connection.
-    pub(crate) fn set_max_outbox(&self, bytes: usize) {
-        self.shared.lock(None).link.sender.set_max_outbox(bytes);
+        Ok(())
     }
 
     /// Waits until all that is queued now was handed to the system.
@@ -317,8 +307,8 @@ impl<S: Transport> SendHalf<S> {
         &self.shared.fan_out
     }
 
-    /// Writes what is queued, then what `feed` queues past those that wait for room; returns what is left.
-    /// Whoever waits at `me` is not called for that.
+    /// Writes what is queued, then what `feed` queues past those that wait for room; returns how many bytes
+    /// are left, 0 only if they are flushed too. Whoever waits at `me` is not called for that.
     pub(crate) fn fill(
         &self,
         me: Place,
@@ -333,7 +323,7 @@ impl<S: Transport> SendHalf<S> {
             let _ = state.link.poll_transmit(&mut cx);
         }
         state.link.sender.check()?;
-        Ok(state.link.sender.queued())
+        Ok(state.link.sender.unsent().max(usize::from(state.link.dirty)))
     }
 }
 
