@@ -322,3 +322,70 @@ fn what_waits_for_many_is_stored_once() {
     let held = usize::try_from(info.bytes_current).unwrap();
     assert!(held < 6 * MESSAGE, "{held} bytes");
 }
+
+#[test]
+fn r2_small_messages_too_are_stored_once() {
+    const MEMBERS: usize = 100;
+    const MESSAGES: usize = 9437;
+    let (room, mut tasks) = room(RoomLimits::default());
+    let slow: Vec<_> = (0..MEMBERS).map(|_| client(0)).collect();
+    let join = |(_, sender, _): &(_, SendHalf<End>, _)| room.join(sender.clone()).unwrap();
+    let _members: Vec<_> = slow.iter().map(join).collect();
+    tasks.run();
+    let info = measure(|| {
+        for _ in 0..MESSAGES {
+            say(&room, &[b'x'; 998]);
+            tasks.run();
+        }
+    });
+    assert_eq!(room.stats().members, MEMBERS);
+    // 9 MiB were said. What a connection holds ahead of the log is one message.
+    let held = usize::try_from(info.bytes_current).unwrap();
+    assert!(held < 12 << 20, "{held} bytes");
+}
+
+#[test]
+fn r4_a_member_that_speaks_and_does_not_read_holds_nothing_of_its_own_words() {
+    for policy in POLICIES {
+        let (room, mut tasks) = room(RoomLimits::default().policy(policy));
+        let (_receiver, sender, _peer) = client(0);
+        let member = room.join(sender).unwrap();
+        let (_other, sender, peer) = client(WIDE);
+        let _other = room.join(sender).unwrap();
+        // This much of others' words it does not take.
+        say(&room, b"hello");
+        say(&room, b"again");
+        tasks.run();
+        peer.hear();
+        let info = measure(|| {
+            for _ in 0..100 {
+                assert!(poll_once(member.send_all([b'x'; 10_000])).is_ready());
+                tasks.run();
+                assert_eq!(peer.hear().len(), 10_000);
+            }
+        });
+        assert!(info.bytes_current < 100_000, "{policy:?}: {} bytes", info.bytes_current);
+    }
+}
+
+#[test]
+fn r4_what_a_member_drops_is_held_for_no_one() {
+    for policy in [Policy::DropNewest, Policy::DropOldest] {
+        let mut one = filled(policy, 0);
+        let (_other, sender, peer) = client(WIDE);
+        let _other = one.room.join(sender).unwrap();
+        one.tasks.run();
+        let info = measure(|| {
+            for number in 0..1000 {
+                // Now and then one that fits while the large ones do not.
+                one.say(number, if number % 3 == 0 { 10 } else { 800 });
+                peer.hear();
+            }
+        });
+        assert!(info.bytes_current < 10_000, "{policy:?}: {} bytes", info.bytes_current);
+        let heard = one.hear();
+        let stats = one.member.as_ref().unwrap().stats();
+        assert_eq!(heard.len() as u64, stats.bytes, "{policy:?}");
+        assert_eq!(stats.messages + stats.dropped_messages, 1006, "{policy:?}");
+    }
+}
