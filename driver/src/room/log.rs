@@ -121,6 +121,8 @@ impl Draft {
     /// Appends a message, for everyone or for everyone but `speaker`.
     pub(super) fn push(&mut self, message: [&[u8]; 2], speaker: Option<u64>) {
         let start = self.bytes.len();
+        // At once: the first message is exactly as large as its memory.
+        self.bytes.reserve(message[0].len() + message[1].len());
         self.bytes.extend_from_slice(message[0]);
         self.bytes.extend_from_slice(message[1]);
         self.messages += 1;

@@ -139,7 +139,8 @@ impl<S: Transport> Seat<S> {
             self.hand_over(log, &rules.limits, count);
             return Fate::Gone;
         }
-        self.check_slow(rules)
+        self.note_slow(rules);
+        Fate::Stays
     }
 
     /// Its connection has moved, or it has been slow for too long.
@@ -153,7 +154,12 @@ impl<S: Transport> Seat<S> {
             }
             Ok(_) => {}
         }
-        self.check_slow(rules)
+        self.note_slow(rules);
+        if self.slow.is_too_long(self.port.caller()) {
+            self.port.abort();
+            return Fate::EvictedSoft;
+        }
+        Fate::Stays
     }
 
     fn has_more(&mut self, log: &mut Log) -> bool {
@@ -255,16 +261,11 @@ impl<S: Transport> Seat<S> {
         while drop_front(cursor, self.id, log, count) {}
     }
 
-    fn check_slow(&mut self, rules: &Rules) -> Fate {
+    fn note_slow(&mut self, rules: &Rules) {
         let lag = self.cursor.as_ref().map_or(0, Cursor::lag);
         let is_over = self.policy == Policy::Disconnect
             && lag.saturating_add(self.flight.charge()) > rules.limits.soft;
-        let caller = self.port.caller();
-        if self.slow.is_too_long(is_over, rules.limits.soft_for, rules.timer, caller) {
-            self.port.abort();
-            return Fate::EvictedSoft;
-        }
-        Fate::Stays
+        self.slow.note(is_over, rules.limits.soft_for, rules.timer, self.port.caller());
     }
 
     fn evict(&self) -> Fate {

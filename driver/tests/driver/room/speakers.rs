@@ -15,7 +15,7 @@ use crate::{WIDE, clock, poll_once};
 /// A room whose task is so far behind that speakers wait.
 fn full() -> (Room<End>, asyncnet::RoomTask<End>) {
     let (room, task) = Room::new(RoomLimits::default(), clock::timer);
-    assert_eq!(poll_once(room.send_all([b'x'; 1 << 20])), Poll::Ready(Ok(())));
+    assert_eq!(poll_once(room.send_all(vec![b'x'; 1 << 20])), Poll::Ready(Ok(())));
     (room, task)
 }
 
@@ -74,7 +74,7 @@ fn r3_a_message_of_later_does_not_overtake_those_that_wait() {
     let _member = room.join(sender).unwrap();
     let mut cx = Context::from_waker(Waker::noop());
     // The first fills the room's next turn by itself.
-    let mut large = Box::pin(room.send_all([b'x'; 1 << 20]));
+    let mut large = Box::pin(room.send_all(vec![b'x'; 1 << 20]));
     let mut small = Box::pin(room.send_line(b"small"));
     assert!(large.as_mut().poll(&mut cx).is_pending());
     assert!(small.as_mut().poll(&mut cx).is_pending());
