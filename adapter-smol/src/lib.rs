@@ -51,7 +51,7 @@
 //!
 //! async fn client(client: Connection, room: Room) -> io::Result<()> {
 //!     let (mut lines, sender) = client.split();
-//!     let _member = room.join(sender);
+//!     let _member = room.join(sender)?;
 //!     while let Some(line) = lines.next_line().await? {
 //!         room.send_line(line).await?;
 //!     }
@@ -59,8 +59,8 @@
 //! }
 //!
 //! async fn serve(listener: Listener) -> io::Result<()> {
-//!     let room = Room::new(RoomLimits::default(), Smol::timer());
-//!     smol::spawn(room.clone().run()).detach();
+//!     let (room, task) = Room::new(RoomLimits::default(), Smol::timer());
+//!     smol::spawn(task).detach();
 //!     loop {
 //!         smol::spawn(client(listener.accept().await?, room.clone())).detach();
 //!     }

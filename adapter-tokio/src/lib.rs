@@ -47,7 +47,7 @@
 //!
 //! async fn client(client: Connection, room: Room) -> io::Result<()> {
 //!     let (mut lines, sender) = client.split();
-//!     let _member = room.join(sender);
+//!     let _member = room.join(sender)?;
 //!     while let Some(line) = lines.next_line().await? {
 //!         room.send_line(line).await?;
 //!     }
@@ -55,8 +55,8 @@
 //! }
 //!
 //! async fn serve(listener: Listener) -> io::Result<()> {
-//!     let room = Room::new(RoomLimits::default(), Tokio::timer());
-//!     tokio::spawn(room.clone().run());
+//!     let (room, task) = Room::new(RoomLimits::default(), Tokio::timer());
+//!     tokio::spawn(task);
 //!     loop {
 //!         tokio::spawn(client(listener.accept().await?, room.clone()));
 //!     }

@@ -31,8 +31,10 @@ pub(crate) async fn serve<R: SendRuntime>(
     let listener = listen::<R>(&options, shown.as_ref()).await?;
     announce(&listener.local_addr()?, &options, shown.as_ref())?;
 
-    let room = Room::new(options.limits(), R::timer());
-    spawn(Box::pin(room.clone().run()));
+    let (room, delivering) = Room::new(options.limits(), R::timer());
+    spawn(Box::pin(async {
+        let _stats = delivering.await;
+    }));
     let accepting = async {
         loop {
             let (conn, address) = listener.accept_addr().await?;
@@ -109,7 +111,10 @@ fn tell(stats: &RoomStats) {
 async fn client<S: Transport>(conn: Connection<S>, address: Address, room: Room<S>) {
     info!(%address, "joined");
     let (mut lines, sender) = conn.split();
-    let member = room.join(sender.clone());
+    let Ok(member) = room.join(sender.clone()) else {
+        info!(%address, "not admitted: the server is stopping");
+        return;
+    };
     let left = relay(&mut lines, &address, &room).await;
     // What it said last comes back to it too.
     let MemberStats { messages, dropped_messages, .. } = member.leave().await;

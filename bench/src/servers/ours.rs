@@ -4,7 +4,8 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use asyncnet::{
-    AsyncSocket, Connection, Listener, Room, RoomLimits, SendHalf, SendRuntime, SockOpt, Transport,
+    AsyncSocket, Connection, Listener, Room, RoomLimits, RoomTask, SendHalf, SendRuntime, SockOpt,
+    Transport,
 };
 use asyncnet_async_std::AsyncStd;
 use asyncnet_smol::Smol;
@@ -34,11 +35,10 @@ async fn plain<R: SendRuntime>(mode: Mode, port: u16, thread: impl Thread) -> io
 /// Serves whatever `accept` hands out.
 async fn serve_all<S: Transport + Send + Sync + 'static>(
     mode: Mode,
-    room: Room<S>,
+    (room, running): (Room<S>, RoomTask<S>),
     thread: impl Thread,
     accept: impl AsyncFn() -> io::Result<Connection<S>>,
 ) -> io::Result<()> {
-    let running = room.clone().run();
     thread.spawn(async {
         running.await;
         Ok(())
@@ -103,7 +103,7 @@ async fn chat<S: Transport>(
 ) -> io::Result<()> {
     let (mut lines, sender) = conn.split();
     joined(sender.clone());
-    let _member = room.join(sender);
+    let _member = room.join(sender)?;
     while let Some(batch) = lines.next_lines().await? {
         for line in batch {
             room.send_line(line).await?;

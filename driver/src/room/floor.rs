@@ -1,114 +1,137 @@
-//! The members, in the hands of the room's task.
+//! The members and the log, in the hands of the room's task, and its work in portions.
+//!
+//! After each turn of the event loop the task makes a *round* through the members. It gives its thread back
+//! after [`SHARE`] of them and goes on where it was, so that a room of thousands is not one long poll.
 
-use std::collections::VecDeque;
-use std::time::Instant;
+use std::collections::{BTreeMap, VecDeque};
 
-use super::Event;
-use super::batch::Batch;
-use super::limits::RoomLimits;
-use super::member::{Fate, Member};
+use super::backlog::Event;
+use super::cursor::Cursor;
+use super::log::Log;
+use super::seat::{Fate, Rules, Seat};
 use super::stats::{MemberStats, RoomStats};
 use crate::Transport;
 
+/// How many members, or writes, one poll serves.
+const SHARE: usize = 128;
+
 pub(super) struct Floor<S: Transport> {
-    /// In the order of their ids.
-    members: Vec<Member<S>>,
-    limits: RoomLimits,
+    seats: BTreeMap<u64, Seat<S>>,
+    log: Log,
+    rules: Rules,
     stats: RoomStats,
+    /// Members whose connections have moved.
+    called: VecDeque<u64>,
+    /// The member from which on the round goes on, while there is one.
+    round: Option<u64>,
 }
 
 impl<S: Transport> Floor<S> {
-    pub(super) fn new(limits: RoomLimits) -> Self {
-        Self { members: Vec::new(), limits, stats: RoomStats::default() }
+    pub(super) fn new(rules: Rules) -> Self {
+        Self {
+            seats: BTreeMap::new(),
+            log: Log::default(),
+            rules,
+            stats: RoomStats::default(),
+            called: VecDeque::new(),
+            round: None,
+        }
     }
 
     pub(super) fn stats(&self) -> RoomStats {
-        RoomStats { members: self.members.len(), ..self.stats }
+        RoomStats { members: self.seats.len(), ..self.stats }
     }
 
-    pub(super) fn apply(&mut self, events: VecDeque<Event<S>>) {
+    /// Whether it has work left from the last poll.
+    pub(super) fn is_busy(&self) -> bool {
+        self.is_in_round() || !self.called.is_empty()
+    }
+
+    pub(super) const fn is_in_round(&self) -> bool {
+        self.round.is_some()
+    }
+
+    /// Takes note of what has happened, and begins a round.
+    pub(super) fn begin_round(&mut self, events: VecDeque<Event<S>>, is_closed: bool) {
         for event in events {
-            match event {
-                Event::Join(member) => self.join(member),
-                Event::Leave(id) => self.leave(id),
-                Event::Message(message) => self.deliver(&message.into()),
+            self.apply(event);
+        }
+        if is_closed {
+            let Self { seats, log, .. } = self;
+            seats.values_mut().for_each(|seat| seat.will_leave(log));
+        }
+        self.round = Some(0);
+    }
+
+    fn apply(&mut self, event: Event<S>) {
+        let Self { seats, log, .. } = self;
+        match event {
+            Event::Join(mut seat) => {
+                seat.enter(log);
+                seats.insert(seat.id, seat);
+            }
+            Event::Leave(id) => {
+                if let Some(seat) = seats.get_mut(&id) {
+                    seat.will_leave(log);
+                }
+            }
+            Event::Said(draft) => log.push(draft, seats.len()),
+            Event::Told(id, line) => {
+                let seat = seats.get_mut(&id).filter(|seat| !seat.is_leaving());
+                if let Some(cursor) = seat.and_then(Seat::cursor) {
+                    cursor.tell(line, log);
+                }
             }
         }
     }
 
-    fn join(&mut self, member: Member<S>) {
-        // Two that join at once may come the other way round.
-        let at = self.members.partition_point(|other| other.id < member.id);
-        self.members.insert(at, member);
-    }
-
-    fn deliver(&mut self, batch: &Batch) {
-        let Self { members, limits, stats } = self;
-        members.retain_mut(|member| {
-            let fate = counted(member, stats, |member, count| member.deliver(batch, limits, count));
-            stats.evicted_hard += u64::from(fate == Fate::Evicted);
-            fate == Fate::Stays
-        });
-    }
-
-    /// The connections of those members have moved.
-    pub(super) fn go_on(&mut self, called: Vec<u64>) {
-        for id in called {
-            // It may have left since.
-            let Some(at) = self.find(id) else { continue };
-            let Self { members, limits, stats } = self;
-            let fate =
-                counted(&mut members[at], stats, |member, count| member.go_on(limits, count));
-            if fate != Fate::Stays {
-                members.remove(at);
-            }
+    /// Does a share of the work: first for the connections that have moved.
+    pub(super) fn work(&mut self, called: Vec<u64>) {
+        self.called.extend(called);
+        let mut done = 0;
+        // The rest of the share is the round's.
+        while done < SHARE / 2 {
+            let Some(id) = self.called.pop_front() else { break };
+            done += 1;
+            self.serve(id, |seat, log, rules, count| {
+                // One that leaves is served in the round.
+                if seat.is_leaving() { Fate::Stays } else { seat.go_on(log, rules, count) }
+            });
+        }
+        while done < SHARE {
+            let Some(from) = self.round else { return };
+            let Some(id) = self.seats.range(from..).next().map(|(id, _)| *id) else {
+                self.round = None;
+                return;
+            };
+            done += 1;
+            self.serve(id, |seat, log, rules, count| seat.visit(log, rules, count, &mut done));
+            self.round = Some(id + 1);
         }
     }
 
-    fn leave(&mut self, id: u64) {
-        if let Some(at) = self.find(id) {
-            let mut member = self.members.remove(at);
-            counted(&mut member, &mut self.stats, Member::hand_over);
+    /// Does `work` for a member, adds what it counts to the numbers, and lets it go if that is its fate.
+    fn serve(
+        &mut self,
+        id: u64,
+        work: impl FnOnce(&mut Seat<S>, &mut Log, &Rules, &mut MemberStats) -> Fate,
+    ) {
+        let Self { seats, log, rules, stats, .. } = self;
+        // It may have left since it was called.
+        let Some(seat) = seats.get_mut(&id) else { return };
+        let mut count = MemberStats::default();
+        let fate = work(seat, log, rules, &mut count);
+        seat.tally().add(&count);
+        stats.total.add(&count);
+        match fate {
+            Fate::Stays => return,
+            Fate::Gone => {}
+            Fate::EvictedHard => stats.evicted_hard += 1,
+            Fate::EvictedSoft => stats.evicted_soft += 1,
+        }
+        let gone = seats.remove(&id);
+        if let Some(cursor) = gone.and_then(|mut seat| seat.take_cursor()) {
+            Cursor::release(cursor, log);
         }
     }
-
-    fn find(&self, id: u64) -> Option<usize> {
-        self.members.binary_search_by_key(&id, |member| member.id).ok()
-    }
-
-    /// When the next member may have been slow for too long; never, if no clock counts that far.
-    pub(super) fn next_alarm(&self) -> Option<Instant> {
-        let since = self.members.iter().filter_map(|member| member.slow_since).min()?;
-        since.checked_add(self.limits.soft_for)
-    }
-
-    /// Disconnects the members that were over the soft limit for too long.
-    pub(super) fn evict_slow(&mut self, now: Instant) {
-        let Self { members, limits, stats } = self;
-        members.retain_mut(|member| {
-            let fate = member.check_slow(limits.soft, limits.soft_for, now);
-            stats.evicted_soft += u64::from(fate == Fate::Evicted);
-            fate == Fate::Stays
-        });
-    }
-
-    /// The room is closed: all leave.
-    pub(super) fn clear(&mut self) {
-        for mut member in self.members.drain(..) {
-            counted(&mut member, &mut self.stats, Member::hand_over);
-        }
-    }
-}
-
-/// Does `work`, and adds what it counts to the numbers of the member and of the room.
-fn counted<S: Transport, T>(
-    member: &mut Member<S>,
-    stats: &mut RoomStats,
-    work: impl FnOnce(&mut Member<S>, &mut MemberStats) -> T,
-) -> T {
-    let mut count = MemberStats::default();
-    let done = work(member, &mut count);
-    member.tally.add(&count);
-    stats.total.add(&count);
-    done
 }

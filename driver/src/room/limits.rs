@@ -2,42 +2,64 @@
 
 use std::time::Duration;
 
-/// What happens when a message comes for a member that has no room for it: with it, more than
-/// [`RoomLimits::hard`] would be queued.
+/// What happens when a message comes for a member whose queue has no room for it: with it, more than
+/// [`RoomLimits::hard`] would wait for that member.
 ///
-/// Whatever the policy, a member gets whole messages, in order; the others do not notice.
+/// Whatever the policy, a member gets whole messages, in order, and the other members do not notice.
+/// Messages of one turn of the room's task are merged, and are dropped together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Policy {
-    /// The member is disconnected: what is queued for it is lost, and its receiving half answers
-    /// `Closed`. So it is too when more than [`RoomLimits::soft`] is queued for it for too long. For
-    /// those that have to get everything, and can ask again once they are back.
+    /// The room resets the member's connection: what waits for it is lost, and its receives answer
+    /// `Closed`. The same happens when more than [`RoomLimits::soft`] waits for it for too long. For
+    /// members that have to get everything, and can ask again once they are back.
     #[default]
     Disconnect,
-    /// The member misses the new message. What is queued for it stays.
+    /// The member misses the new message. What waits for it stays, and it gets new messages again as soon
+    /// as they fit. A member that is full again and again may miss more messages than it has to: the room
+    /// remembers 32 gaps for each member.
     DropNewest,
-    /// The member misses the oldest messages, as many as it takes. For those that want the latest: a
-    /// price, a position. What was handed to its connection is out of reach; that is at most 64 KiB, or
-    /// a quarter of the hard limit if that is less, or one larger message. The rest waits in the room.
+    /// The member misses the oldest messages, as many as it takes. For members that want the latest: a
+    /// price, a position. The room cannot take back what it handed to the connection; that is at most
+    /// 64 KiB, or a quarter of the hard limit if that is less, or one larger message.
     DropOldest,
 }
 
-/// How far behind a member may be. The two limits, and the one for a time, are the rule that Redis has
-/// for its clients.
+/// How far behind a member may be. The hard limit, and the soft limit with its time, are the rule that Redis
+/// has for its clients.
+///
+/// # Memory
+///
+/// A room stores each message once, for as long as any member needs it. `N` members hold at most
+///
+/// - `hard` bytes of messages, all together, as the limit counts them, where all are behind in the same
+///   messages. Members that are behind in *different* messages, because they joined at different times or
+///   dropped different ones, hold at most `hard` bytes each;
+/// - for each member at most 64 KiB (or a quarter of `hard`, if that is less) or one larger message in the queue
+///   of its connection. Pieces of 1 KiB and more are shared there too;
+/// - for each member that left while it was behind, what was handed to its connection then;
+/// - 1 MiB that was said and that the room's task has not seen yet, with one message more, and one message for
+///   each task that waits in a `send_line` or `send_all`.
+///
+/// # One speaker can make slower members leave
+///
+/// Nothing slows a speaker down for the sake of a member. A speaker that says more than a member can read makes
+/// that member miss messages, or be disconnected, as its policy says. This is by design: otherwise one member
+/// that does not read would stop the room. Where the speakers are not trusted, limit how fast each may speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RoomLimits {
-    /// No more than this is queued for a member, in bytes as `max_outbox` counts them: 64 more for each
-    /// piece. It has to be larger than the longest message, which would reach nobody otherwise. Default
-    /// 32 MiB.
+    /// No more than this waits for a member, in bytes, with 64 more for each piece (and 32 for each message
+    /// in it that is for everyone but its speaker). It has to be as large as the longest message, which
+    /// would reach no member otherwise. Default 32 MiB.
     pub hard: usize,
-    /// A member with [`Policy::Disconnect`] is disconnected when more than this is queued for it for
-    /// [`soft_for`](Self::soft_for) without a break. Of no meaning for others. Default 8 MiB.
+    /// A member with [`Policy::Disconnect`] is disconnected when more than this waits for it for
+    /// [`soft_for`](Self::soft_for) without a break. It has no effect on members with other policies.
+    /// Default 8 MiB.
     pub soft: usize,
     /// Default 10 seconds.
     pub soft_for: Duration,
-    /// What happens at the hard limit to those that join without a word about it. Default
-    /// [`Policy::Disconnect`].
+    /// The policy of members that join without one of their own. Default [`Policy::Disconnect`].
     pub policy: Policy,
 }
 
@@ -75,8 +97,7 @@ impl RoomLimits {
         self
     }
 
-    /// How large messages that are merged may become, and how much of what may be dropped is handed to
-    /// a connection ahead of time: little enough that the rest of the limit is of use.
+    /// How large merged messages may become, and how much is handed to a connection at once.
     pub(super) fn portion(&self) -> usize {
         (64 << 10).min(self.hard / 4)
     }

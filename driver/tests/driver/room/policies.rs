@@ -1,15 +1,14 @@
-//! What happens to a member that is too far behind, to the byte. What is queued counts 64 bytes for each
-//! piece; in a connection small pieces are one.
-
-use std::time::Duration;
+//! What happens to a member that is too far behind, to the byte. What waits counts 64 bytes for each piece.
 
 use allocation_counter::measure;
-use asyncnet::{MemberStats, Membership, Policy, RecvHalf, Room, RoomLimits, SendHalf};
+use asyncnet::{
+    Config, Member, MemberStats, Policy, RecvHalf, Room, RoomLimits, SendError, SendHalf,
+};
 
 use super::{HOUR, assert_put_out, client, room, say};
 use crate::pipe::End;
 use crate::tasks::Tasks;
-use crate::{WIDE, clock, poll_once};
+use crate::{WIDE, clock, open_split, poll_once};
 
 const HARD: usize = 1000;
 const POLICIES: [Policy; 3] = [Policy::Disconnect, Policy::DropNewest, Policy::DropOldest];
@@ -26,22 +25,21 @@ fn lines(numbers: impl IntoIterator<Item = usize>) -> String {
 
 /// A room of that hard limit with one member, whose peer takes `capacity` bytes until it is read.
 struct One {
-    policy: Policy,
     room: Room<End>,
     tasks: Tasks<'static>,
     receiver: RecvHalf<End>,
     sender: SendHalf<End>,
     peer: End,
-    member: Option<Membership<End>>,
+    member: Option<Member<End>>,
 }
 
 impl One {
     fn new(policy: Policy, capacity: usize) -> Self {
         let (room, mut tasks) = room(RoomLimits::default().hard(HARD).soft(HARD, HOUR));
         let (receiver, sender, peer) = client(capacity);
-        let member = Some(room.join_with(sender.clone(), policy));
+        let member = Some(room.join_with(sender.clone(), policy).unwrap());
         tasks.run();
-        Self { policy, room, tasks, receiver, sender, peer, member }
+        Self { room, tasks, receiver, sender, peer, member }
     }
 
     /// Says a line in a turn of its own.
@@ -54,14 +52,14 @@ impl One {
         numbers.for_each(|number| self.say(number, 100));
     }
 
-    /// What the peer hears once it reads, until nothing more comes. Where the room keeps the queue it
-    /// moves that by itself.
+    /// What the peer hears once it reads, until nothing more comes. The room moves its queue by itself, while
+    /// there is a member.
     fn hear(&mut self) -> String {
         self.peer.input.state().capacity = WIDE;
         let mut heard = self.peer.hear();
         loop {
             self.tasks.run();
-            if self.policy != Policy::DropOldest || self.room.members() == 0 {
+            if self.room.stats().members == 0 {
                 let _ = poll_once(self.sender.flush());
             }
             let more = self.peer.hear();
@@ -85,11 +83,10 @@ impl One {
 /// Fills the queue of a member that takes nothing, with a last line that leaves `free` bytes.
 fn filled(policy: Policy, free: isize) -> One {
     let mut one = One::new(policy, 0);
-    // Where the oldest may go, one is in the connection, and each of the others a piece of its own.
-    let (lines, pieces) = if policy == Policy::DropOldest { (5, 6) } else { (8, 1) };
-    one.say_all(0..lines);
-    let last = (HARD - lines * 100 - pieces * 64).checked_add_signed(-free).unwrap();
-    one.say(lines, last);
+    // One is in the connection, the others are in the log, each a piece of its own.
+    one.say_all(0..5);
+    let last = (HARD - 5 * 100 - 6 * 64).checked_add_signed(-free).unwrap();
+    one.say(5, last);
     one
 }
 
@@ -111,12 +108,13 @@ fn one_byte_more_is_too_much() {
     let stats = one.room.stats();
     assert_eq!((stats.members, stats.evicted_hard, stats.evicted_soft), (0, 1, 0));
     assert_put_out(&mut one.receiver);
-    // The line that was too much is in no number: the connection is gone.
-    one.assert_counted((8, 800), (0, 0));
+    // Only what was handed to its connection is in the numbers: that is gone with the rest.
+    one.assert_counted((1, 100), (0, 0));
 
     let mut one = filled(Policy::DropNewest, -1);
-    one.assert_counted((8, 800), (1, 137));
-    assert_eq!(one.hear(), lines(0..8));
+    one.assert_counted((1, 100), (1, 117));
+    assert_eq!(one.hear(), lines(0..5));
+    one.assert_counted((5, 500), (1, 117));
 
     let mut one = filled(Policy::DropOldest, -1);
     one.assert_counted((1, 100), (1, 100));
@@ -129,13 +127,14 @@ fn one_byte_more_is_too_much() {
 fn the_newest_are_dropped_until_there_is_room_again() {
     let mut one = One::new(Policy::DropNewest, 130);
     one.say_all(0..20);
-    // 130 bytes are on the wire, and of the rest as many whole lines are queued as fit.
-    one.assert_counted((10, 1000), (10, 1000));
-    assert_eq!(one.hear(), lines(0..10));
+    // One line is on the wire, and a part of the next; of the rest as many whole lines wait as fit.
+    one.assert_counted((2, 200), (13, 1300));
+    assert_eq!(one.hear(), lines(0..7));
+    one.assert_counted((7, 700), (13, 1300));
     one.say_all(20..22);
     assert_eq!(one.hear(), lines(20..22));
-    one.assert_counted((12, 1200), (10, 1000));
-    assert_eq!((one.room.members(), one.room.stats().evicted()), (1, 0));
+    one.assert_counted((9, 900), (13, 1300));
+    assert_eq!((one.room.stats().members, one.room.stats().evicted()), (1, 0));
 }
 
 #[test]
@@ -149,7 +148,7 @@ fn the_oldest_are_dropped_but_for_those_on_the_wire() {
     one.say_all(20..22);
     assert_eq!(one.hear(), lines(20..22));
     one.assert_counted((9, 900), (13, 1300));
-    assert_eq!((one.room.members(), one.room.stats().evicted()), (1, 0));
+    assert_eq!((one.room.stats().members, one.room.stats().evicted()), (1, 0));
 }
 
 #[test]
@@ -188,7 +187,7 @@ fn a_message_above_the_limit_drives_out_no_other() {
     }
     let mut one = One::new(Policy::Disconnect, 0);
     one.say(9, HARD + 1);
-    assert_eq!((one.room.members(), one.room.stats().evicted_hard), (0, 1));
+    assert_eq!((one.room.stats().members, one.room.stats().evicted_hard), (0, 1));
 }
 
 #[test]
@@ -198,10 +197,10 @@ fn each_member_has_its_own_policy_and_the_rooms_without_a_word() {
     let slow = [client(0), client(0), client(0)];
     let (_receiver, fast, peer) = client(WIDE);
     let members = [
-        room.join_with(slow[0].1.clone(), Policy::Disconnect),
-        room.join(slow[1].1.clone()),
-        room.join_with(slow[2].1.clone(), Policy::DropOldest),
-        room.join(fast),
+        room.join_with(slow[0].1.clone(), Policy::Disconnect).unwrap(),
+        room.join(slow[1].1.clone()).unwrap(),
+        room.join_with(slow[2].1.clone(), Policy::DropOldest).unwrap(),
+        room.join(fast).unwrap(),
     ];
     for number in 0..20 {
         say(&room, &line(number, 100).as_bytes()[..98]);
@@ -210,7 +209,7 @@ fn each_member_has_its_own_policy_and_the_rooms_without_a_word() {
         assert_eq!(peer.hear(), line(number, 100).as_bytes());
     }
     let dropped = members.each_ref().map(|member| member.stats().dropped_messages);
-    assert_eq!(dropped, [0, 11, 14, 0]);
+    assert_eq!(dropped, [0, 14, 14, 0]);
     let stats = room.stats();
     assert_eq!((stats.members, stats.evicted_hard, stats.evicted_soft), (3, 1, 0));
     let sum = |of: fn(MemberStats) -> u64| members.iter().map(|member| of(member.stats())).sum();
@@ -222,13 +221,11 @@ fn each_member_has_its_own_policy_and_the_rooms_without_a_word() {
 
 #[test]
 fn the_soft_limit_is_for_those_that_are_disconnected() {
-    let soft_for = Duration::from_millis(20);
-    let (room, mut tasks) = room(RoomLimits::default().soft(1000, soft_for));
+    let (room, mut tasks) = room(RoomLimits::default().soft(1000, HOUR));
     let slow: [_; 3] = std::array::from_fn(|_| client(0));
-    let _members = [0, 1, 2].map(|i| room.join_with(slow[i].1.clone(), POLICIES[i]));
+    let _members = [0, 1, 2].map(|i| room.join_with(slow[i].1.clone(), POLICIES[i]).unwrap());
     say(&room, &[b'x'; 2000]);
     tasks.run();
-    std::thread::sleep(soft_for);
     clock::strike();
     tasks.run();
     let stats = room.stats();
@@ -242,7 +239,7 @@ fn who_leaves_takes_along_what_waits_in_the_room() {
     one.say_all(0..20);
     drop(one.member.take());
     one.say_all(20..22);
-    assert_eq!(one.room.members(), 0);
+    assert_eq!(one.room.stats().members, 0);
     assert_eq!(one.hear(), lines([0, 1].into_iter().chain(15..20)));
     let stats = one.room.stats().total;
     assert_eq!((stats.messages, stats.dropped_messages), (7, 13));
@@ -264,14 +261,14 @@ fn a_member_with_a_backlog_that_is_gone_is_forgotten_at_once() {
     one.say_all(0..20);
     one.sender.abort();
     one.tasks.run();
-    assert_eq!((one.room.members(), one.room.stats().evicted()), (0, 0));
+    assert_eq!((one.room.stats().members, one.room.stats().evicted()), (0, 0));
 
     let mut one = One::new(Policy::DropOldest, 10);
     one.say_all(0..20);
     one.peer.refuse();
     one.peer.hear();
     one.tasks.run();
-    assert_eq!((one.room.members(), one.room.stats().evicted()), (0, 0));
+    assert_eq!((one.room.stats().members, one.room.stats().evicted()), (0, 0));
 }
 
 #[test]
@@ -285,23 +282,23 @@ fn what_is_sent_past_the_room_comes_whole_though_a_backlog_waits() {
 }
 
 #[test]
-fn what_a_smaller_room_has_made_too_large_is_dropped() {
-    let (large, mut tasks) = room(RoomLimits::default());
-    let small = Room::<End>::new(RoomLimits::default().hard(HARD), clock::timer);
-    let (_receiver, sender, peer) = client(0);
-    let member = large.join_with(sender.clone(), Policy::DropOldest);
-    say(&large, b"first");
+fn r4_a_room_changes_nothing_about_the_connections_own_queue() {
+    const OWN: usize = 500;
+    let (room, mut tasks) = room(RoomLimits::default());
+    let (_receiver, sender, peer) = open_split(0, Config::default().max_outbox(OWN));
+    let member = room.join(sender.clone()).unwrap();
+    // Larger than the connection's queue, and it goes as a whole.
+    say(&room, &[b'x'; 10 * OWN]);
     tasks.run();
-    let _other = small.join(sender.clone());
-    for text in [&[b'x'; HARD][..], b"last"] {
-        say(&large, text);
-        tasks.run();
-    }
+    assert_eq!(member.stats().messages, 1);
+    assert!(matches!(sender.feed(b"y"), Err(SendError::Full { max: OWN, .. })));
+    drop(member);
+    tasks.run();
     peer.input.state().capacity = WIDE;
     assert!(poll_once(sender.flush()).is_ready());
-    assert_eq!(peer.hear(), b"first\r\nlast\r\n");
-    let stats = member.stats();
-    assert_eq!((stats.messages, stats.dropped_messages, large.members()), (2, 1, 1));
+    assert_eq!(peer.hear().len(), 10 * OWN + 2);
+    assert_eq!(sender.feed(&[b'y'; OWN]), Ok(()));
+    assert!(matches!(sender.feed(b"y"), Err(SendError::Full { max: OWN, .. })));
 }
 
 #[test]
@@ -312,7 +309,7 @@ fn what_waits_for_many_is_stored_once() {
     let slow: Vec<_> = (0..MEMBERS).map(|_| client(0)).collect();
     let policy = |i| if i % 2 == 0 { Policy::DropNewest } else { Policy::DropOldest };
     let join = |(i, (_, sender, _)): (usize, &(_, SendHalf<End>, _))| {
-        room.join_with(sender.clone(), policy(i))
+        room.join_with(sender.clone(), policy(i)).unwrap()
     };
     let _members: Vec<_> = slow.iter().enumerate().map(join).collect();
     tasks.run();
@@ -324,4 +321,71 @@ fn what_waits_for_many_is_stored_once() {
     });
     let held = usize::try_from(info.bytes_current).unwrap();
     assert!(held < 6 * MESSAGE, "{held} bytes");
+}
+
+#[test]
+fn r2_small_messages_too_are_stored_once() {
+    const MEMBERS: usize = 100;
+    const MESSAGES: usize = 9437;
+    let (room, mut tasks) = room(RoomLimits::default());
+    let slow: Vec<_> = (0..MEMBERS).map(|_| client(0)).collect();
+    let join = |(_, sender, _): &(_, SendHalf<End>, _)| room.join(sender.clone()).unwrap();
+    let _members: Vec<_> = slow.iter().map(join).collect();
+    tasks.run();
+    let info = measure(|| {
+        for _ in 0..MESSAGES {
+            say(&room, &[b'x'; 998]);
+            tasks.run();
+        }
+    });
+    assert_eq!(room.stats().members, MEMBERS);
+    // 9 MiB were said. What a connection holds ahead of the log is one message.
+    let held = usize::try_from(info.bytes_current).unwrap();
+    assert!(held < 12 << 20, "{held} bytes");
+}
+
+#[test]
+fn r4_a_member_that_speaks_and_does_not_read_holds_nothing_of_its_own_words() {
+    for policy in POLICIES {
+        let (room, mut tasks) = room(RoomLimits::default().policy(policy));
+        let (_receiver, sender, _peer) = client(0);
+        let member = room.join(sender).unwrap();
+        let (_other, sender, peer) = client(WIDE);
+        let _other = room.join(sender).unwrap();
+        // This much of others' words it does not take.
+        say(&room, b"hello");
+        say(&room, b"again");
+        tasks.run();
+        peer.hear();
+        let info = measure(|| {
+            for _ in 0..100 {
+                assert!(poll_once(member.send_all([b'x'; 10_000])).is_ready());
+                tasks.run();
+                assert_eq!(peer.hear().len(), 10_000);
+            }
+        });
+        assert!(info.bytes_current < 100_000, "{policy:?}: {} bytes", info.bytes_current);
+    }
+}
+
+#[test]
+fn r4_what_a_member_drops_is_held_for_no_one() {
+    for policy in [Policy::DropNewest, Policy::DropOldest] {
+        let mut one = filled(policy, 0);
+        let (_other, sender, peer) = client(WIDE);
+        let _other = one.room.join(sender).unwrap();
+        one.tasks.run();
+        let info = measure(|| {
+            for number in 0..1000 {
+                // Now and then one that fits while the large ones do not.
+                one.say(number, if number % 3 == 0 { 10 } else { 800 });
+                peer.hear();
+            }
+        });
+        assert!(info.bytes_current < 10_000, "{policy:?}: {} bytes", info.bytes_current);
+        let heard = one.hear();
+        let stats = one.member.as_ref().unwrap().stats();
+        assert_eq!(heard.len() as u64, stats.bytes, "{policy:?}");
+        assert_eq!(stats.messages + stats.dropped_messages, 1006, "{policy:?}");
+    }
 }

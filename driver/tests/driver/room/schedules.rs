@@ -7,6 +7,7 @@ use std::cell::{Cell, RefCell};
 use asyncnet::{Config, Connection, MemberStats, Policy, Room, RoomLimits};
 use futures_lite::io::AsyncReadExt;
 
+use super::run;
 use crate::clock;
 use crate::pipe::{End, duplex};
 use crate::tasks::{Random, Tasks, turn, turns};
@@ -107,10 +108,12 @@ async fn visit(conn: Connection<End>, peer: End, stage: &Stage, manners: Manners
             turn().await;
         }
         let went = stage.said.borrow().len();
-        let stats = match manners.how_it_goes {
-            Going::Leaves => Some(member.leave().await),
-            Going::StaysToTheEnd => Some(member.stats()),
-            Going::Drops => {
+        let stats = match (manners.how_it_goes, member) {
+            // The room was closed when it came.
+            (_, Err(_)) => Some(MemberStats::default()),
+            (Going::Leaves, Ok(member)) => Some(member.leave().await),
+            (Going::StaysToTheEnd, Ok(member)) => Some(member.stats()),
+            (Going::Drops, Ok(member)) => {
                 drop(member);
                 None
             }
@@ -131,9 +134,9 @@ async fn visit(conn: Connection<End>, peer: End, stage: &Stage, manners: Manners
 fn play(seed: u64) -> [usize; 3] {
     let mut random = Random(seed);
     let hard = random.pick(&[600, 1000, 3000, 1 << 20]);
-    let room = Room::new(RoomLimits::default().hard(hard), clock::timer);
+    let (room, task) = Room::new(RoomLimits::default().hard(hard), clock::timer);
     let stage = Stage {
-        room: room.clone(),
+        room,
         said: RefCell::default(),
         speakers_left: Cell::new(SPEAKERS),
         is_over: Cell::new(false),
@@ -142,7 +145,7 @@ fn play(seed: u64) -> [usize; 3] {
     let stage = &stage;
     let mut tasks = if random.one_in(4) { Tasks::in_order() } else { Tasks::shuffled(seed) };
     tasks.spawn("room", async {
-        room.run().await;
+        run(task).await;
         stage.is_over.set(true);
     });
     let mut fork = || Random(random.next());

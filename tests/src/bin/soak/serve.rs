@@ -77,8 +77,10 @@ async fn accept<R: SendRuntime>(
 ) -> io::Result<()> {
     let listener = Arc::new(listen::<R>(context).await?);
     let limits = RoomLimits::default().hard(HARD).soft(HARD / 2, Duration::from_secs(2));
-    let room = Room::new(limits, R::timer());
-    spawn(Box::pin(room.clone().run()));
+    let (room, running) = Room::new(limits, R::timer());
+    spawn(Box::pin(async {
+        let _stats = running.await;
+    }));
     println!("{}", listener.local_addr()?.port());
     tell(Arc::clone(&listener), room.clone());
     loop {
@@ -176,7 +178,7 @@ async fn split<S: Transport>(conn: Connection<S>) {
 
 async fn chat<S: Transport>(conn: Connection<S>, room: Room<S>) {
     let (mut lines, sender) = conn.split();
-    let member = room.join(sender.clone());
+    let Ok(member) = room.join(sender.clone()) else { return };
     loop {
         match lines.next_lines().await {
             Ok(Some(batch)) => {

@@ -1,0 +1,147 @@
+//! What was said and not yet taken by everyone, stored once for all members.
+
+use std::collections::BTreeMap;
+
+use asyncnet_core::Bytes;
+
+use super::stats::Size;
+
+/// What a segment is charged beside its length, as a queued piece in core.
+const PIECE: usize = 64;
+/// What it is charged for each part that is not for everyone.
+const PART: usize = size_of::<Part>();
+
+/// The segments, by their numbers. A segment stays while a member holds it.
+#[derive(Default)]
+pub(super) struct Log {
+    segments: BTreeMap<u64, Segment>,
+    /// The number of the next segment.
+    end: u64,
+}
+
+impl Log {
+    pub(super) const fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// Appends what was said, held by that many members.
+    pub(super) fn push(&mut self, draft: Draft, holders: usize) {
+        if holders > 0 {
+            self.segments.insert(self.end, draft.freeze(holders));
+        }
+        self.end += 1;
+    }
+
+    /// The first segment from `from` on and before `until`.
+    pub(super) fn first(&self, from: u64, until: u64) -> Option<(u64, &Segment)> {
+        if from >= until {
+            return None;
+        }
+        self.segments.range(from..until).next().map(|(number, segment)| (*number, segment))
+    }
+
+    /// One member holds the segment no longer.
+    pub(super) fn release(&mut self, number: u64) {
+        let Some(segment) = self.segments.get_mut(&number) else { return };
+        segment.holders -= 1;
+        if segment.holders == 0 {
+            self.segments.remove(&number);
+        }
+    }
+}
+
+/// Messages that go together: those of one turn, merged.
+pub(super) struct Segment {
+    bytes: Bytes,
+    messages: u64,
+    /// What is for everyone but its speaker, sorted by speaker and then by place.
+    parts: Vec<Part>,
+    holders: usize,
+}
+
+struct Part {
+    speaker: u64,
+    start: usize,
+    end: usize,
+    messages: u64,
+}
+
+impl Segment {
+    fn own(&self, member: u64) -> &[Part] {
+        let start = self.parts.partition_point(|part| part.speaker < member);
+        let end = self.parts.partition_point(|part| part.speaker <= member);
+        &self.parts[start..end]
+    }
+
+    /// How much of it is for `member`.
+    pub(super) fn size(&self, member: u64) -> Size {
+        let mut size = Size { messages: self.messages, bytes: self.bytes.len() };
+        for part in self.own(member) {
+            size.messages -= part.messages;
+            size.bytes -= part.end - part.start;
+        }
+        size
+    }
+
+    /// What it costs `member` while it waits.
+    pub(super) fn charge(&self, member: u64) -> usize {
+        charge(self.size(member).bytes) + self.parts.len() * PART
+    }
+
+    /// What is for `member`, without a copy.
+    pub(super) fn pieces(&self, member: u64) -> impl Iterator<Item = Bytes> {
+        let own = self.own(member);
+        let starts = std::iter::once(0).chain(own.iter().map(|part| part.end));
+        let ends = own.iter().map(|part| part.start).chain(std::iter::once(self.bytes.len()));
+        starts
+            .zip(ends)
+            .filter(|(start, end)| start < end)
+            .map(|(start, end)| self.bytes.slice(start..end))
+    }
+}
+
+/// What `bytes` in a piece of their own are charged.
+pub(super) const fn charge(bytes: usize) -> usize {
+    bytes.saturating_add(PIECE)
+}
+
+/// A segment that may still grow.
+#[derive(Default)]
+pub(super) struct Draft {
+    bytes: Vec<u8>,
+    messages: u64,
+    parts: Vec<Part>,
+}
+
+impl Draft {
+    pub(super) const fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Appends a message, for everyone or for everyone but `speaker`.
+    pub(super) fn push(&mut self, message: [&[u8]; 2], speaker: Option<u64>) {
+        let start = self.bytes.len();
+        // At once: the first message is exactly as large as its memory.
+        self.bytes.reserve(message[0].len() + message[1].len());
+        self.bytes.extend_from_slice(message[0]);
+        self.bytes.extend_from_slice(message[1]);
+        self.messages += 1;
+        let Some(speaker) = speaker else { return };
+        let end = self.bytes.len();
+        match self.parts.last_mut() {
+            Some(last) if last.speaker == speaker && last.end == start => {
+                last.end = end;
+                last.messages += 1;
+            }
+            _ => self.parts.push(Part { speaker, start, end, messages: 1 }),
+        }
+    }
+
+    fn freeze(mut self, holders: usize) -> Segment {
+        self.parts.sort_by_key(|part| part.speaker);
+        self.parts.shrink_to_fit();
+        self.bytes.shrink_to_fit();
+        let Self { bytes, messages, parts } = self;
+        Segment { bytes: bytes.into(), messages, parts, holders }
+    }
+}
