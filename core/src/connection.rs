@@ -10,8 +10,7 @@ use bytes::Bytes;
 use crate::link::Link;
 use crate::receiver::{Look, Want};
 use crate::{
-    Config, End, Ends, Error, Inbound, Lines, Loss, Outgoing, RecvStats, SecureLayer, SendStats,
-    Span, Step, Time, TlsSession,
+    Config, End, Ends, Error, Inbound, Lines, Loss, Outgoing, SecureLayer, Span, Stats, Step, Time, TlsSession,
 };
 
 /// One end of a line connection, as a state machine without I/O.
@@ -122,8 +121,8 @@ impl Connection {
 
     /// What was received and sent so far, in numbers.
     #[must_use]
-    pub fn stats(&self) -> (RecvStats, SendStats) {
-        (self.inbound.stats(), self.link.stats())
+    pub fn stats(&self) -> Stats {
+        self.link.stats(Some(&self.inbound))
     }
 
     /// Whether there is an [`end`](Self::end).

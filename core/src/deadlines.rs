@@ -53,6 +53,8 @@ pub(crate) enum Expired {
     /// A receive, by its own time or because the connection was idle.
     Answer,
     Send,
+    /// A room's member is behind.
+    Lag,
     Handshake,
     Close,
 }
@@ -74,6 +76,10 @@ pub(crate) struct Deadlines {
     idle: Wait,
     /// Queued bytes make no progress.
     send: Wait,
+    /// A room has more for this connection than it should.
+    lag: Wait,
+    lag_time: Option<Duration>,
+    lag_is_late: bool,
     /// This part makes no progress, or lasts.
     part_wait: Wait,
     /// A flush lasts, progress or not.
@@ -93,6 +99,9 @@ impl Deadlines {
             late: None,
             idle: Wait::Begins,
             send: Wait::No,
+            lag: Wait::No,
+            lag_time: None,
+            lag_is_late: false,
             part_wait: Wait::No,
             flush_wait: Wait::No,
             part: Part::Open,
@@ -112,7 +121,10 @@ impl Deadlines {
 
     #[inline]
     pub(crate) const fn is_any(&self) -> bool {
-        self.by_settings || self.within.is_some() || !matches!(self.part, Part::Open)
+        self.by_settings
+            || self.within.is_some()
+            || self.lag_time.is_some()
+            || !matches!(self.part, Part::Open)
     }
 
     // ---- what happens ----------------------------------------------------------------------------
@@ -162,6 +174,20 @@ impl Deadlines {
 
     pub(crate) const fn within(&mut self, time: Option<Duration>) {
         self.within = time;
+    }
+
+    /// For how long a room may have too much for this connection, without a break; `None`: it has not.
+    pub(crate) fn bound_lag(&mut self, time: Option<Duration>) {
+        if time.is_none() {
+            (self.lag, self.lag_is_late) = (Wait::No, false);
+        } else if self.lag == Wait::No {
+            self.lag = Wait::Begins;
+        }
+        self.lag_time = time;
+    }
+
+    pub(crate) const fn lags_too_long(&self) -> bool {
+        self.lag_is_late
     }
 
     pub(crate) fn begin_handshake(&mut self) {
@@ -225,6 +251,7 @@ impl Deadlines {
             &mut self.receive,
             &mut self.idle,
             &mut self.send,
+            &mut self.lag,
             &mut self.part_wait,
             &mut self.flush_wait,
         ];
@@ -244,6 +271,7 @@ impl Deadlines {
                 self.idle = Wait::Begins;
             }
             Expired::Send => self.send = Wait::No,
+            Expired::Lag => self.lag_is_late = true,
             Expired::Handshake => self.part_wait = Wait::No,
             Expired::Close => {
                 self.close_is_late = true;
@@ -267,6 +295,9 @@ impl Deadlines {
                 own.into_iter().chain(idle).min()
             }
             (Expired::Send, Part::Open) => self.send.end(config.send_timeout),
+            (Expired::Lag, Part::Open | Part::Handshake) if !self.lag_is_late => {
+                self.lag.end(self.lag_time)
+            }
             (Expired::Handshake, Part::Handshake) => {
                 self.part_wait.end(Some(config.handshake_timeout))
             }
@@ -281,7 +312,8 @@ impl Deadlines {
 }
 
 impl Expired {
-    const ALL: [Self; 4] = [Self::Handshake, Self::Close, Self::Send, Self::Answer];
+    const ALL: [Self; 5] =
+        [Self::Handshake, Self::Close, Self::Send, Self::Lag, Self::Answer];
 }
 
 const fn is_bounded(config: &Config) -> bool {

@@ -52,7 +52,7 @@ pub use lines::Lines;
 pub use outbox::Outgoing;
 pub use receiver::Span;
 pub use seed::EMPTY_LINE;
-pub use stats::{RecvStats, SendStats};
+pub use stats::Stats;
 pub use step::Step;
 pub use time::Time;
 #[cfg(feature = "rustls")]

@@ -9,7 +9,7 @@ use core::fmt;
 use crate::framing;
 use crate::inbox::{BLOCK, Inbox, LARGEST_READ};
 use crate::{
-    Cause, Config, End, Error, LineError, Loss, RecvStats, TlsError, Truncation, UpgradeRefused,
+    Cause, Config, End, Error, LineError, Loss, Stats, TlsError, Truncation, UpgradeRefused,
 };
 
 /// Where consumed bytes lie; [`Receiver::bytes`] turns it into a slice.
@@ -152,10 +152,10 @@ impl Receiver {
 
     /// What was received so far, in numbers.
     #[must_use]
-    pub const fn stats(&self) -> RecvStats {
+    pub fn stats(&self) -> Stats {
         let BadLines { too_long, bare, not_utf8 } = self.bad;
-        let (bytes, lines) = (self.inbox.received(), self.inbox.lines());
-        RecvStats { bytes, lines, too_long, bare, not_utf8 }
+        let (bytes_received, lines_received) = (self.inbox.received(), self.inbox.lines());
+        Stats { bytes_received, lines_received, too_long, bare, not_utf8, ..Stats::default() }
     }
 
     pub(crate) fn count_bad(&mut self, error: &LineError) {

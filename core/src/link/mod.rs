@@ -18,7 +18,7 @@ use core::fmt;
 use crate::deadlines::Deadlines;
 use crate::queue::Queue;
 use crate::wire::Wire;
-use crate::{Cause, Config, End, Error, Inbound, Loss, SendStats, Step};
+use crate::{Cause, Config, End, Error, Inbound, Loss, Stats, Step};
 
 /// A connection without its [`Inbound`] half. The methods are documented at
 /// [`Connection`](crate::Connection), unless they are of use to a driver alone.
@@ -141,10 +141,15 @@ impl Link {
         self.queue.transmitted_total()
     }
 
-    /// What was sent so far, in numbers.
+    /// What was sent so far, in numbers, and what was received, if `inbound` is at hand.
     #[must_use]
-    pub const fn stats(&self) -> SendStats {
-        SendStats { bytes: self.transmitted_total(), lines: self.queue.lines }
+    pub fn stats(&self, inbound: Option<&Inbound>) -> Stats {
+        Stats {
+            bytes_sent: self.transmitted_total(),
+            lines_sent: self.queue.lines,
+            queued: self.queued(),
+            ..inbound.map(Inbound::stats).unwrap_or_default()
+        }
     }
 
     /// Whether more than `high_water` bytes of answers are unsent: the peer should be written to before it is

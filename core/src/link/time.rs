@@ -28,8 +28,8 @@ impl Link {
             match expired {
                 Expired::Handshake => self.fail_tls(TlsError::new(TlsErrorKind::TimedOut, "")),
                 Expired::Send => return self.handle_write_lost(Loss::TimedOut),
-                // The next receive, or the close, answers it.
-                Expired::Answer | Expired::Close => {}
+                // The next receive, the close or the room asks for it.
+                Expired::Answer | Expired::Close | Expired::Lag => {}
             }
         }
     }
@@ -37,5 +37,17 @@ impl Link {
     /// Bounds the receive that waits next by `time` instead of the setting; `None`: by the setting.
     pub const fn bound_receive(&mut self, time: Option<Duration>) {
         self.deadlines.within(time);
+    }
+
+    /// For how long a room may have too much for this connection, without a break; `None`: it has not. The
+    /// clock starts with the first call that says so.
+    pub fn bound_lag(&mut self, time: Option<Duration>) {
+        self.deadlines.bound_lag(time);
+    }
+
+    /// Whether a room had too much for this connection for too long.
+    #[must_use]
+    pub const fn lags_too_long(&self) -> bool {
+        self.deadlines.lags_too_long()
     }
 }

@@ -17,7 +17,7 @@ use super::{ConnectOptions, Domain, Setting, SockOpt};
 use crate::TlsContext;
 use crate::runtime::Socket as _;
 use crate::tls::Layers;
-use crate::{Address, AsyncSocket, Connection, Runtime, Transport, UpgradeError, log};
+use crate::{Address, AsyncSocket, Connection, Runtime, Transport, Error, log};
 
 /// Connects to `"host:port"` or `"unix:/path"`. Nim's `dial`, with everything that can be set.
 ///
@@ -43,7 +43,7 @@ use crate::{Address, AsyncSocket, Connection, Runtime, Transport, UpgradeError, 
 ///
 /// If no address answers: the first error and the last, together. `InvalidInput` for a text that is no
 /// address, with an [`AddressError`](super::AddressError) inside that shows a right one. `TimedOut` at the
-/// timeout. With TLS also those of the handshake ([`UpgradeError`], by way of `get_ref` and `source`).
+/// timeout. With TLS also those of the handshake ([`Error`], by way of `get_ref` and `source`).
 ///
 /// # Cancel safety
 ///
@@ -137,7 +137,7 @@ impl<R: Runtime> AsyncSocket<R> {
     /// # Errors
     ///
     /// The error of the last address tried; `InvalidInput` if there is none of this socket's family, or it is
-    /// a datagram socket. Wrapped in TLS also those of the handshake ([`UpgradeError`], by way of `get_ref` and
+    /// a datagram socket. Wrapped in TLS also those of the handshake ([`Error`], by way of `get_ref` and
     /// `source`). The socket can be tried again, with all that was set on it.
     ///
     /// # Cancel safety
@@ -226,7 +226,7 @@ impl<R: Runtime> AsyncSocket<R> {
 }
 
 fn is_of_tls(error: &io::Error) -> bool {
-    error.get_ref().is_some_and(|inner| inner.is::<UpgradeError>())
+    error.get_ref().is_some_and(|inner| inner.is::<Error>())
 }
 
 /// Goes through the handshake of a client that connected to `host`. After a failure the peer is told.

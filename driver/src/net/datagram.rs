@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 use super::Domain;
 use super::error::failed;
 use super::place::{HostPort, Place, resolve, resolve_in};
-use crate::fan_out::FanOut;
+use crate::engine::fan_out::FanOut;
 use crate::runtime::{Datagrams, Socket as _};
 use crate::{Address, OsSocket};
 

@@ -18,7 +18,7 @@ use super::open::Open;
 use super::place::{Place, resolve};
 use super::silent::{Heard, Silent, Spoken};
 use super::{Domain, ListenOptions, Setting, SockOpt};
-use crate::fan_out::{FanOut, Waiter};
+use crate::engine::fan_out::{FanOut, Waiter};
 use crate::runtime::Socket as _;
 use crate::tls::Layers;
 use crate::{Address, Clock as _, Connection, OsSocket, Runtime, Transport as _, log};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Wake as _;
 
-use crate::fan_out::FanOut;
+use crate::engine::fan_out::FanOut;
 
 /// Counts the open connections of one listener, and wakes whoever waits for one to close.
 pub(crate) struct Open {

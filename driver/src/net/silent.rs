@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use asyncnet_core::Time;
 
-use crate::fan_out::FanOut;
+use crate::engine::fan_out::FanOut;
 use crate::{Address, Transport};
 
 /// How much of a first flight is read here. The rest is read by the connection.

@@ -9,7 +9,7 @@ use asyncnet_core::Bytes;
 use super::log::Draft;
 use super::seat::Seat;
 use super::stats::RoomStats;
-use crate::{SendError, Transport};
+use crate::{Error, Transport};
 
 /// How many bytes may wait for the room's task before speakers wait for it.
 const BACKLOG: usize = 1 << 20;
@@ -80,9 +80,9 @@ impl<S: Transport> Backlog<S> {
     }
 
     /// Takes a message in, unless it has to wait.
-    pub(super) fn say(&mut self, to: To, message: [&[u8]; 2]) -> Poll<Result<(), SendError>> {
+    pub(super) fn say(&mut self, to: To, message: [&[u8]; 2]) -> Poll<Result<(), Error>> {
         if self.is_closed {
-            return Poll::Ready(Err(SendError::Closed));
+            return Poll::Ready(Err(Error::Closed));
         }
         if self.bytes >= BACKLOG || !self.waiting.is_empty() {
             return Poll::Pending;
@@ -125,7 +125,7 @@ impl<S: Transport> Backlog<S> {
         &mut self,
         ticket: u64,
         waker: &mut Waker,
-    ) -> Poll<Result<(), SendError>> {
+    ) -> Poll<Result<(), Error>> {
         if ticket < self.admitted {
             return Poll::Ready(Ok(()));
         }
@@ -134,7 +134,7 @@ impl<S: Transport> Backlog<S> {
                 mem::swap(&mut waiting.speaker, waker);
                 Poll::Pending
             }
-            None => Poll::Ready(Err(SendError::Closed)),
+            None => Poll::Ready(Err(Error::Closed)),
         }
     }
 

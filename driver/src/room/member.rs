@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::backlog::{Event, To};
 use super::stats::{MemberStats, Tally};
 use super::{Room, checked_line};
-use crate::{SendError, Transport};
+use crate::{Error, Transport};
 
 /// A place in a room. Dropping it leaves: what was said before still goes out to this member.
 #[must_use = "dropping the member leaves the room"]
@@ -28,7 +28,7 @@ impl<S: Transport> Member<S> {
     /// # Cancel safety
     ///
     /// Cancel safe: the line is sent whole or not at all.
-    pub async fn send_line(&self, text: impl AsRef<[u8]>) -> Result<(), SendError> {
+    pub async fn send_line(&self, text: impl AsRef<[u8]>) -> Result<(), Error> {
         self.room.say(To::Others(self.id), checked_line(text.as_ref())?).await
     }
 
@@ -41,7 +41,7 @@ impl<S: Transport> Member<S> {
     /// # Cancel safety
     ///
     /// Cancel safe: the message is sent whole or not at all.
-    pub async fn send_all(&self, message: impl AsRef<[u8]>) -> Result<(), SendError> {
+    pub async fn send_all(&self, message: impl AsRef<[u8]>) -> Result<(), Error> {
         self.room.say(To::Others(self.id), [message.as_ref(), b""]).await
     }
 
@@ -56,7 +56,7 @@ impl<S: Transport> Member<S> {
     /// # Cancel safety
     ///
     /// Cancel safe: the line is sent whole or not at all.
-    pub async fn tell_line(&self, text: impl AsRef<[u8]>) -> Result<(), SendError> {
+    pub async fn tell_line(&self, text: impl AsRef<[u8]>) -> Result<(), Error> {
         self.room.say(To::Alone(self.id), checked_line(text.as_ref())?).await
     }
 

@@ -22,7 +22,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::sync::Arc;
 
-use crate::{SendError, SendHalf, Timer, Transport};
+use crate::{Error, Writer, Timer, Transport};
 use backlog::{Event, To};
 use port::Port;
 use seat::{Rules, Seat};
@@ -36,7 +36,7 @@ pub use task::RoomTask;
 
 /// A room of connections over `S`: how to write to many clients. Clone it for every task that speaks.
 ///
-/// [`Room::new`] makes it together with its [`RoomTask`]. Spawn that, give the room the [`SendHalf`] of each
+/// [`Room::new`] makes it together with its [`RoomTask`]. Spawn that, give the room the [`Writer`] of each
 /// client ([`join`](Self::join)), and say something ([`send_line`](Self::send_line)). Then
 ///
 /// - a message is stored once, whatever its size and however many members get it; all that is said in one
@@ -48,15 +48,15 @@ pub use task::RoomTask;
 ///   the oldest messages. A member never gets a torn message. [`stats`](Self::stats) counts all of it;
 /// - members join and leave from any task at any time.
 ///
-/// What a task sends to one member past the room, through a clone of its `SendHalf`, comes whole too, but
+/// What a task sends to one member past the room, through a clone of its `Writer`, comes whole too, but
 /// may overtake what waits in the room for it; [`Member::tell_line`] keeps the order. The limit of the
 /// connection itself (`max_outbox`) holds for that, and not for what the room sends.
 ///
 /// ```
-/// use asyncnet::{Connection, Room, RoomLimits, RoomTask, Runtime, SendError, Transport};
+/// use asyncnet::{Connection, Room, RoomLimits, RoomTask, Runtime, Error, Transport};
 ///
 /// /// Every line of this client goes to everyone else in the room.
-/// async fn client<S: Transport>(conn: Connection<S>, room: Room<S>) -> Result<(), SendError> {
+/// async fn client<S: Transport>(conn: Connection<S>, room: Room<S>) -> Result<(), Error> {
 ///     let (mut lines, sender) = conn.split();
 ///     let member = room.join(sender)?;
 ///     while let Ok(Some(line)) = lines.next_line().await {
@@ -103,21 +103,21 @@ impl<S: Transport> Room<S> {
     ///
     /// # Errors
     ///
-    /// [`SendError::Closed`] if the room is closed.
-    pub fn join(&self, sender: SendHalf<S>) -> Result<Member<S>, SendError> {
+    /// [`Error::Closed`] if the room is closed.
+    pub fn join(&self, sender: Writer<S>) -> Result<Member<S>, Error> {
         self.join_with(sender, self.shared().rules.limits.policy)
     }
 
     /// As [`join`](Self::join), with a policy of its own.
     ///
     /// ```
-    /// use asyncnet::{Member, Policy, Room, SendError, SendHalf, Transport};
+    /// use asyncnet::{Member, Policy, Room, Error, Writer, Transport};
     ///
     /// /// A client that looks at the latest and at nothing else.
     /// fn watch<S: Transport>(
     ///     room: &Room<S>,
-    ///     sender: SendHalf<S>,
-    /// ) -> Result<Member<S>, SendError> {
+    ///     sender: Writer<S>,
+    /// ) -> Result<Member<S>, Error> {
     ///     room.join_with(sender, Policy::DropOldest)
     /// }
     ///
@@ -129,8 +129,8 @@ impl<S: Transport> Room<S> {
     ///
     /// # Errors
     ///
-    /// [`SendError::Closed`] if the room is closed.
-    pub fn join_with(&self, sender: SendHalf<S>, policy: Policy) -> Result<Member<S>, SendError> {
+    /// [`Error::Closed`] if the room is closed.
+    pub fn join_with(&self, sender: Writer<S>, policy: Policy) -> Result<Member<S>, Error> {
         let shared = self.shared();
         let tally = Arc::<Tally>::default();
         let id = shared.change(backlog::Backlog::next_member);
@@ -145,7 +145,7 @@ impl<S: Transport> Room<S> {
         });
         // With it perhaps a connection goes, so not under the lock.
         if refused.is_some() {
-            return Err(SendError::Closed);
+            return Err(Error::Closed);
         }
         Ok(Member { room: self.clone(), id, tally, has_left: false })
     }
@@ -155,12 +155,12 @@ impl<S: Transport> Room<S> {
     ///
     /// # Errors
     ///
-    /// [`SendError::LineBreak`] if `text` holds a CR or an LF; [`SendError::Closed`] if the room is closed.
+    /// [`Error::LineBreak`] if `text` holds a CR or an LF; [`Error::Closed`] if the room is closed.
     ///
     /// # Cancel safety
     ///
     /// Cancel safe: the line is sent whole or not at all.
-    pub async fn send_line(&self, text: impl AsRef<[u8]>) -> Result<(), SendError> {
+    pub async fn send_line(&self, text: impl AsRef<[u8]>) -> Result<(), Error> {
         self.say(To::Everyone, checked_line(text.as_ref())?).await
     }
 
@@ -168,16 +168,16 @@ impl<S: Transport> Room<S> {
     ///
     /// # Errors
     ///
-    /// [`SendError::Closed`] if the room is closed.
+    /// [`Error::Closed`] if the room is closed.
     ///
     /// # Cancel safety
     ///
     /// Cancel safe: the message is sent whole or not at all.
-    pub async fn send_all(&self, message: impl AsRef<[u8]>) -> Result<(), SendError> {
+    pub async fn send_all(&self, message: impl AsRef<[u8]>) -> Result<(), Error> {
         self.say(To::Everyone, [message.as_ref(), b""]).await
     }
 
-    async fn say(&self, to: To, message: [&[u8]; 2]) -> Result<(), SendError> {
+    async fn say(&self, to: To, message: [&[u8]; 2]) -> Result<(), Error> {
         let mut saying = Saying::new(self.shared());
         poll_fn(|cx| saying.poll(to, message, cx.waker())).await
     }
@@ -197,9 +197,9 @@ impl<S: Transport> Room<S> {
 }
 
 /// A line and its end.
-fn checked_line(text: &[u8]) -> Result<[&[u8]; 2], SendError> {
+fn checked_line(text: &[u8]) -> Result<[&[u8]; 2], Error> {
     if asyncnet_core::holds_line_break(text) {
-        return Err(SendError::LineBreak);
+        return Err(Error::LineBreak);
     }
     Ok([text, b"\r\n"])
 }

@@ -4,11 +4,11 @@ use std::task::Waker;
 
 use asyncnet_core::{Bytes, Sender};
 
-use crate::fan_out::Place;
-use crate::{SendError, SendHalf, Transport};
+use crate::engine::fan_out::Place;
+use crate::{Error, Writer, Transport};
 
 pub(super) struct Port<S: Transport> {
-    half: SendHalf<S>,
+    half: Writer<S>,
     place: Place,
     /// Called when the connection has moved.
     caller: Waker,
@@ -17,7 +17,7 @@ pub(super) struct Port<S: Transport> {
 }
 
 impl<S: Transport> Port<S> {
-    pub(super) fn new(half: SendHalf<S>, caller: Waker) -> Self {
+    pub(super) fn new(half: Writer<S>, caller: Waker) -> Self {
         let place = half.fan_out().waiter().place;
         Self { half, place, caller, waits: false }
     }
@@ -28,7 +28,7 @@ impl<S: Transport> Port<S> {
     pub(super) fn pump(
         &mut self,
         mut feed: impl FnMut(&mut Sender) -> bool,
-    ) -> Result<usize, SendError> {
+    ) -> Result<usize, Error> {
         if !self.waits {
             let mut more = false;
             let queued = self.half.fill(self.place, |sender| more = feed(sender))?;

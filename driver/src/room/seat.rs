@@ -12,7 +12,7 @@ use super::log::{Log, charge};
 use super::port::{Port, feed_whole};
 use super::slow::Slow;
 use super::stats::{MemberStats, Tally};
-use crate::{SendError, Timer, Transport};
+use crate::{Error, Timer, Transport};
 
 /// What becomes of a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,9 +174,9 @@ impl<S: Transport> Seat<S> {
         portion: usize,
         limits: &RoomLimits,
         count: &mut MemberStats,
-    ) -> Result<Pumped, SendError> {
+    ) -> Result<Pumped, Error> {
         let Self { id, port, policy, cursor, flight, .. } = self;
-        let Some(cursor) = cursor else { return Err(SendError::Closed) };
+        let Some(cursor) = cursor else { return Err(Error::Closed) };
         let mut pumped = Pumped { took_some: false, is_too_large: false };
         let queued = port.pump(|sender| {
             if sender.transmitted_total() < flight.ticket {

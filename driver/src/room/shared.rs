@@ -10,7 +10,7 @@ use super::backlog::{Backlog, Event, To};
 use super::calls::Calls;
 use super::seat::Rules;
 use super::stats::RoomStats;
-use crate::{SendError, Transport};
+use crate::{Error, Transport};
 
 pub(super) struct Shared<S: Transport> {
     backlog: Mutex<Backlog<S>>,
@@ -104,7 +104,7 @@ impl<'a, S: Transport> Saying<'a, S> {
         to: To,
         message: [&[u8]; 2],
         waker: &Waker,
-    ) -> Poll<Result<(), SendError>> {
+    ) -> Poll<Result<(), Error>> {
         let mut waker = waker.clone();
         if let Some(ticket) = self.ticket {
             let polled = self.shared.backlog().poll_admitted(ticket, &mut waker);
