@@ -31,7 +31,7 @@ mod end;
 mod error;
 mod framing;
 mod inbox;
-mod lines;
+mod items;
 mod outbox;
 mod receiver;
 #[cfg(feature = "rustls")]
@@ -39,8 +39,10 @@ mod rustls;
 mod secure;
 mod seed;
 mod sender;
+mod shortfall;
 mod stats;
 mod step;
+mod unread;
 
 #[cfg(feature = "rustls")]
 pub use crate::rustls::TlsLayer;
@@ -50,14 +52,16 @@ pub use connection::Connection;
 pub use end::{Cause, End, Loss};
 pub use error::{Error, LineError, Timeout, UpgradeRefused};
 pub use framing::holds_line_break;
-pub use lines::Lines;
+pub use items::{Items, Lines};
 pub use outbox::Outgoing;
 pub use receiver::{Look, Receiver, Span, Want};
 pub use secure::{CertificateFault, Phase, SecureLayer, TlsError, TlsErrorKind, TlsSession};
 pub use seed::EMPTY_LINE;
 pub use sender::Sender;
+pub use shortfall::Shortfall;
 pub use stats::{RecvStats, SendStats};
 pub use step::Step;
+pub use unread::Unread;
 
 /// The old name of [`Error`] for receives. It goes before 0.1.0.
 pub type RecvError = Error;

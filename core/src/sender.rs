@@ -7,12 +7,9 @@ use core::fmt;
 
 use bytes::Bytes;
 
-use crate::framing::holds_line_break;
 use crate::outbox::{Outbox, Outgoing, PIECE};
 use crate::secure::Wire;
-use crate::{Cause, Config, End, Error, Loss, SendStats};
-
-const CRLF: &[u8] = b"\r\n";
+use crate::{Cause, Config, End, Error, Framing, Loss, SendStats};
 
 /// The sending half of a [`Connection`](crate::Connection), of use alone when sending and receiving
 /// belong to different tasks. The methods are documented there.
@@ -21,6 +18,7 @@ pub struct Sender {
     /// The secure layer, if there is one.
     wire: Option<Box<Wire>>,
     max_outbox: usize,
+    framing: Framing,
     closed: bool,
     interrupted: bool,
     large: Large,
@@ -49,6 +47,7 @@ impl Sender {
             outbox: Outbox::default(),
             wire: None,
             max_outbox: at_least_one(config.max_outbox),
+            framing: config.framing,
             closed: false,
             interrupted: false,
             large: Large::No,
@@ -208,17 +207,18 @@ impl Sender {
         Ok(())
     }
 
-    /// Queues `text` and a CR LF behind it.
+    /// Queues `text` as a line: [`Framing`] says what goes behind it.
     ///
     /// # Errors
     ///
-    /// [`Error::LineBreak`] if `text` holds a CR or an LF; otherwise as [`feed`](Self::feed).
+    /// [`Error::LineBreak`] if `text` holds a line break; otherwise as [`feed`](Self::feed).
     pub fn feed_line(&mut self, text: &[u8]) -> Result<(), Error> {
-        if holds_line_break(text) {
+        if self.framing.holds_line_break(text) {
             return Err(Error::LineBreak);
         }
-        self.admit(text.len().saturating_add(CRLF.len()), false)?;
-        self.outbox.push([text, CRLF]);
+        let end = self.framing.terminator();
+        self.admit(text.len().saturating_add(end.len()), false)?;
+        self.outbox.push([text, end]);
         self.lines += 1;
         Ok(())
     }
