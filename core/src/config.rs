@@ -2,21 +2,39 @@
 
 use core::time::Duration;
 
-/// Which bytes end a line.
+/// Which bytes end a line, in both directions: received lines end so, and so do the lines that are sent.
+///
+/// The text of a line that is sent must not hold its own line end:
+/// [`holds_line_break`](Self::holds_line_break) says what that is.
+///
+/// ```
+/// use asyncnet_core::{Config, Connection, Framing, Step};
+///
+/// let mut conn = Connection::new(Config::default().framing(Framing::Byte(0)));
+/// conn.handle_input(b"one\0two\r\n\0");
+/// assert_eq!(conn.next_line(), Ok(Step::Ready(Some(&b"one"[..]))));
+/// assert_eq!(conn.next_line(), Ok(Step::Ready(Some(&b"two\r\n"[..]))));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Framing {
     /// LF ends a line, and one CR directly before that LF belongs to the terminator. Any other CR is
-    /// data. The default: it reads what `nc`, `telnet` and every network client send.
+    /// data. Sent lines end in CR LF. The default: it reads what `nc`, `telnet` and every network client
+    /// send.
     #[default]
     Lenient,
     /// Only CR LF ends a line. A CR or an LF alone is an error ([`LineError::BareCr`],
     /// [`LineError::BareLf`]) and the line that holds it is discarded. For protocols where two
-    /// readers that disagree about a line end are a security hole (SMTP, HTTP).
+    /// readers that disagree about a line end are a security hole (SMTP, HTTP). Sent lines end in CR LF.
     ///
     /// [`LineError::BareCr`]: crate::LineError::BareCr
     /// [`LineError::BareLf`]: crate::LineError::BareLf
-    Crlf,
+    CrLf,
+    /// LF ends a line, in both directions. A CR is data, wherever it stands. For JSON lines and the like.
+    Lf,
+    /// This byte ends a line, in both directions; all others are data. `Byte(0)` reads and sends lines
+    /// that end in NUL.
+    Byte(u8),
 }
 
 /// How the seed view (`recv`, `recv_line` and their kin) answers an end that was not orderly.
@@ -52,7 +70,7 @@ pub enum Truncation {
 /// ```
 /// use asyncnet_core::{Config, Framing};
 ///
-/// let smtp = Config::default().framing(Framing::Crlf).max_line(998);
+/// let smtp = Config::default().framing(Framing::CrLf).max_line(998);
 /// assert_eq!(smtp.max_line, 998);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use crate::link::Link;
 use crate::receiver::{Look, Want};
 use crate::{
-    Config, End, Ends, Error, Inbound, Lines, Loss, Outgoing, SecureLayer, Span, Stats, Step, Time, TlsSession,
+    Config, End, Ends, Error, Inbound, Items, Loss, Outgoing, SecureLayer, Span, Stats, Step, Time, TlsSession,
 };
 
 /// One end of a line connection, as a state machine without I/O.
@@ -271,7 +271,7 @@ impl Connection {
     ///
     /// As [`poll_line`](Self::poll_line). An error behind good lines ends the batch in front of it and
     /// is the next call's answer.
-    pub fn next_lines(&mut self) -> Result<Step<Option<Lines<'_>>>, Error> {
+    pub fn next_lines(&mut self) -> Result<Step<Option<Items<'_>>>, Error> {
         if self.inbound.look(Want::Line) == Look::Data {
             self.link.answered();
             return Ok(Step::Ready(Some(self.inbound.lines())));

@@ -1,6 +1,6 @@
 //! Where a line ends: pure functions over the bytes received so far.
 //!
-//! Both framings share one promise: the answer depends on the bytes alone, never on how they were cut
+//! All framings share one promise: the answer depends on the bytes alone, never on how they were cut
 //! into chunks, and no byte is looked at twice (`searched` says how far an earlier look came). But for one
 //! thing: behind a short line a batch looks at the next 64 bytes at once, whether or not it gets to them.
 
@@ -10,6 +10,40 @@ use crate::{Framing, LineError};
 
 const CR: u8 = b'\r';
 const LF: u8 = b'\n';
+
+/// Every byte once, so that a terminator of one byte can be lent out.
+static BYTES: [u8; 256] = {
+    let mut bytes = [0; 256];
+    let mut at = 0;
+    while at < bytes.len() {
+        bytes[at] = at as u8;
+        at += 1;
+    }
+    bytes
+};
+
+impl Framing {
+    /// What ends a line that is sent: CR LF, LF, or the byte of [`Byte`](Self::Byte).
+    #[must_use]
+    pub fn terminator(self) -> &'static [u8] {
+        match self {
+            Self::Lenient | Self::CrLf => b"\r\n",
+            Self::Lf => b"\n",
+            Self::Byte(byte) => core::slice::from_ref(&BYTES[usize::from(byte)]),
+        }
+    }
+
+    /// Whether `text` holds a line break, and so would not arrive as one line: a CR or an LF for
+    /// [`Lenient`](Self::Lenient) and [`CrLf`](Self::CrLf), otherwise the byte that ends a line.
+    #[must_use]
+    pub fn holds_line_break(self, text: &[u8]) -> bool {
+        match self {
+            Self::Lenient | Self::CrLf => memchr2(CR, LF, text).is_some(),
+            Self::Lf => memchr(LF, text).is_some(),
+            Self::Byte(byte) => memchr(byte, text).is_some(),
+        }
+    }
+}
 
 /// What the bytes received so far say about the first line.
 #[derive(Debug, PartialEq, Eq)]
@@ -28,7 +62,9 @@ pub(crate) enum Found {
 pub(crate) fn find(framing: Framing, max_line: usize, bytes: &[u8], searched: usize) -> Found {
     match framing {
         Framing::Lenient => find_lenient(max_line, bytes, searched),
-        Framing::Crlf => find_strict(max_line, bytes, searched),
+        Framing::CrLf => find_strict(max_line, bytes, searched),
+        Framing::Lf => find_byte(LF, max_line, bytes, searched),
+        Framing::Byte(end) => find_byte(end, max_line, bytes, searched),
     }
 }
 
@@ -42,7 +78,7 @@ pub(crate) fn good_line(
     searched: &mut usize,
 ) -> Option<(usize, usize)> {
     if framing != Framing::Lenient {
-        return good_strict_line(max, bytes, searched);
+        return good_other_line(framing, max, bytes, searched);
     }
     match lenient_line(bytes, *searched) {
         Some((len, lf)) if len <= max => Some((len, lf + 1)),
@@ -91,8 +127,13 @@ pub(crate) fn lfs(window: &[u8; WINDOW]) -> u64 {
     lfs
 }
 
-fn good_strict_line(max: usize, bytes: &[u8], searched: &mut usize) -> Option<(usize, usize)> {
-    match find_strict(max, bytes, *searched) {
+fn good_other_line(
+    framing: Framing,
+    max: usize,
+    bytes: &[u8],
+    searched: &mut usize,
+) -> Option<(usize, usize)> {
+    match find(framing, max, bytes, *searched) {
         Found::Line { len, next } => Some((len, next)),
         Found::Bad { searched: at, .. } | Found::More { searched: at } => {
             *searched = at;
@@ -140,37 +181,40 @@ fn find_strict(max: usize, bytes: &[u8], searched: usize) -> Found {
     }
 }
 
+fn find_byte(end: u8, max: usize, bytes: &[u8], searched: usize) -> Found {
+    match memchr(end, &bytes[searched..]) {
+        Some(at) if searched + at > max => too_long(max, searched + at),
+        Some(at) => Found::Line { len: searched + at, next: searched + at + 1 },
+        None if bytes.len() > max => too_long(max, bytes.len()),
+        None => Found::More { searched: bytes.len() },
+    }
+}
+
 /// Looks for the terminator of a line that is being discarded. `Ok`: where the next line starts. `Err`:
 /// how many bytes can be dropped; the rest (at most a CR) has to be looked at again with what follows.
 pub(crate) fn skip(framing: Framing, bytes: &[u8]) -> Result<usize, usize> {
+    let end = match framing {
+        Framing::CrLf => return skip_strict(bytes),
+        Framing::Lenient | Framing::Lf => LF,
+        Framing::Byte(end) => end,
+    };
+    memchr(end, bytes).map(|at| at + 1).ok_or(bytes.len())
+}
+
+fn skip_strict(bytes: &[u8]) -> Result<usize, usize> {
     let mut from = 0;
     while let Some(at) = memchr(LF, &bytes[from..]) {
         let lf = from + at;
-        if framing == Framing::Lenient || (lf > 0 && bytes[lf - 1] == CR) {
+        if lf > 0 && bytes[lf - 1] == CR {
             return Ok(lf + 1);
         }
         from = lf + 1;
     }
-    let keep = usize::from(framing == Framing::Crlf && bytes.last() == Some(&CR));
-    Err(bytes.len() - keep)
+    Err(bytes.len() - usize::from(bytes.last() == Some(&CR)))
 }
 
-/// Whether `text` holds a CR or an LF, and so would not arrive as one line.
+/// Whether `text` holds a CR or an LF. The old name of [`Framing::holds_line_break`]; it goes before 0.1.0.
 #[must_use]
 pub fn holds_line_break(text: &[u8]) -> bool {
-    memchr2(CR, LF, text).is_some()
-}
-
-impl Framing {
-    /// What ends a line that is sent.
-    #[must_use]
-    pub const fn terminator(&self) -> &[u8] {
-        b"\r\n"
-    }
-
-    /// Whether `text` holds a line break, and so would not arrive as one line.
-    #[must_use]
-    pub fn holds_line_break(&self, text: &[u8]) -> bool {
-        holds_line_break(text)
-    }
+    Framing::Lenient.holds_line_break(text)
 }

@@ -7,6 +7,9 @@
 use alloc::vec::Vec;
 use core::mem;
 
+use crate::shortfall::{Searched, Shortfall};
+use crate::stats::BadLines;
+
 /// What a first read asks for, in bytes.
 const FIRST_READ: usize = 16 << 10;
 /// What a read asks for once reads keep coming back full.
@@ -63,16 +66,19 @@ impl Inbox {
         self.base.wrapping_add(self.tail as u64)
     }
 
-    pub(crate) const fn lines(&self) -> u64 {
-        self.front.lines
+    pub(crate) const fn front(&self) -> &Front {
+        &self.front
+    }
+
+    pub(crate) const fn front_mut(&mut self) -> &mut Front {
+        &mut self.front
     }
 
     /// Takes `n` unread bytes away from the front.
     #[inline]
     pub(crate) fn consume(&mut self, n: usize) {
         debug_assert!(n <= self.len(), "consumed more than there is");
-        self.front.head += n;
-        self.front.searched = self.front.searched.saturating_sub(n);
+        self.front.consume(n);
     }
 
     /// Says that the unread starts at `start` of the block from here on.
@@ -90,8 +96,13 @@ impl Inbox {
         at.and_then(|at| self.block.get(at..at + len)).unwrap_or_default()
     }
 
-    /// The parts that a batch of lines borrows side by side: all bytes up to the end of the unread, and
-    /// what moves as lines are taken.
+    /// Where the front of the storage stands in the whole stream, for [`parts`](Self::parts).
+    pub(crate) const fn base(&self) -> u64 {
+        self.base
+    }
+
+    /// The parts that a batch borrows side by side: all bytes up to the end of the unread, and what moves as
+    /// they are taken.
     pub(crate) fn parts(&mut self) -> (&[u8], &mut Front) {
         (&self.block[..self.tail], &mut self.front)
     }
@@ -194,7 +205,7 @@ pub(crate) fn aligned_behind(block: &[u8], len: usize) -> usize {
     if start + len <= block.len() / 2 { start } else { 0 }
 }
 
-/// What moves when a line is taken.
+/// What moves when something is taken.
 #[derive(Default)]
 pub(crate) struct Front {
     /// Where the unread begins in the block.
@@ -202,10 +213,48 @@ pub(crate) struct Front {
     /// How many unread bytes were searched for a line end.
     pub(crate) searched: usize,
     /// How many lines were consumed.
-    lines: u64,
+    pub(crate) lines: u64,
+    pub(crate) bad: BadLines,
+    /// The search for a line end that did not begin at the front.
+    pub(crate) searched_behind: Searched,
+    /// What the last batch was short of.
+    pub(crate) batch: Shortfall,
+    /// Where a message begins to be missing of which a part was consumed.
+    pub(crate) open_at: Option<u64>,
 }
 
 impl Front {
+    /// Takes `n` bytes away from the front.
+    #[inline]
+    pub(crate) const fn consume(&mut self, n: usize) {
+        self.head += n;
+        self.searched = self.searched.saturating_sub(n);
+    }
+
+    /// How far a search for a line end came, at the front (which stands at `position`) or behind it.
+    pub(crate) const fn searched_at(&self, position: u64) -> Searched {
+        if self.searched_behind.is_behind(position) {
+            self.searched_behind
+        } else {
+            Searched::new(position, self.searched)
+        }
+    }
+
+    /// Notes what a parser left: how far it searched, and whether it consumed a part of its message (`bytes`)
+    /// and is not done with it. The front stands at `position` now.
+    pub(crate) fn note(&mut self, searched: Searched, position: u64, is_over: bool, bytes: usize) {
+        if searched.is_behind(position) {
+            self.searched_behind = searched;
+        } else {
+            self.searched = self.searched.max(searched.of(position));
+        }
+        if is_over {
+            self.open_at = None;
+        } else if bytes > 0 {
+            self.open_at = Some(position);
+        }
+    }
+
     /// Takes a line of `n` bytes, its end included, away from the front. Nothing behind it was searched.
     #[inline]
     pub(crate) const fn consume_line(&mut self, n: usize) {

@@ -32,15 +32,17 @@ mod end;
 mod error;
 mod framing;
 mod inbox;
-mod lines;
+mod items;
 mod link;
 mod outbox;
 mod queue;
 mod receiver;
 mod seed;
+mod shortfall;
 mod stats;
 mod step;
 mod time;
+mod unread;
 mod wire;
 
 pub use bytes::Bytes;
@@ -48,13 +50,14 @@ pub use config::{CloseLimits, Config, Ends, Framing, Truncation};
 pub use connection::Connection;
 pub use end::{Cause, End, Loss};
 pub use error::{Error, LineError, Timeout, UpgradeRefused};
-pub use lines::Lines;
+pub use items::Items;
 pub use outbox::Outgoing;
 pub use receiver::Span;
 pub use seed::EMPTY_LINE;
 pub use stats::Stats;
 pub use step::Step;
 pub use time::Time;
+pub use unread::Unread;
 #[cfg(feature = "rustls")]
 pub use wire::TlsLayer;
 pub use wire::{CertificateFault, Phase, SecureLayer, TlsError, TlsErrorKind, TlsSession};
@@ -65,9 +68,9 @@ pub(crate) use receiver::Receiver as Inbound;
 /// public interface: they may change in any release.
 #[doc(hidden)]
 pub mod driver {
-    pub use crate::framing::holds_line_break;
     pub use crate::link::Link;
     pub use crate::receiver::{Look, Receiver as Inbound, Want};
+    pub use crate::shortfall::Shortfall;
 }
 
 /// The old name of [`Error`] for receives. It goes before 0.1.0.

@@ -1,15 +1,20 @@
 //! The receiving half of a connection: what the peer sent, as lines and blocks, and how it ended.
 
+pub(crate) mod discard;
+mod settings;
 mod typed;
+mod with;
 
 use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::framing;
 use crate::inbox::{BLOCK, Inbox, LARGEST_READ};
+use crate::shortfall::Shortfall;
+use crate::stats::BadLines;
 use crate::{
-    Cause, Config, End, Error, LineError, Loss, Stats, TlsError, Truncation, UpgradeRefused,
+    Cause, Config, End, Error, Framing, LineError, Loss, Stats, TlsError, Truncation,
+    UpgradeRefused,
 };
 
 /// Where consumed bytes lie; [`Receiver::bytes`] turns it into a slice.
@@ -35,6 +40,11 @@ pub enum Want {
     Block(usize),
     /// Any bytes, at most this many.
     Bytes(usize),
+    /// What the last batch was short of: the item for which it had no answer, or one byte more if it took
+    /// nothing and lacked nothing. One byte if it took all that it asked for.
+    Batch,
+    /// What a parser was short of.
+    More(Shortfall),
 }
 
 /// What a receive would answer now. See [`Receiver::look`].
@@ -49,24 +59,18 @@ pub enum Look {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum State {
+pub(crate) enum State {
     Open,
     /// Inside a line that was reported as an error; `dropped` bytes of it are gone.
     Discarding {
         dropped: usize,
+        /// What the line has to end with.
+        framing: Framing,
     },
     /// The end was met by a receive. What the inbox still holds is the partial.
     Ended(End),
     /// Closed by us; the end is the one met before, if there was one.
     Closed(End),
-}
-
-/// How many bad lines there were, by cause.
-#[derive(Clone, Copy, Default)]
-struct BadLines {
-    too_long: u64,
-    bare: u64,
-    not_utf8: u64,
 }
 
 /// The receiving half of a [`Connection`](crate::Connection), of use alone when sending and receiving
@@ -83,7 +87,6 @@ pub struct Receiver {
     missing: usize,
     /// How many unread bytes the waiting call may need at most.
     need: usize,
-    bad: BadLines,
 }
 
 impl Receiver {
@@ -98,7 +101,6 @@ impl Receiver {
             tls_error: None,
             missing: 1,
             need: 0,
-            bad: BadLines::default(),
         }
     }
 
@@ -107,12 +109,6 @@ impl Receiver {
     pub const BLOCK: usize = BLOCK;
 
     // ---- getters ---------------------------------------------------------------------------------
-
-    /// The settings.
-    #[must_use]
-    pub const fn config(&self) -> &Config {
-        &self.config
-    }
 
     /// Bytes received and not yet asked for. Never waits; empty while a bad line is being discarded.
     #[must_use]
@@ -153,17 +149,14 @@ impl Receiver {
     /// What was received so far, in numbers.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        let BadLines { too_long, bare, not_utf8 } = self.bad;
-        let (bytes_received, lines_received) = (self.inbox.received(), self.inbox.lines());
+        let front = self.inbox.front();
+        let BadLines { too_long, bare, not_utf8 } = front.bad;
+        let (bytes_received, lines_received) = (self.inbox.received(), front.lines);
         Stats { bytes_received, lines_received, too_long, bare, not_utf8, ..Stats::default() }
     }
 
-    pub(crate) fn count_bad(&mut self, error: &LineError) {
-        match error {
-            LineError::TooLong { .. } => self.bad.too_long += 1,
-            LineError::BareCr | LineError::BareLf => self.bad.bare += 1,
-            LineError::Utf8(_) => self.bad.not_utf8 += 1,
-        }
+    pub(crate) const fn count_bad(&mut self, error: &LineError) {
+        self.inbox.front_mut().bad.count(error);
     }
 
     /// How many bytes are here that no receive has answered.
@@ -330,24 +323,18 @@ impl Receiver {
         matches!(self.state, State::Closed(_) | State::Ended(End { cause: Cause::Closed, .. }))
     }
 
-    /// Starts to discard the line at the front, of which `n` bytes hold no terminator.
-    fn discard(&mut self, n: usize) {
-        self.inbox.consume(n);
-        self.state = State::Discarding { dropped: n };
-        self.finish_discarding();
+    /// Reports the bad line at the front, and starts to discard it: `n` bytes of it hold no terminator.
+    fn discard(&mut self, error: LineError, n: usize) -> Error {
+        let (received, front) = self.inbox.parts();
+        front.bad.count(&error);
+        discard::begin(received, front, &mut self.state, self.config.framing, n);
+        error.into()
     }
 
     /// Drops what has arrived of a line that is being discarded.
     fn finish_discarding(&mut self) {
-        let State::Discarding { dropped } = self.state else {
-            return;
-        };
-        let (n, state) = match framing::skip(self.config.framing, self.inbox.unread()) {
-            Ok(next) => (next, State::Open),
-            Err(n) => (n, State::Discarding { dropped: dropped.saturating_add(n) }),
-        };
-        self.inbox.consume(n);
-        self.state = state;
+        let (received, front) = self.inbox.parts();
+        discard::go_on(received, front, &mut self.state);
     }
 
     /// The end as a receive would meet it now.
@@ -356,7 +343,7 @@ impl Receiver {
         match self.state {
             State::Ended(end) | State::Closed(end) => end,
             State::Open => End::new(cause, self.inbox.len()),
-            State::Discarding { dropped } => {
+            State::Discarding { dropped, .. } => {
                 End::new(cause, dropped.saturating_add(self.inbox.len()))
             }
         }

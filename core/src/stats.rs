@@ -1,5 +1,7 @@
 //! What a connection has done so far, in numbers.
 
+use crate::LineError;
+
 /// What a connection received and sent so far, and what it has queued now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -20,4 +22,22 @@ pub struct Stats {
     pub lines_sent: u64,
     /// What is queued now, in bytes as `max_queue` counts them: 64 more for each piece.
     pub queued: usize,
+}
+
+/// How many bad lines there were, by cause.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct BadLines {
+    pub(crate) too_long: u64,
+    pub(crate) bare: u64,
+    pub(crate) not_utf8: u64,
+}
+
+impl BadLines {
+    pub(crate) const fn count(&mut self, error: &LineError) {
+        match error {
+            LineError::TooLong { .. } => self.too_long += 1,
+            LineError::BareCr | LineError::BareLf => self.bare += 1,
+            LineError::Utf8(_) => self.not_utf8 += 1,
+        }
+    }
 }

@@ -33,7 +33,7 @@ pub(crate) fn max_outbox(u: &mut Unstructured<'_>) -> Result<usize> {
 
 pub(crate) fn config(u: &mut Unstructured<'_>) -> Result<Config> {
     let flags = u.arbitrary::<u8>()?;
-    let framing = if flags & 1 == 0 { Framing::Lenient } else { Framing::Crlf };
+    let framing = if flags & 1 == 0 { Framing::Lenient } else { Framing::CrLf };
     let ends = if flags & 2 == 0 { Ends::Hide } else { Ends::Tell };
     let config = Config::default().framing(framing).ends(ends).buffered(flags & 4 == 0);
     Ok(config.max_line(limit(u)?).max_block(limit(u)?).max_outbox(max_outbox(u)?))

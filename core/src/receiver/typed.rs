@@ -2,7 +2,9 @@
 
 use super::{Look, Receiver, Span, State, Want};
 use crate::framing::{self, Found};
-use crate::{Cause, Config, End, Error, Lines, Step};
+use crate::inbox::LARGEST_READ;
+use crate::shortfall::Searched;
+use crate::{Cause, Config, End, Error, Items, Step};
 
 impl Receiver {
     /// What a receive that wants `want` would answer now. Takes nothing.
@@ -21,15 +23,47 @@ impl Receiver {
             Want::Line => match self.find() {
                 Found::Line { .. } => Look::Data,
                 Found::Bad { .. } => Look::Final,
-                Found::More { .. } => self.need_input(1, self.config.max_line.saturating_add(2)),
+                Found::More { .. } => self.need_line(0),
             },
+            Want::Batch => {
+                let lack = self.inbox.front().batch.lack(self.inbox.position());
+                self.look_for(lack)
+            }
+            Want::More(short) => self.look_for(short.lack(self.inbox.position())),
             Want::Block(n) if have < n => self.need_input(n - have, n),
             Want::Bytes(n) if have == 0 => self.need_input(n, n),
             Want::Block(_) | Want::Bytes(_) => Look::Data,
         }
     }
 
-    fn need_input(&mut self, missing: usize, need: usize) -> Look {
+    /// Whether the line at the front is here, good or bad.
+    pub(super) fn look_for_line(&mut self) -> Look {
+        match self.find() {
+            Found::Line { .. } | Found::Bad { .. } => Look::Data,
+            Found::More { .. } => self.need_line(0),
+        }
+    }
+
+    /// Whether the line that begins behind so many bytes is here, good or bad.
+    pub(super) fn look_for_line_behind(&mut self, begins: usize) -> Look {
+        let Config { framing, max_line, .. } = self.config;
+        let line = self.inbox.position().wrapping_add(begins as u64);
+        let rest = self.inbox.unread().get(begins..).unwrap_or_default();
+        let searched = self.inbox.front().searched_behind.of(line).min(rest.len());
+        match framing::find(framing, max_line, rest, searched) {
+            Found::Line { .. } | Found::Bad { .. } => Look::Data,
+            Found::More { searched } => {
+                self.inbox.front_mut().searched_behind = Searched::new(line, searched);
+                self.need_line(begins)
+            }
+        }
+    }
+
+    fn need_line(&mut self, begins: usize) -> Look {
+        self.need_input(1, self.config.max_line.saturating_add(2).saturating_add(begins))
+    }
+
+    pub(super) fn need_input(&mut self, missing: usize, need: usize) -> Look {
         if self.input_end.is_some() {
             return Look::Final;
         }
@@ -94,9 +128,7 @@ impl Receiver {
             Look::Data | Look::NeedInput => Ok(Step::NeedInput),
             Look::Final => {
                 if let (State::Open, Found::Bad { error, resume, .. }) = (self.state, self.find()) {
-                    self.count_bad(&error);
-                    self.discard(resume);
-                    return Err(error.into());
+                    return Err(self.discard(error, resume));
                 }
                 self.meet_end().map(|()| Step::Ready(None))
             }
@@ -115,10 +147,71 @@ impl Receiver {
         match self.look(Want::Block(n)) {
             Look::Data => Ok(Step::Ready(self.consume(n))),
             Look::NeedInput => Ok(Step::NeedInput),
-            Look::Final => {
-                let met = self.meet_end();
-                Err(met.err().unwrap_or(Error::Disconnected(End::new(Cause::Eof, 0))))
+            Look::Final => Err(self.meet_end_of_block()),
+        }
+    }
+
+    /// Meets the end, in front of bytes that a call had asked for.
+    fn meet_end_of_block(&mut self) -> Error {
+        self.meet_end().err().unwrap_or(Error::Disconnected(End::new(Cause::Eof, 0)))
+    }
+
+    /// Consumes `left` bytes, counts `left` down to 0, and stores none of them: for a block above
+    /// `max_block`, or one that nobody wants. It can be called again with what is left.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Disconnected`] if the input ended before; [`Error::Closed`] after our own close.
+    pub fn poll_skip(&mut self, left: &mut u64) -> Result<Step<()>, Error> {
+        while *left > 0 {
+            let most = usize::try_from(*left).unwrap_or(usize::MAX);
+            match self.look(Want::Bytes(most.min(LARGEST_READ))) {
+                Look::NeedInput => return Ok(Step::NeedInput),
+                Look::Final => return Err(self.meet_end_of_block()),
+                Look::Data => {}
             }
+            let n = most.min(self.inbox.len());
+            self.inbox.consume(n);
+            *left -= n as u64;
+        }
+        Ok(Step::Ready(()))
+    }
+
+    /// The next `n` bytes, all of them, left in place.
+    ///
+    /// # Errors
+    ///
+    /// As [`poll_block`](Self::poll_block); the end is met only if nothing is left in front of it.
+    pub fn peek_block(&mut self, n: usize) -> Result<Step<&[u8]>, Error> {
+        self.check_block(n)?;
+        match self.look(Want::Block(n)) {
+            Look::Data => Ok(Step::Ready(&self.inbox.unread()[..n])),
+            Look::NeedInput => Ok(Step::NeedInput),
+            Look::Final => match self.peek_end() {
+                Err(error) => Err(error),
+                Ok(()) => Err(Error::Disconnected(End::new(Cause::Eof, 0))),
+            },
+        }
+    }
+
+    /// The next line if it is here whole; `None` otherwise. Never waits, and never meets an end: what comes
+    /// in front of one is still answered.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Line`] for a bad line; [`Error::Closed`] after our own close.
+    pub fn try_line(&mut self) -> Result<Option<Span>, Error> {
+        match self.state {
+            State::Closed(_) => return Err(Error::Closed),
+            State::Open => {}
+            State::Ended(_) | State::Discarding { .. } => return Ok(None),
+        }
+        if let Some(span) = self.take_line() {
+            return Ok(Some(span));
+        }
+        match self.find() {
+            Found::Bad { error, resume, .. } => Err(self.discard(error, resume)),
+            Found::Line { .. } | Found::More { .. } => Ok(None),
         }
     }
 
@@ -171,13 +264,13 @@ impl Receiver {
         if len > max && !self.is_closed() { Err(Error::TooLarge { len, max }) } else { Ok(()) }
     }
 
-    /// Every complete line there is, in one batch. `None`: the input ended in good order.
+    /// As [`poll_items`](Self::poll_items), but waits for a whole line, and reports a bad one that is the
+    /// first. For the transition.
     ///
     /// # Errors
     ///
-    /// As [`poll_line`](Self::poll_line). An error behind good lines ends the batch in front of it and
-    /// is the next call's answer.
-    pub fn next_lines(&mut self) -> Result<Step<Option<Lines<'_>>>, Error> {
+    /// As [`poll_line`](Self::poll_line).
+    pub fn next_lines(&mut self) -> Result<Step<Option<Items<'_>>>, Error> {
         if self.look(Want::Line) == Look::Data {
             return Ok(Step::Ready(Some(self.lines())));
         }
@@ -185,15 +278,9 @@ impl Receiver {
         Ok(self.poll_line()?.map(|_| None))
     }
 
-    /// Every complete line that is here now, possibly none.
-    pub fn lines(&mut self) -> Lines<'_> {
-        let Config { framing, max_line, .. } = self.config;
-        let open = matches!(self.state, State::Open);
-        if !open {
-            self.inbox.set_searched(0);
-        }
-        let (received, front) = self.inbox.parts();
-        Lines::new(if open { received } else { &[] }, front, framing, max_line)
+    /// The old name of [`items`](Self::items).
+    pub fn lines(&mut self) -> Items<'_> {
+        self.items()
     }
 
     /// The next line, left in place. `None`: the input ended in good order.

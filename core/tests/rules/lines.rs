@@ -14,7 +14,7 @@ fn lenient() -> Config {
 }
 
 fn strict() -> Config {
-    Config::default().framing(Framing::Crlf)
+    Config::default().framing(Framing::CrLf)
 }
 
 fn too_long(max: usize) -> Answer<'static> {

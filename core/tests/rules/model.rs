@@ -107,7 +107,7 @@ fn stream() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn config() -> impl Strategy<Value = Config> {
-    let framing = prop_oneof![Just(Framing::Lenient), Just(Framing::Crlf)];
+    let framing = prop_oneof![Just(Framing::Lenient), Just(Framing::CrLf)];
     let ends = prop_oneof![Just(Ends::Hide), Just(Ends::Tell)];
     let max_line = prop_oneof![0..15usize, Just(usize::MAX)];
     let buffered = prop::bool::weighted(0.8);
@@ -228,7 +228,7 @@ fn take_lines(play: &mut Play<'_, Receiver>, framing: Framing, rest: &[u8], most
             }
         }
         Err(Error::Line(_)) => {
-            let end = if framing == Framing::Crlf { b"\r\n" as &[u8] } else { b"\n" };
+            let end = if framing == Framing::CrLf { b"\r\n" as &[u8] } else { b"\n" };
             let at = rest.windows(end.len()).position(|bytes| bytes == end);
             // Without a terminator all of it is dropped, and counted at the end.
             taken = at.map_or(0, |at| at + end.len());

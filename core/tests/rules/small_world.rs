@@ -121,5 +121,5 @@ fn l1_l4_lenient_framing_is_its_model() {
 
 #[test]
 fn l2_l4_strict_framing_is_its_model() {
-    explore(Framing::Crlf, strict);
+    explore(Framing::CrLf, strict);
 }

@@ -83,7 +83,7 @@ fn t5_a_line_that_is_being_discarded_refuses() {
     assert_eq!(conn.start_tls(Box::new(Fake::client(1))), Ok(()));
 
     // A CR whose LF may still come.
-    let mut conn = Connection::new(Config::default().framing(Framing::Crlf));
+    let mut conn = Connection::new(Config::default().framing(Framing::CrLf));
     assert_eq!(conn.handle_input(b"a\rb\r"), 4);
     assert_eq!(conn.next_line(), Err(Error::Line(LineError::BareCr)));
     refuses(&mut conn, |why| *why == UpgradeRefused::Discarding.into());

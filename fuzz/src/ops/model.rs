@@ -295,7 +295,7 @@ impl<'a> Model<'a> {
     /// L1, L2, L4: what the unread bytes say about the first line.
     fn front(&self) -> Front {
         let (bytes, max) = (self.unread(), self.config.max_line);
-        let strict = self.config.framing == Framing::Crlf;
+        let strict = self.config.framing == Framing::CrLf;
         let at = bytes.iter().position(|byte| *byte == b'\n' || strict && *byte == b'\r');
         let before = &bytes[..at.unwrap_or(bytes.len())];
         let text = if strict { before } else { before.strip_suffix(b"\r").unwrap_or(before) };
@@ -315,7 +315,7 @@ impl<'a> Model<'a> {
     /// L2, L4: a reported line is dropped through its terminator.
     fn discard(&mut self) {
         let State::Discarding(from) = self.state else { return };
-        let end = if self.config.framing == Framing::Crlf { &b"\r\n"[..] } else { b"\n" };
+        let end = if self.config.framing == Framing::CrLf { &b"\r\n"[..] } else { b"\n" };
         let arrived = &self.stream[from..self.arrived];
         if let Some(at) = arrived.windows(end.len()).position(|bytes| bytes == end) {
             self.taken = from + at + end.len();

@@ -24,7 +24,7 @@ pub async fn l1_lf_ends_a_line_and_takes_one_cr_with_it<B: Bed>() {
 
 /// Strict framing: a CR or an LF alone spoils its line and no other.
 pub async fn l2_a_bare_cr_or_lf_is_reported_once_and_its_line_is_gone<B: Bed>() {
-    let config = Config::default().framing(Framing::Crlf);
+    let config = Config::default().framing(Framing::CrLf);
     receivers!(B, config, |conn, peer| {
         peer.send(b"good\r\nba\rd\nstill\r\nfine\r\nb\nad\rstill\r\nlast\r\n").await;
         assert_line!(conn, "good");

@@ -1,0 +1,234 @@
+//! A batch: everything that has arrived, taken without a copy and without a wait.
+
+use core::fmt;
+
+use crate::framing::{self, Found};
+use crate::inbox::Front;
+use crate::receiver::{State, discard};
+use crate::shortfall::{Lack, Shortfall};
+use crate::unread::{Outcome, Settled};
+use crate::{Config, Error, Framing, LineError, Unread};
+
+/// Everything that has arrived, as lines, blocks and messages in any order.
+///
+/// What it hands out borrows the received bytes and lives as long as the batch's own borrow, so several
+/// items can be held at once. An item is consumed when it is handed out; what is not taken stays for the
+/// next receive. `None` always means that the item is not all here: nothing of it was taken, and the next
+/// batch waits for exactly what it lacked ([`Want::Batch`](crate::Want::Batch)). A batch that took nothing
+/// and lacked nothing waits for one byte more.
+///
+/// It has no destructor and holds nothing but borrows.
+pub struct Items<'a> {
+    received: &'a [u8],
+    front: &'a mut Front,
+    state: &'a mut State,
+    /// Where `received` stands in the whole stream.
+    base: u64,
+    config: &'a Config,
+    framing: Framing,
+    max_line: usize,
+    /// Whether every line that a look ahead finds is a good one.
+    looks_ahead: bool,
+    /// Where LFs are among the next bytes, bit 0 for the first; 0 if that is not known.
+    lfs: u64,
+}
+
+/// The old name of [`Items`]. It goes before 0.1.0.
+pub type Lines<'a> = Items<'a>;
+
+/// A line of up to so many bytes, its end included, is worth a look ahead: the next 64 bytes probably hold
+/// several more.
+const SHORT: usize = 24;
+
+impl<'a> Items<'a> {
+    pub(crate) fn new(
+        received: &'a [u8],
+        front: &'a mut Front,
+        state: &'a mut State,
+        base: u64,
+        config: &'a Config,
+    ) -> Self {
+        let Config { framing, max_line, .. } = *config;
+        let looks_ahead = framing == Framing::Lenient && max_line >= framing::WINDOW;
+        let lfs = 0;
+        let mut items =
+            Self { received, front, state, base, config, framing, max_line, looks_ahead, lfs };
+        // Holds only for a batch that takes nothing and lacks nothing.
+        let lack = Lack::Bytes(items.unread().len() + 1);
+        items.lacks(lack);
+        items
+    }
+
+    /// The next line, without its terminator. `None`: it is not all here.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Line`] for a bad line. It is reported once and discarded; the next call answers what comes
+    /// behind it.
+    // As a call it would take as long as the search.
+    #[inline(always)]
+    pub fn next_line(&mut self) -> Result<Option<&'a [u8]>, Error> {
+        match self.good_line() {
+            Some(line) => Ok(Some(line)),
+            None => self.no_good_line(),
+        }
+    }
+
+    /// Exactly `n` bytes. `None`: they are not all here.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooLarge`] if `n` is above `max_block`. Nothing is taken then.
+    pub fn next_block(&mut self, n: usize) -> Result<Option<&'a [u8]>, Error> {
+        let max = self.config.max_block;
+        if n > max {
+            return Err(Error::TooLarge { len: n, max });
+        }
+        let Some(block) = self.unread().get(..n) else {
+            self.lacks(Lack::Bytes(n));
+            return Ok(None);
+        };
+        self.consume(n, 0);
+        Ok(Some(block))
+    }
+
+    /// Some of the next `n` bytes, at least one. `None`: none is here.
+    #[must_use]
+    pub fn next_bytes(&mut self, n: usize) -> Option<&'a [u8]> {
+        let unread = self.unread();
+        let bytes = &unread[..n.min(unread.len())];
+        self.consume(bytes.len(), 0);
+        if bytes.is_empty() && n > 0 { None } else { Some(bytes) }
+    }
+
+    /// A whole message, in a form of your own; the value may borrow the received bytes. `None`: it is not all
+    /// here. [`Unread`] says what a parser can do, and what its answer consumes.
+    ///
+    /// # Errors
+    ///
+    /// The parser's own.
+    pub fn next_with<T>(
+        &mut self,
+        parse: impl FnOnce(&mut Unread<'a>) -> Result<T, Error>,
+    ) -> Result<Option<T>, Error> {
+        if !matches!(self.state, State::Open) {
+            return Ok(None);
+        }
+        let (position, front) = (self.at(), &self.front);
+        let (seen, searched) = (front.batch.seen(position), front.searched_at(position));
+        let mut unread = Unread::new(self.unread(), position, seen, searched, self.config);
+        let parsed = parse(&mut unread);
+        let Settled { consumed: (bytes, lines), searched, is_over, outcome } =
+            unread.settle(parsed);
+        self.consume(bytes, lines);
+        self.front.note(searched, self.at(), is_over, bytes);
+        match outcome {
+            Outcome::Answer(answer) => answer.map(Some),
+            Outcome::BadLine(error, resume) => Err(self.discard(error, resume)),
+            Outcome::Short(lack) => {
+                self.front.batch = Shortfall::new(self.at(), self.unread().len(), lack);
+                Ok(None)
+            }
+        }
+    }
+
+    /// The next line if a good one is here.
+    #[inline(always)]
+    fn good_line(&mut self) -> Option<&'a [u8]> {
+        let unread = self.received.get(self.front.head..)?;
+        let (len, next) = match self.take_known(unread) {
+            Some(line) => line,
+            None => {
+                let searched = &mut self.front.searched;
+                framing::good_line(self.framing, self.max_line, unread, searched)?
+            }
+        };
+        self.front.consume_line(next);
+        if next <= SHORT && self.lfs == 0 && self.looks_ahead {
+            self.lfs = look_ahead(&unread[next..]);
+        }
+        Some(&unread[..len])
+    }
+
+    /// The length of the next line and where the one behind it starts, if that is known already.
+    #[inline]
+    fn take_known(&mut self, unread: &[u8]) -> Option<(usize, usize)> {
+        if self.lfs == 0 {
+            return None;
+        }
+        let lf = self.lfs.trailing_zeros() as usize;
+        self.lfs = self.lfs >> lf >> 1;
+        Some((framing::length_before(unread, lf), lf + 1))
+    }
+
+    /// The answer where no good line is here.
+    #[cold]
+    fn no_good_line(&mut self) -> Result<Option<&'a [u8]>, Error> {
+        if !matches!(self.state, State::Open) {
+            return Ok(None);
+        }
+        match framing::find(self.framing, self.max_line, self.unread(), self.front.searched) {
+            Found::Bad { error, resume, .. } => Err(self.discard(error, resume)),
+            Found::Line { .. } | Found::More { .. } => {
+                self.lacks(Lack::Line { begins: 0 });
+                Ok(None)
+            }
+        }
+    }
+
+    /// Reports the bad line at the front, once, and discards it: it holds no terminator in front of `resume`.
+    fn discard(&mut self, error: LineError, resume: usize) -> Error {
+        self.lfs = 0;
+        self.front.bad.count(&error);
+        discard::begin(self.received, self.front, self.state, self.framing, resume);
+        error.into()
+    }
+
+    fn consume(&mut self, bytes: usize, lines: u64) {
+        self.lfs = 0;
+        self.front.consume(bytes);
+        self.front.lines += lines;
+    }
+
+    /// What is unread; nothing while a bad line is being discarded, and behind the end.
+    fn unread(&self) -> &'a [u8] {
+        match self.state {
+            State::Open => &self.received[self.front.head..],
+            _ => &[],
+        }
+    }
+
+    /// Where the unread begins in the whole stream.
+    const fn at(&self) -> u64 {
+        self.base.wrapping_add(self.front.head as u64)
+    }
+
+    /// Notes what the next batch has to wait for.
+    fn lacks(&mut self, lack: Lack) {
+        let at = self.at();
+        self.front.batch = Shortfall::new(at, self.front.batch.seen(at), lack);
+    }
+}
+
+/// The good lines, up to a bad one. For the transition: [`Items::next_line`] reports the bad one too.
+impl<'a> Iterator for Items<'a> {
+    type Item = &'a [u8];
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<&'a [u8]> {
+        self.good_line()
+    }
+}
+
+/// Where LFs are at the front of `unread`. Apart, to leave the registers to the loop around `next_line`.
+#[inline(never)]
+fn look_ahead(unread: &[u8]) -> u64 {
+    unread.first_chunk().map_or(0, framing::lfs)
+}
+
+impl fmt::Debug for Items<'_> {
+    /// Says how much is here, never what.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Items").field("len", &self.unread().len()).finish_non_exhaustive()
+    }
+}

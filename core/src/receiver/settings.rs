@@ -1,0 +1,28 @@
+//! Settings that change on a live connection.
+
+use super::Receiver;
+use crate::Config;
+use crate::shortfall::Searched;
+
+impl Receiver {
+    /// The settings.
+    #[must_use]
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Changes the settings. They hold from the next line or block on, for bytes that are buffered too; a
+    /// line of which a part has come is one of those. A bad line that was reported still ends as it would
+    /// have ended before, and an end that the transport has told already stays what it is.
+    pub fn configure(&mut self, config: Config) {
+        if config.framing != self.config.framing || config.max_line < self.config.max_line {
+            // What holds no line end for the old settings may hold one, or be too long, for the new.
+            let front = self.inbox.front_mut();
+            front.searched = 0;
+            front.searched_behind = Searched::default();
+        }
+        // What a batch was short of was measured with the old settings.
+        self.inbox.front_mut().batch = crate::shortfall::Shortfall::default();
+        self.config = config;
+    }
+}
