@@ -1,6 +1,8 @@
-//! What the user can set: limits, framing, and how the seed view tells an end.
+//! The settings: limits, framing, timeouts.
 
 use core::time::Duration;
+
+use crate::Flags;
 
 /// Which bytes end a line, in both directions: received lines end so, and so do the lines that are sent.
 ///
@@ -37,27 +39,16 @@ pub enum Framing {
     Byte(u8),
 }
 
-/// How the seed view (`recv`, `recv_line` and their kin) answers an end that was not orderly.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Ends {
-    /// A reset or a truncated stream answers `""`, as an orderly end does. This is Nim's `SafeDisconn`
-    /// flag, and the default.
-    #[default]
-    Hide,
-    /// A reset or a truncated stream is an error.
-    Tell,
-}
-
-/// What a secure stream that ends without a close notice is taken for. Whoever sits on the wire can end it
-/// so, in front of the line that would have said "but".
+/// What a TLS stream that ends without a close notice counts as. A network attacker can cut the stream at any
+/// point, so data before the cut may be incomplete.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Truncation {
-    /// An end that is not orderly: the typed view tells it, [`Ends`] says whether the seed view does, and
-    /// `end()` tells it always. The default.
+    /// An end that is not orderly: typed calls report it, Nim-style calls as their flags say, `end()` always. The
+    /// default.
     #[default]
     Report,
-    /// The same, but the seed view tells it too, whatever [`Ends`] says.
+    /// The same, but Nim-style calls report it too, whatever their flags.
     Strict,
     /// An orderly end. For peers that never send the notice, and protocols that know their own end.
     Allow,
@@ -91,8 +82,8 @@ pub struct Config {
     pub buffered: bool,
     /// Which bytes end a line. Default [`Framing::Lenient`].
     pub framing: Framing,
-    /// What the seed view answers to an end that was not orderly. Default [`Ends::Hide`].
-    pub ends: Ends,
+    /// The flags of a Nim-style call that has none of its own. Default [`Flags::SAFE_DISCONN`].
+    pub nim_flags: Flags,
     /// What a secure stream without a close notice is taken for. Default [`Truncation::Report`].
     pub truncation: Truncation,
     /// The limits of a close.
@@ -161,7 +152,7 @@ impl Default for Config {
             high_water: 64 << 10,
             buffered: true,
             framing: Framing::Lenient,
-            ends: Ends::Hide,
+            nim_flags: Flags::SAFE_DISCONN,
             truncation: Truncation::Report,
             close: CloseLimits::default(),
             handshake_timeout: Duration::from_secs(10),
@@ -257,10 +248,10 @@ impl Config {
         self
     }
 
-    /// Sets [`Config::ends`].
+    /// Sets [`Config::nim_flags`].
     #[must_use]
-    pub const fn ends(mut self, ends: Ends) -> Self {
-        self.ends = ends;
+    pub const fn nim_flags(mut self, flags: Flags) -> Self {
+        self.nim_flags = flags;
         self
     }
 }

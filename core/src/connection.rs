@@ -10,7 +10,7 @@ use bytes::Bytes;
 use crate::link::Link;
 use crate::receiver::{Look, Want};
 use crate::{
-    Config, End, Ends, Error, Inbound, Items, Loss, Outgoing, SecureLayer, Span, Stats, Step, Time, TlsSession,
+    Config, End, Error, Flags, Inbound, Items, Loss, Outgoing, SecureLayer, Span, Stats, Step, Time, TlsSession,
 };
 
 /// One end of a line connection, as a state machine without I/O.
@@ -374,11 +374,11 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// [`Error::TooLarge`], [`Error::TimedOut`], [`Error::Closed`]; with [`Ends::Tell`] also
+    /// [`Error::TooLarge`], [`Error::TimedOut`], [`Error::Closed`]; without [`Flags::SAFE_DISCONN`] also
     /// [`Error::Disconnected`] for an end that was not orderly.
     pub fn recv(&mut self, n: usize) -> Result<Step<Vec<u8>>, Error> {
-        let ends = self.ends();
-        self.receive(|inbound| inbound.recv(n, ends))
+        let flags = self.config().nim_flags;
+        self.receive(|inbound| inbound.recv(n, flags))
     }
 
     /// Nim's `recvInto`: as [`recv`](Self::recv) for as many bytes as fit into `buf`, and returns
@@ -388,8 +388,8 @@ impl Connection {
     ///
     /// As [`recv`](Self::recv).
     pub fn recv_into(&mut self, buf: &mut [u8]) -> Result<Step<usize>, Error> {
-        let ends = self.ends();
-        self.receive(|inbound| inbound.recv_into(buf, ends))
+        let flags = self.config().nim_flags;
+        self.receive(|inbound| inbound.recv_into(buf, flags))
     }
 
     /// Nim's `recvLine`: a line without its terminator, `"\r\n"` for an empty one, `""` at the end.
@@ -397,11 +397,11 @@ impl Connection {
     /// # Errors
     ///
     /// [`Error::Line`] for a bad line (one that is not UTF-8 is consumed, its bytes are in the
-    /// error), [`Error::TimedOut`], [`Error::Closed`]; with [`Ends::Tell`] also [`Error::Disconnected`] for
+    /// error), [`Error::TimedOut`], [`Error::Closed`]; without [`Flags::SAFE_DISCONN`] also [`Error::Disconnected`] for
     /// an end that was not orderly.
     pub fn recv_line(&mut self) -> Result<Step<String>, Error> {
-        let ends = self.ends();
-        self.receive(|inbound| inbound.recv_line(ends))
+        let flags = self.config().nim_flags;
+        self.receive(|inbound| inbound.recv_line(flags))
     }
 
     /// Nim's `recvLineInto`: as [`recv_line`](Self::recv_line) in bytes. The content of `line` is
@@ -411,11 +411,11 @@ impl Connection {
     ///
     /// As [`recv_line`](Self::recv_line), but for UTF-8, which is not checked.
     pub fn recv_line_into(&mut self, line: &mut Vec<u8>) -> Result<Step<()>, Error> {
-        let ends = self.ends();
-        self.receive(|inbound| inbound.recv_line_into(line, ends))
+        let flags = self.config().nim_flags;
+        self.receive(|inbound| inbound.recv_line_into(line, flags))
     }
 
-    /// Nim's `send`: queues a copy of `message`. With [`Ends::Hide`] a peer that is gone is no
+    /// Nim's `send`: queues a copy of `message`. With [`Flags::SAFE_DISCONN`] a peer that is gone is no
     /// error; [`is_disconnected`](Self::is_disconnected) tells.
     ///
     /// # Errors
@@ -423,13 +423,13 @@ impl Connection {
     /// As [`feed`](Self::feed).
     pub fn send(&mut self, message: &[u8]) -> Result<(), Error> {
         match self.link.feed(message) {
-            Err(Error::Disconnected(_)) if self.ends() == Ends::Hide => Ok(()),
+            Err(Error::Disconnected(_))
+                if self.config().nim_flags.contains(Flags::SAFE_DISCONN) =>
+            {
+                Ok(())
+            }
             result => result,
         }
-    }
-
-    const fn ends(&self) -> Ends {
-        self.inbound.config().ends
     }
 
     // ---- output: what to put on the wire ---------------------------------------------------------

@@ -212,9 +212,3 @@ fn skip_strict(bytes: &[u8]) -> Result<usize, usize> {
     }
     Err(bytes.len() - usize::from(bytes.last() == Some(&CR)))
 }
-
-/// Whether `text` holds a CR or an LF. The old name of [`Framing::holds_line_break`]; it goes before 0.1.0.
-#[must_use]
-pub fn holds_line_break(text: &[u8]) -> bool {
-    Framing::Lenient.holds_line_break(text)
-}

@@ -33,9 +33,6 @@ pub struct Items<'a> {
     lfs: u64,
 }
 
-/// The old name of [`Items`]. It goes before 0.1.0.
-pub type Lines<'a> = Items<'a>;
-
 /// A line of up to so many bytes, its end included, is worth a look ahead: the next 64 bytes probably hold
 /// several more.
 const SHORT: usize = 24;

@@ -38,56 +38,25 @@
 //! [`Connection`] is where to read on: what the peer's leaving looks like, how sending works, and what a
 //! cancelled call leaves behind.
 
-mod batch;
-mod close;
 mod connection;
+mod engine;
 mod error;
-mod fan_out;
-mod flags;
-mod link;
 mod log;
-mod message;
 pub mod net;
 pub mod nim;
-mod pool;
-mod receive;
-mod room;
-mod runtime;
-mod secure;
-mod split;
-mod sync;
-mod tls;
+pub mod room;
+pub mod runtime;
+pub mod tls;
 mod transport;
-mod upgrade;
 
 pub use asyncnet_core::{
-    BlockTooLarge, Bytes, Cause, CertificateFault, CloseBounds, Config, End, Ends, Framing,
-    LineError, Lines, Loss, Phase, RecvStats, SecureLayer, SendStats, Time, TlsError, TlsErrorKind,
-    TlsSession, Truncation,
+    Bytes, Cause, CloseLimits, Config, End, Error, Framing, LineError, Loss, Stats, Time, Timeout,
+    Truncation, Unread,
 };
-pub use batch::{Batch, Outbox};
-pub use connection::Connection;
-pub use error::{RecvError, SendError};
-pub use flags::Flags;
-#[cfg(unix)]
-pub use net::remove_stale_socket;
-pub use net::{
-    Address, AsyncSocket, ConnectOptions, Datagram, DatagramTooLong, Domain, Incoming, KeepAlive,
-    ListenOptions, Listener, PeerCred, Setting, SockOpt, SocketError,
-};
-pub use receive::{LineStream, NextLine};
-pub use room::{MemberStats, Membership, Policy, Room, RoomLimits, RoomStats};
-pub use runtime::{BoxSleep, Datagrams, Runtime, SendRuntime, Socket, Timer};
-pub use split::{RecvHalf, SendHalf};
+pub use connection::{Batch, Connection, LineStream, NextLine, Writer};
+pub use net::{Address, AsyncSocket, Listener};
+pub use room::Room;
+pub use runtime::{Runtime, SendRuntime};
 #[cfg(feature = "tls")]
-pub use tls::{
-    ClientCertificates, TlsClientBuilder, TlsContext, TlsContextError, TlsRole, TlsServerBuilder,
-};
-pub use transport::{
-    Clock, Duplex, Io, MaybeClock, NoClock, OsSocket, Pipe, Sleep, Transport, pipe,
-};
-pub use upgrade::UpgradeError;
-
-#[cfg(feature = "tls")]
-#[doc(no_inline)]
-pub use rustls;
+pub use tls::TlsContext;
+pub use transport::{Clock, Duplex, Io, Transport};

@@ -4,7 +4,7 @@
 use std::fmt::Display;
 use std::io;
 
-use asyncnet_core::{Cause, LineError, TlsError};
+use asyncnet_core::{Cause, Error, TlsError};
 
 /// Events, or nothing.
 macro_rules! event {
@@ -33,7 +33,7 @@ pub(crate) fn accepted(address: impl Display) {
 }
 
 pub(crate) fn backing_off(error: &io::Error) {
-    event!(warn, %error, "accept waits: the machine is short of something");
+    event!(warn, %error, "accept: out of resources, trying again");
     unused!(error);
 }
 
@@ -42,9 +42,11 @@ pub(crate) fn ended(cause: Cause) {
     unused!(cause);
 }
 
-pub(crate) fn line_dropped(error: &LineError) {
-    event!(debug, %error, "line dropped");
-    unused!(error);
+pub(crate) fn receive_failed(error: &Error) {
+    if let Error::Line(error) = error {
+        event!(debug, %error, "line dropped");
+        unused!(error);
+    }
 }
 
 pub(crate) fn handshake_failed(error: &TlsError) {

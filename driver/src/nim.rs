@@ -201,3 +201,5 @@
 
 #[cfg(doc)]
 use crate::*;
+
+pub use asyncnet_core::{EMPTY_LINE, Flags};

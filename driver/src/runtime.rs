@@ -1,20 +1,15 @@
 //! What an async runtime has to offer: sockets, a clock, a resolver.
 
-use std::future::{Future, pending};
+use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crate::net::{Domain, Setting, SockOpt};
-use crate::{Address, Clock, OsSocket, Sleep, Transport};
-
-/// A sleep without a name. `Send + Sync`, so that a connection which holds one stays both.
-pub type BoxSleep = Pin<Box<dyn Future<Output = ()> + Send + Sync>>;
-
-/// Makes sleeps: what a connection needs a runtime for, once it is made.
-pub type Timer = fn(Duration) -> BoxSleep;
+use crate::transport::OsSocket;
+pub use crate::transport::{MaybeClock, NoClock, Sleep};
+use crate::{Address, Clock, Transport};
 
 /// An async runtime, as far as sockets need one. Implemented once by each adapter crate.
 ///
@@ -99,12 +94,6 @@ pub trait Runtime: Sized + 'static {
     /// Cancel safe: it only waits.
     fn sleep(duration: Duration) -> Sleep<Self::Clock> {
         Sleep::new(Self::clock(), duration)
-    }
-
-    /// The same for a connection, which does not know its runtime. Default: sleeps that never end, for
-    /// runtimes whose clock cannot be sent to another thread.
-    fn timer() -> Timer {
-        |_| Box::pin(pending())
     }
 }
 

@@ -59,6 +59,21 @@ impl Link {
         Ok(())
     }
 
+    /// As [`feed_shared`](Self::feed_shared), whatever is queued already: for a room, which bounds its members
+    /// itself.
+    ///
+    /// # Errors
+    ///
+    /// The final errors of [`check`](Self::check); [`Error::Full`] while a large message is under way.
+    pub fn feed_unbounded(&mut self, message: Bytes) -> Result<(), Error> {
+        self.check()?;
+        if self.has_large() {
+            return Err(self.queue.refusal(0));
+        }
+        self.queue.push_shared(message);
+        Ok(())
+    }
+
     /// As [`feed`](Self::feed), for an answer of the task that receives: it counts for
     /// [`is_congested`](Self::is_congested), and is accepted as long as `max_queue` is not exceeded yet.
     ///

@@ -237,6 +237,19 @@ impl Receiver {
         }
     }
 
+    /// As [`poll_bytes`](Self::poll_bytes), but every end is an error.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Disconnected`] for an end, [`Error::Closed`] after our own close.
+    pub fn poll_some(&mut self, n: usize) -> Result<Step<Span>, Error> {
+        match self.poll_bytes(n)? {
+            Step::Ready(Some(span)) => Ok(Step::Ready(span)),
+            Step::Ready(None) => Err(self.end().map_or(Error::Closed, Error::Disconnected)),
+            Step::NeedInput => Ok(Step::NeedInput),
+        }
+    }
+
     /// Consumes what there is, at least one byte and at most `n`. `None`: the input ended in good order.
     ///
     /// # Errors

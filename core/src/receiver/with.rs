@@ -85,6 +85,15 @@ impl Receiver {
         }
     }
 
+    /// Waits as [`poll_items`](Self::poll_items) does, and takes nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`poll_items`](Self::poll_items).
+    pub fn poll_batch(&mut self) -> Result<Step<Option<()>>, Error> {
+        Ok(self.poll_items()?.map(|items| items.map(drop)))
+    }
+
     /// Everything that is here now, possibly nothing.
     pub fn items(&mut self) -> Items<'_> {
         let is_open = matches!(self.state, State::Open);

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use asyncnet_core::driver::{Items, Link};
-use asyncnet_core::{Bytes, Unread};
+use asyncnet_core::driver::Link;
+use asyncnet_core::{Bytes, Items, Unread};
 
 use crate::engine::Engine;
 use crate::engine::shared::Shared;

@@ -5,7 +5,8 @@ use std::io;
 
 use super::handle::Handle;
 use crate::engine::Engine;
-use crate::net::{self, Address, PeerCred, Setting, SockOpt};
+use crate::net::{address, options};
+use crate::net::{Address, PeerCred, Setting, SockOpt};
 use crate::Transport;
 
 /// The socket under a connection; made by [`Connection::socket`](crate::Connection::socket).
@@ -46,7 +47,7 @@ impl<'a, S: Transport> SocketInfo<'a, S> {
     ///
     /// `Unsupported` for other sockets, and on systems other than Linux and Android.
     pub fn peer_cred(&self) -> io::Result<PeerCred> {
-        self.ask(|stream| net::peer_cred(stream))
+        self.ask(address::peer_cred)
     }
 
     /// Sets an option.
@@ -56,7 +57,7 @@ impl<'a, S: Transport> SocketInfo<'a, S> {
     /// As the system says.
     #[doc(alias = "setSockOpt")]
     pub fn set(&self, setting: Setting) -> io::Result<()> {
-        self.ask(|stream| net::set_on(stream, setting))
+        self.ask(|stream| options::set(stream, setting))
     }
 
     /// Whether an option is on.
@@ -66,7 +67,7 @@ impl<'a, S: Transport> SocketInfo<'a, S> {
     /// As the system says.
     #[doc(alias = "getSockOpt")]
     pub fn get(&self, option: SockOpt) -> io::Result<bool> {
-        self.ask(|stream| net::get_of(stream, option))
+        self.ask(|stream| options::get(stream, option))
     }
 
     fn ask<T>(&self, question: impl FnOnce(&S) -> io::Result<T>) -> io::Result<T> {

@@ -21,7 +21,8 @@ use asyncnet_core::{Config, End, Stats};
 use self::handle::Handle;
 use crate::engine::Engine;
 use crate::net::open::Permit;
-use crate::{Flags, Transport};
+use crate::Transport;
+use crate::nim::Flags;
 
 pub use batch::Batch;
 pub use info::SocketInfo;
@@ -113,7 +114,7 @@ impl<S: Transport> Connection<S> {
     /// ```
     pub fn from_parts(stream: S, early: Vec<u8>, config: Config) -> Self {
         let mut this = Self::new(stream, config);
-        this.engine_mut().set_early(early);
+        this.handle.with(|engine| engine.set_early(early));
         this
     }
 
@@ -230,7 +231,7 @@ impl<S: Transport> Connection<S> {
     pub fn get_ref(&self) -> Option<&S> {
         match &self.handle {
             Handle::Own(engine) => engine.stream(),
-            Handle::Shared(_) => None,
+            Handle::Shared(_) | Handle::Moving => None,
         }
     }
 }

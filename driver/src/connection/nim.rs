@@ -1,7 +1,8 @@
 //! The Nim-style calls: named as in Nim's `asyncnet`, and with its answers.
 
 use super::Connection;
-use crate::{Error, Flags, Transport};
+use crate::nim::Flags;
+use crate::{Error, Transport};
 
 /// # Nim-style calls
 ///
@@ -23,11 +24,7 @@ impl<S: Transport> Connection<S> {
     /// Cancel safe: the bytes stay in the inbox until the call completes.
     pub async fn recv(&mut self, n: usize) -> Result<Vec<u8>, Error> {
         let flags = self.take_flags();
-        if flags.contains(Flags::PEEK) {
-            self.answer(|inbound| inbound.recv_peek(n, flags.ends())).await
-        } else {
-            self.answer(|inbound| inbound.recv(n, flags.ends())).await
-        }
+        self.answer(|inbound| inbound.recv(n, flags)).await
     }
 
     /// Nim's `recvInto`: as [`recv`](Self::recv) for as many bytes as `buf` holds. Returns how many came; `buf` is
@@ -43,13 +40,7 @@ impl<S: Transport> Connection<S> {
     #[doc(alias = "recvInto")]
     pub async fn recv_into(&mut self, buf: &mut [u8]) -> Result<usize, Error> {
         let flags = self.take_flags();
-        if flags.contains(Flags::PEEK) {
-            let n = buf.len();
-            let bytes = self.answer(|inbound| inbound.recv_peek(n, flags.ends())).await?;
-            buf[..bytes.len()].copy_from_slice(&bytes);
-            return Ok(bytes.len());
-        }
-        self.answer(|inbound| inbound.recv_into(buf, flags.ends())).await
+        self.answer(|inbound| inbound.recv_into(buf, flags)).await
     }
 
     /// Nim's `recvLine`: the next line without its terminator, `"\r\n"` if it is empty, `""` at the end. A line
@@ -67,11 +58,7 @@ impl<S: Transport> Connection<S> {
     #[doc(alias = "recvLine")]
     pub async fn recv_line(&mut self) -> Result<String, Error> {
         let flags = self.take_flags();
-        if flags.contains(Flags::PEEK) {
-            self.answer(|inbound| inbound.recv_line_peek(flags.ends())).await
-        } else {
-            self.answer(|inbound| inbound.recv_line(flags.ends())).await
-        }
+        self.answer(|inbound| inbound.recv_line(flags)).await
     }
 
     /// Nim's `recvLineInto`: as [`recv_line`](Self::recv_line), in bytes that need not be UTF-8. When the call
@@ -87,11 +74,7 @@ impl<S: Transport> Connection<S> {
     #[doc(alias = "recvLineInto")]
     pub async fn recv_line_into(&mut self, line: &mut Vec<u8>) -> Result<(), Error> {
         let flags = self.take_flags();
-        if flags.contains(Flags::PEEK) {
-            self.answer(|inbound| inbound.recv_line_into_peek(line, flags.ends())).await
-        } else {
-            self.answer(|inbound| inbound.recv_line_into(line, flags.ends())).await
-        }
+        self.answer(|inbound| inbound.recv_line_into(line, flags)).await
     }
 
     /// Nim's `send`: as [`send_all`](Self::send_all), but under [`Flags::SAFE_DISCONN`] a peer that is gone is no
@@ -134,7 +117,7 @@ impl<S: Transport> Connection<S> {
 
     fn take_flags(&mut self) -> Flags {
         let flags = self.once.flags.take();
-        flags.unwrap_or_else(|| self.config().ends.into())
+        flags.unwrap_or(self.config().nim_flags)
     }
 }
 

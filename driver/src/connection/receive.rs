@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use asyncnet_core::driver::Inbound;
+use asyncnet_core::driver::{Inbound, Shortfall};
 use asyncnet_core::{Step, Unread};
 
 use super::batch::Out;
@@ -201,7 +201,8 @@ impl<S: Transport> Connection<S> {
         &mut self,
         mut parse: impl FnMut(&mut Unread<'_>) -> Result<T, Error>,
     ) -> Result<Option<T>, Error> {
-        self.answer(|inbound| inbound.poll_with(&mut parse)).await
+        let mut short = Shortfall::default();
+        self.answer(|inbound| inbound.poll_with(&mut short, &mut parse)).await
     }
 
     /// All that has arrived, once that is at least `n` bytes. It stays in the inbox.

@@ -1,6 +1,6 @@
 //! A connection that is, or becomes, secure.
 
-use asyncnet_core::{SecureLayer, TlsErrorKind};
+use asyncnet_core::{SecureLayer, TlsError, TlsErrorKind};
 
 use super::Connection;
 use crate::tls::{Session, Side};
@@ -70,11 +70,31 @@ impl<S: Transport> Connection<S> {
     #[doc(alias = "getPeerCertificates")]
     #[must_use]
     pub fn tls(&self) -> Option<Session<'_, S>> {
-        let is_secure = self.handle.look(|engine| engine.link.is_secure());
-        is_secure.then(|| Session::new(self))
+        let facts = self.handle.look(|engine| engine.link.tls_session())?;
+        Some(Session::new(facts, self))
     }
 
-    pub(crate) fn start_tls(&mut self, layer: Box<dyn SecureLayer>) -> Result<(), Error> {
+    pub(crate) fn export_keying_material(
+        &self,
+        label: &[u8],
+        context: Option<&[u8]>,
+        key: &mut [u8],
+    ) -> Result<(), TlsError> {
+        self.handle.look(|engine| engine.link.export_keying_material(label, context, key))
+    }
+
+    /// Begins a handshake whose first bytes were read already. They are processed when the connection is used.
+    pub(crate) fn begin_tls(
+        &mut self,
+        layer: Box<dyn SecureLayer>,
+        early: Vec<u8>,
+    ) -> Result<(), Error> {
+        self.start_tls(layer)?;
+        self.handle.with(|engine| engine.set_early(early));
+        Ok(())
+    }
+
+    fn start_tls(&mut self, layer: Box<dyn SecureLayer>) -> Result<(), Error> {
         let Self { inbound, handle, .. } = self;
         handle.with(|engine| engine.start_tls(inbound, layer))
     }

@@ -5,6 +5,7 @@ use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use asyncnet_core::driver::Link;
 use asyncnet_core::{Bytes, Config, Stats};
@@ -16,7 +17,7 @@ use crate::engine::fan_out::{FanOut, Place};
 use crate::engine::message::Until;
 use crate::engine::shared::{Shared, SharedSending, State, Task};
 use crate::net::Address;
-use crate::{Error, Flags, Transport};
+use crate::{Error, Transport};
 
 /// A sender of a connection, for another task; made by [`Connection::writer`](crate::Connection::writer). Clone
 /// it for every task that sends.
@@ -190,7 +191,7 @@ impl<S: Transport> Writer<S> {
     ///
     /// As [`send_all`](Self::send_all).
     pub async fn send(&self, message: impl AsRef<[u8]>) -> Result<(), Error> {
-        let flags = Flags::from(self.shared.lock(None).engine.link.config().ends);
+        let flags = self.shared.lock(None).engine.link.config().nim_flags;
         let sent = self.send_all(message).await;
         hide_loss(sent, flags, || self.shared.lock(None).engine.link.forgive_dropped())
     }
@@ -298,6 +299,15 @@ impl<S: Transport> Writer<S> {
     /// Where to wait until the connection has moved.
     pub(crate) fn fan_out(&self) -> &FanOut {
         &self.shared.fan_out
+    }
+
+    /// Says for how long a room may have too much for this connection, and answers whether it had for longer.
+    /// The stream's clock calls the tasks that wait at the fan-out when it has.
+    pub(crate) fn bound_lag(&self, me: Place, patience: Option<Duration>) -> bool {
+        let engine = &mut self.shared.lock(Some(me)).engine;
+        engine.link.bound_lag(patience);
+        let _ = engine.poll_alarm(&mut Context::from_waker(&self.shared.waker));
+        engine.link.lags_too_long()
     }
 
     /// Writes what is queued, then what `feed` queues past those that wait for room; returns what is left. The

@@ -21,7 +21,7 @@ impl<S: Transport> Engine<S> {
     /// Waits for the first bound that runs out; ready when core has been told of it. To be called before every
     /// wait.
     #[inline]
-    pub(super) fn poll_alarm(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn poll_alarm(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.link.has_deadlines() { self.poll_clock(cx) } else { Poll::Pending }
     }
 

@@ -6,7 +6,7 @@
 use std::mem;
 use std::task::{Wake, Waker};
 
-use crate::sync::{Arc, AtomicU8, Mutex, MutexGuard, Ordering, PoisonError};
+use super::sync::{Arc, AtomicU8, Mutex, MutexGuard, Ordering, PoisonError};
 
 /// A place in the fan-out. The numbers are never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -94,6 +94,11 @@ impl<S: Transport> Engine<S> {
         self.early = (!bytes.is_empty()).then(|| bytes.into_boxed_slice());
     }
 
+    /// Takes what was read from the stream before and not received.
+    pub(crate) fn take_early(&mut self) -> Vec<u8> {
+        self.early.take().unwrap_or_default().into_vec()
+    }
+
     /// Whether a close has begun.
     pub(crate) const fn is_closing(&self) -> bool {
         !matches!(self.phase, Phase::Open)

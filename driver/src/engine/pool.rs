@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use asyncnet_core::Receiver;
+use asyncnet_core::driver::Inbound;
 
 /// How many blocks (of 64 KiB) a thread keeps. Reads on one thread follow each other, so few suffice.
 const KEPT: usize = 4;
@@ -14,12 +14,12 @@ thread_local! {
 /// A block to lend.
 pub(crate) fn take() -> Vec<u8> {
     let kept = BLOCKS.try_with(|blocks| blocks.borrow_mut().pop());
-    kept.ok().flatten().unwrap_or_else(Receiver::new_block)
+    kept.ok().flatten().unwrap_or_else(Inbound::new_block)
 }
 
 /// Takes a block back. One that grew for a long line is not kept.
 pub(crate) fn give(block: Vec<u8>) {
-    if block.len() != Receiver::BLOCK {
+    if block.len() != Inbound::BLOCK {
         return;
     }
     // A thread that is ending keeps nothing.

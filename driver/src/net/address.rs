@@ -9,7 +9,8 @@ use std::str::FromStr;
 use socket2::{SockAddr, SockRef};
 
 use super::place::{self, Place};
-use crate::{OsSocket, Transport};
+use crate::Transport;
+use crate::net::OsSocket;
 
 /// The address of one end of a connection, or of a datagram socket.
 ///
@@ -184,20 +185,9 @@ impl FromStr for Address {
     }
 }
 
-/// The socket under `stream`, which is `None` once closed.
-pub(super) fn os_socket<S: Transport>(stream: Option<&S>) -> io::Result<OsSocket<'_>> {
-    let stream = stream.ok_or(io::ErrorKind::NotConnected)?;
-    Ok(stream.os_socket().ok_or(io::ErrorKind::Unsupported)?)
-}
-
-/// Our address on `stream`, which is `None` once closed.
-pub(crate) fn local<S: Transport>(stream: Option<&S>) -> io::Result<Address> {
-    stream.ok_or(io::ErrorKind::NotConnected)?.local_addr()
-}
-
-/// The peer's address on `stream`, which is `None` once closed.
-pub(crate) fn peer<S: Transport>(stream: Option<&S>) -> io::Result<Address> {
-    stream.ok_or(io::ErrorKind::NotConnected)?.peer_addr()
+/// The system's socket under `stream`.
+pub(super) fn os_socket<S: Transport>(stream: &S) -> io::Result<OsSocket<'_>> {
+    stream.os_socket().ok_or_else(|| io::ErrorKind::Unsupported.into())
 }
 
 /// The process at the other end of a Unix socket, as it was when it connected.
@@ -212,8 +202,8 @@ pub struct PeerCred {
     pub gid: u32,
 }
 
-/// Who is at the other end of `stream`, which is `None` once closed.
-pub(crate) fn peer_cred<S: Transport>(stream: Option<&S>) -> io::Result<PeerCred> {
+/// The process at the other end of `stream`.
+pub(crate) fn peer_cred<S: Transport>(stream: &S) -> io::Result<PeerCred> {
     let socket = os_socket(stream)?;
     if !SockRef::from(&socket).local_addr()?.is_unix() {
         return Err(io::ErrorKind::Unsupported.into());

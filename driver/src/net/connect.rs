@@ -16,7 +16,7 @@ use super::{ConnectOptions, Domain, Setting, SockOpt};
 #[cfg(feature = "tls")]
 use crate::TlsContext;
 use crate::runtime::Socket as _;
-use crate::tls::Layers;
+use crate::tls::{Layers, Side};
 use crate::{Address, AsyncSocket, Connection, Runtime, Transport, Error, log};
 
 /// Connects to `"host:port"` or `"unix:/path"`. Nim's `dial`, with everything that can be set.
@@ -79,8 +79,8 @@ async fn connect_to_place<R: Runtime>(
             (R::connect(socket, &address).await?, None)
         }
     };
-    let mut connection = Connection::with_timer(stream, options.config, R::timer());
-    if let Ok(address) = connection.peer_addr() {
+    let mut connection = Connection::new(stream, options.config);
+    if let Ok(address) = connection.socket().peer_addr() {
         log::connected(address);
     }
     if let Some(layers) = &options.layers {
@@ -192,7 +192,7 @@ impl<R: Runtime> AsyncSocket<R> {
         self.check_stream()?;
         let stream = R::connect(self.take_socket_to(&address)?, &address).await?;
         log::connected(address);
-        let mut connection = Connection::with_timer(stream, self.config, R::timer());
+        let mut connection = Connection::new(stream, self.config);
         if let Some(layers) = &self.layers {
             become_client(&mut connection, &**layers, host).await?;
         }
@@ -205,7 +205,7 @@ impl<R: Runtime> AsyncSocket<R> {
     /// [`connect`](Self::connect) then returns after the handshake, and verifies the certificate for the host
     /// that it was given. A [`Listener`](crate::Listener) hands out a connection once its peer has spoken; its
     /// handshake goes on in the task that uses it. Every handshake is bounded by
-    /// [`Config::handshake`](crate::Config).
+    /// [`Config::handshake_timeout`](crate::Config).
     ///
     /// ```
     /// # async fn fetch<R: asyncnet::Runtime>() -> Result<(), Box<dyn std::error::Error>> {
@@ -236,7 +236,7 @@ async fn become_client<S: Transport>(
     host: Option<&str>,
 ) -> io::Result<()> {
     let layer = layers.client_layer(host.map(tls_name))?;
-    if let Err(error) = connection.upgrade_with(layer).await {
+    if let Err(error) = connection.upgrade_tls(Side::custom(layer)).await {
         connection.end_failed_handshake().await;
         return Err(error.into());
     }

@@ -11,7 +11,8 @@ use super::error::failed;
 use super::place::{HostPort, Place, resolve, resolve_in};
 use crate::engine::fan_out::FanOut;
 use crate::runtime::{Datagrams, Socket as _};
-use crate::{Address, OsSocket};
+use super::OsSocket;
+use crate::Address;
 
 /// A datagram that is longer than the call allows. It was left in place: ask again with more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -17,11 +17,11 @@ use super::error::failed;
 use super::open::Open;
 use super::place::{Place, resolve};
 use super::silent::{Heard, Silent, Spoken};
-use super::{Domain, ListenOptions, Setting, SockOpt};
+use super::{Domain, ListenOptions, OsSocket, Setting, SockOpt};
 use crate::engine::fan_out::{FanOut, Waiter};
 use crate::runtime::Socket as _;
 use crate::tls::Layers;
-use crate::{Address, Clock as _, Connection, OsSocket, Runtime, Transport as _, log};
+use crate::{Address, Clock as _, Connection, Runtime, Transport as _, log};
 
 /// How long an accept waits when the system will not let it: doubled from the first
 /// to the last, for as long as it lasts.
@@ -36,7 +36,7 @@ const STREAK: u32 = 32;
 /// The connections inherit its settings, those of the socket and its [`Config`].
 pub struct Listener<R: Runtime> {
     inner: R::Listener,
-    config: Config,
+    config: Arc<Config>,
     nodelay: bool,
     max_open: usize,
     /// Its connections, and the fan-out of the tasks that wait: the runtime keeps one waker for them all.
@@ -129,12 +129,13 @@ impl<R: Runtime> Listener<R> {
             // Settings that cannot work are told now, not to the first peer.
             drop(layers.server_layer()?);
         }
+        let config = Arc::new(config);
         let nodelay = socket.get(SockOpt::NoDelay).unwrap_or(false);
         let inner = R::listener(socket)?;
         let fan_out = FanOut::new();
         let queue = Queue {
             clock: R::clock(),
-            silent: Silent::new(max_silent, config.handshake, &fan_out),
+            silent: Silent::new(max_silent, config.handshake_timeout, &fan_out),
             back_off: None,
             wait: BACK_OFF.0,
             passing: 0,
@@ -173,7 +174,7 @@ impl<R: Runtime> Listener<R> {
     ///
     /// A TLS listener hands out a connection once its peer has sent a byte. Peers that are silent wait
     /// outside, at most [`ListenOptions::max_silent`] of them and none longer than
-    /// [`Config::handshake`]; when that place is full, the oldest silent peer is reset. No cryptography runs
+    /// [`Config::handshake_timeout`]; when that place is full, the oldest silent peer is reset. No cryptography runs
     /// in accept: the handshake goes on in the task that uses the connection.
     ///
     /// # Errors
@@ -289,7 +290,7 @@ impl<R: Runtime> Listener<R> {
             return Poll::Ready(None);
         }
         let permit = self.open.permit();
-        let connection = Connection::accepted(stream, self.config, R::timer(), permit);
+        let connection = Connection::of(stream, Arc::clone(&self.config), Some(permit));
         Poll::Ready(Some(Ok((connection, address))))
     }
 
@@ -301,8 +302,8 @@ impl<R: Runtime> Listener<R> {
             None => return Err(ErrorKind::InvalidInput.into()),
         };
         let permit = self.open.permit();
-        let connection =
-            Connection::accepted_tls(stream, self.config, R::timer(), permit, layer, early)?;
+        let mut connection = Connection::of(stream, Arc::clone(&self.config), Some(permit));
+        connection.begin_tls(layer, early)?;
         Ok((connection, address))
     }
 

@@ -30,3 +30,6 @@ pub use socket::AsyncSocket;
 #[cfg(unix)]
 pub use stale::remove_stale_socket;
 pub use system::SystemSocket;
+
+pub use crate::connection::SocketInfo;
+pub use crate::transport::{OsSocket, Pipe, pipe};

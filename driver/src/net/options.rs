@@ -71,17 +71,13 @@ pub enum SockOpt {
 }
 
 /// Asks for an option of a connected socket.
-pub(crate) fn get_of<S: Transport>(stream: Option<&S>, option: SockOpt) -> io::Result<bool> {
+pub(crate) fn get<S: Transport>(stream: &S, option: SockOpt) -> io::Result<bool> {
     option.get(&SockRef::from(&os_socket(stream)?))
 }
 
-/// Sets an option of a connected socket.
-pub(crate) fn set_on<S: Transport>(
-    stream: Option<&S>,
-    option: SockOpt,
-    on: bool,
-) -> io::Result<()> {
-    option.set(&SockRef::from(&os_socket(stream)?), on)
+/// Changes a setting of a connected socket.
+pub(crate) fn set<S: Transport>(stream: &S, setting: Setting) -> io::Result<()> {
+    setting.apply(&SockRef::from(&os_socket(stream)?))
 }
 
 impl SockOpt {

@@ -53,7 +53,7 @@ impl ConnectOptions {
     }
 
     /// How long all of it may take: the look-up, the connect and the TLS handshake. Default: as long as
-    /// the system takes, and [`Config::handshake`] for the handshake.
+    /// the system takes, and [`Config::handshake_timeout`] for the handshake.
     pub const fn timeout(mut self, time: Duration) -> Self {
         self.timeout = Some(time);
         self

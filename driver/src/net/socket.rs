@@ -13,7 +13,8 @@ use super::place::{HostPort, resolve_in};
 use super::{Domain, ListenOptions, Setting, SockOpt};
 use crate::runtime::Socket as _;
 use crate::tls::Layers;
-use crate::{Address, Listener, OsSocket, Runtime};
+use super::OsSocket;
+use crate::{Address, Listener, Runtime};
 
 /// Which family a socket has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

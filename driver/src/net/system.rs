@@ -8,7 +8,8 @@ use socket2::{Protocol, SockAddr, SockRef, Type};
 use super::socket::Kind;
 use super::{Datagram, DatagramTooLong, Domain, Setting, SockOpt};
 use crate::runtime::{Datagrams, Socket};
-use crate::{Address, AsyncSocket, Connection, ListenOptions, Listener, OsSocket, Runtime};
+use super::{ListenOptions, OsSocket};
+use crate::{Address, AsyncSocket, Connection, Listener, Runtime};
 
 /// A socket of the operating system that is neither connected nor listening yet.
 pub use socket2::Socket as SystemSocket;
@@ -130,7 +131,7 @@ impl<R: Runtime<Socket = SystemSocket>> AsyncSocket<R> {
         self.check_stream()?;
         self.socket()?.peer_addr()?;
         let stream = R::stream(self.take_socket()?)?;
-        Ok(Connection::with_timer(stream, self.config, R::timer()))
+        Ok(Connection::new(stream, self.config))
     }
 
     /// The listener that this socket, [adopted](Self::adopt), is already.

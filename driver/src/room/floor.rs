@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, VecDeque};
 use super::backlog::Event;
 use super::cursor::Cursor;
 use super::log::Log;
-use super::seat::{Fate, Rules, Seat};
+use super::limits::Limits;
+use super::seat::{Fate, Seat};
 use super::stats::{MemberStats, RoomStats};
 use crate::Transport;
 
@@ -18,7 +19,7 @@ const SHARE: usize = 128;
 pub(super) struct Floor<S: Transport> {
     seats: BTreeMap<u64, Seat<S>>,
     log: Log,
-    rules: Rules,
+    limits: Limits,
     stats: RoomStats,
     /// Members whose connections have moved.
     called: VecDeque<u64>,
@@ -27,11 +28,11 @@ pub(super) struct Floor<S: Transport> {
 }
 
 impl<S: Transport> Floor<S> {
-    pub(super) fn new(rules: Rules) -> Self {
+    pub(super) fn new(limits: Limits) -> Self {
         Self {
             seats: BTreeMap::new(),
             log: Log::default(),
-            rules,
+            limits,
             stats: RoomStats::default(),
             called: VecDeque::new(),
             round: None,
@@ -93,9 +94,9 @@ impl<S: Transport> Floor<S> {
         while done < SHARE / 2 {
             let Some(id) = self.called.pop_front() else { break };
             done += 1;
-            self.serve(id, |seat, log, rules, count| {
+            self.serve(id, |seat, log, limits, count| {
                 // One that leaves is served in the round.
-                if seat.is_leaving() { Fate::Stays } else { seat.go_on(log, rules, count) }
+                if seat.is_leaving() { Fate::Stays } else { seat.go_on(log, limits, count) }
             });
         }
         while done < SHARE {
@@ -105,7 +106,7 @@ impl<S: Transport> Floor<S> {
                 return;
             };
             done += 1;
-            self.serve(id, |seat, log, rules, count| seat.visit(log, rules, count, &mut done));
+            self.serve(id, |seat, log, limits, count| seat.visit(log, limits, count, &mut done));
             self.round = Some(id + 1);
         }
     }
@@ -114,13 +115,13 @@ impl<S: Transport> Floor<S> {
     fn serve(
         &mut self,
         id: u64,
-        work: impl FnOnce(&mut Seat<S>, &mut Log, &Rules, &mut MemberStats) -> Fate,
+        work: impl FnOnce(&mut Seat<S>, &mut Log, &Limits, &mut MemberStats) -> Fate,
     ) {
-        let Self { seats, log, rules, stats, .. } = self;
+        let Self { seats, log, limits, stats, .. } = self;
         // It may have left since it was called.
         let Some(seat) = seats.get_mut(&id) else { return };
         let mut count = MemberStats::default();
-        let fate = work(seat, log, rules, &mut count);
+        let fate = work(seat, log, limits, &mut count);
         seat.tally().add(&count);
         stats.total.add(&count);
         match fate {

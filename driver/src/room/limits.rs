@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// What happens when a message comes for a member whose queue has no room for it: with it, more than
-/// [`RoomLimits::hard`] would wait for that member.
+/// [`Limits::hard`] would wait for that member.
 ///
 /// Whatever the policy, a member gets whole messages, in order, and the other members do not notice.
 /// Messages of one turn of the room's task are merged, and are dropped together.
@@ -11,7 +11,7 @@ use std::time::Duration;
 #[non_exhaustive]
 pub enum Policy {
     /// The room resets the member's connection: what waits for it is lost, and its receives answer
-    /// `Closed`. The same happens when more than [`RoomLimits::soft`] waits for it for too long. For
+    /// `Closed`. The same happens when more than [`Limits::soft`] waits for it for too long. For
     /// members that have to get everything, and can ask again once they are back.
     #[default]
     Disconnect,
@@ -48,7 +48,7 @@ pub enum Policy {
 /// that does not read would stop the room. Where the speakers are not trusted, limit how fast each may speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct RoomLimits {
+pub struct Limits {
     /// No more than this waits for a member, in bytes, with 64 more for each piece (and 32 for each message
     /// in it that is for everyone but its speaker). It has to be as large as the longest message, which
     /// would reach no member otherwise. Default 32 MiB.
@@ -63,7 +63,7 @@ pub struct RoomLimits {
     pub policy: Policy,
 }
 
-impl Default for RoomLimits {
+impl Default for Limits {
     fn default() -> Self {
         Self {
             hard: 32 << 20,
@@ -74,15 +74,15 @@ impl Default for RoomLimits {
     }
 }
 
-impl RoomLimits {
-    /// Sets [`RoomLimits::hard`].
+impl Limits {
+    /// Sets [`Limits::hard`].
     #[must_use]
     pub const fn hard(mut self, bytes: usize) -> Self {
         self.hard = bytes;
         self
     }
 
-    /// Sets [`RoomLimits::soft`] and [`RoomLimits::soft_for`].
+    /// Sets [`Limits::soft`] and [`Limits::soft_for`].
     #[must_use]
     pub const fn soft(mut self, bytes: usize, soft_for: Duration) -> Self {
         self.soft = bytes;
@@ -90,7 +90,7 @@ impl RoomLimits {
         self
     }
 
-    /// Sets [`RoomLimits::policy`].
+    /// Sets [`Limits::policy`].
     #[must_use]
     pub const fn policy(mut self, policy: Policy) -> Self {
         self.policy = policy;

@@ -14,7 +14,6 @@ mod member;
 mod port;
 mod seat;
 mod shared;
-mod slow;
 mod stats;
 mod task;
 
@@ -22,14 +21,14 @@ use std::fmt;
 use std::future::poll_fn;
 use std::sync::Arc;
 
-use crate::{Error, Writer, Timer, Transport};
+use crate::{Error, Framing, Transport, Writer};
 use backlog::{Event, To};
 use port::Port;
-use seat::{Rules, Seat};
+use seat::Seat;
 use shared::{Saying, Shared};
 use stats::Tally;
 
-pub use limits::{Policy, RoomLimits};
+pub use limits::{Policy, Limits};
 pub use member::Member;
 pub use stats::{MemberStats, RoomStats};
 pub use task::RoomTask;
@@ -43,7 +42,7 @@ pub use task::RoomTask;
 ///   turn of the event loop leaves in one write to each member;
 /// - the room writes to every member by itself, whether or not a task receives on the member's connection;
 /// - speaking waits for no member, and a member that does not read delays no other;
-/// - what waits for a member is bounded in bytes ([`RoomLimits`], which says what `N` members can hold at
+/// - what waits for a member is bounded in bytes ([`Limits`], which says what `N` members can hold at
 ///   most), and at the limit its [`Policy`] says what happens: it is disconnected, or it misses the newest or
 ///   the oldest messages. A member never gets a torn message. [`stats`](Self::stats) counts all of it;
 /// - members join and leave from any task at any time.
@@ -53,7 +52,7 @@ pub use task::RoomTask;
 /// connection itself (`max_outbox`) holds for that, and not for what the room sends.
 ///
 /// ```
-/// use asyncnet::{Connection, Room, RoomLimits, RoomTask, Runtime, Error, Transport};
+/// use asyncnet::{Connection, Room, Limits, RoomTask, Runtime, Error, Transport};
 ///
 /// /// Every line of this client goes to everyone else in the room.
 /// async fn client<S: Transport>(conn: Connection<S>, room: Room<S>) -> Result<(), Error> {
@@ -67,7 +66,7 @@ pub use task::RoomTask;
 ///
 /// fn open<R: Runtime>() -> (Room<R::Stream>, RoomTask<R::Stream>) {
 ///     // Spawn the task on the runtime: it delivers.
-///     Room::new(RoomLimits::default(), R::timer())
+///     Room::new(Limits::default(), R::timer())
 /// }
 /// ```
 pub struct Room<S: Transport> {
@@ -86,10 +85,9 @@ impl<S: Transport> Drop for Handle<S> {
 }
 
 impl<S: Transport> Room<S> {
-    /// An empty room, and the task that delivers: spawn it. `timer` is the runtime's
-    /// ([`Runtime::timer`](crate::Runtime::timer)).
-    pub fn new(limits: RoomLimits, timer: Timer) -> (Self, RoomTask<S>) {
-        let shared = Arc::new(Shared::new(Rules { limits, timer }));
+    /// An empty room, and the task that delivers: spawn it.
+    pub fn new(limits: Limits) -> (Self, RoomTask<S>) {
+        let shared = Arc::new(Shared::new(limits));
         let task = RoomTask::new(Arc::clone(&shared));
         (Self { handle: Arc::new(Handle { shared }) }, task)
     }
@@ -98,14 +96,14 @@ impl<S: Transport> Room<S> {
         &self.handle.shared
     }
 
-    /// Adds a member, with the policy of the [`RoomLimits`]. It gets what is said from here on, until the
+    /// Adds a member, with the policy of the [`Limits`]. It gets what is said from here on, until the
     /// [`Member`] is dropped, or the room disconnects it; then its receives answer `Closed`.
     ///
     /// # Errors
     ///
     /// [`Error::Closed`] if the room is closed.
     pub fn join(&self, sender: Writer<S>) -> Result<Member<S>, Error> {
-        self.join_with(sender, self.shared().rules.limits.policy)
+        self.join_with(sender, self.shared().limits.policy)
     }
 
     /// As [`join`](Self::join), with a policy of its own.
@@ -198,7 +196,7 @@ impl<S: Transport> Room<S> {
 
 /// A line and its end.
 fn checked_line(text: &[u8]) -> Result<[&[u8]; 2], Error> {
-    if asyncnet_core::holds_line_break(text) {
+    if Framing::Lenient.holds_line_break(text) {
         return Err(Error::LineBreak);
     }
     Ok([text, b"\r\n"])

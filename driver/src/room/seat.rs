@@ -7,12 +7,11 @@
 use std::sync::Arc;
 
 use super::cursor::Cursor;
-use super::limits::{Policy, RoomLimits};
+use super::limits::{Limits, Policy};
 use super::log::{Log, charge};
 use super::port::{Port, feed_whole};
-use super::slow::Slow;
 use super::stats::{MemberStats, Tally};
-use crate::{Error, Timer, Transport};
+use crate::{Error, Transport};
 
 /// What becomes of a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,13 +25,6 @@ pub(super) enum Fate {
     EvictedSoft,
 }
 
-/// The settings of the room.
-#[derive(Clone, Copy)]
-pub(super) struct Rules {
-    pub(super) limits: RoomLimits,
-    pub(super) timer: Timer,
-}
-
 pub(super) struct Seat<S: Transport> {
     pub(super) id: u64,
     port: Port<S>,
@@ -44,7 +36,6 @@ pub(super) struct Seat<S: Transport> {
     /// Its connection has to move before it takes more.
     is_blocked: bool,
     is_leaving: bool,
-    slow: Slow,
 }
 
 /// What the room has queued in a connection.
@@ -80,7 +71,6 @@ impl<S: Transport> Seat<S> {
             flight: Flight::default(),
             is_blocked: false,
             is_leaving: false,
-            slow: Slow::default(),
         }
     }
 
@@ -119,33 +109,32 @@ impl<S: Transport> Seat<S> {
     pub(super) fn visit(
         &mut self,
         log: &mut Log,
-        rules: &Rules,
+        limits: &Limits,
         count: &mut MemberStats,
         pumps: &mut usize,
     ) -> Fate {
         while !self.is_blocked && self.has_more(log) {
             *pumps += 1;
-            match self.pump(log, rules.limits.portion(), &rules.limits, count) {
+            match self.pump(log, limits.portion(), limits, count) {
                 Err(_) => return Fate::Gone,
                 Ok(Pumped { is_too_large: true, .. }) => return self.evict(),
                 Ok(Pumped { took_some: false, .. }) => break,
                 Ok(_) => {}
             }
         }
-        if !self.keep_fresh(log, &rules.limits, count) {
+        if !self.keep_fresh(log, limits, count) {
             return self.evict();
         }
         if self.is_leaving {
-            self.hand_over(log, &rules.limits, count);
+            self.hand_over(log, limits, count);
             return Fate::Gone;
         }
-        self.note_slow(rules);
-        Fate::Stays
+        self.stay(limits)
     }
 
     /// Its connection has moved, or it has been slow for too long.
-    pub(super) fn go_on(&mut self, log: &mut Log, rules: &Rules, count: &mut MemberStats) -> Fate {
-        match self.pump(log, rules.limits.portion(), &rules.limits, count) {
+    pub(super) fn go_on(&mut self, log: &mut Log, limits: &Limits, count: &mut MemberStats) -> Fate {
+        match self.pump(log, limits.portion(), limits, count) {
             Err(_) => return Fate::Gone,
             Ok(Pumped { is_too_large: true, .. }) => return self.evict(),
             // The connection took all, so it will not call. The other members have their turn first.
@@ -154,12 +143,7 @@ impl<S: Transport> Seat<S> {
             }
             Ok(_) => {}
         }
-        self.note_slow(rules);
-        if self.slow.is_too_long(self.port.caller()) {
-            self.port.abort();
-            return Fate::EvictedSoft;
-        }
-        Fate::Stays
+        self.stay(limits)
     }
 
     fn has_more(&mut self, log: &mut Log) -> bool {
@@ -172,7 +156,7 @@ impl<S: Transport> Seat<S> {
         &mut self,
         log: &mut Log,
         portion: usize,
-        limits: &RoomLimits,
+        limits: &Limits,
         count: &mut MemberStats,
     ) -> Result<Pumped, Error> {
         let Self { id, port, policy, cursor, flight, .. } = self;
@@ -218,7 +202,7 @@ impl<S: Transport> Seat<S> {
 
     /// Counts what was said since the last visit and waits now. `false`: it is too much for a member that
     /// has to get everything.
-    fn keep_fresh(&mut self, log: &mut Log, limits: &RoomLimits, count: &mut MemberStats) -> bool {
+    fn keep_fresh(&mut self, log: &mut Log, limits: &Limits, count: &mut MemberStats) -> bool {
         let room = limits.hard.saturating_sub(self.flight.charge());
         let Some(cursor) = &mut self.cursor else { return true };
         while let Some(item) = cursor.fresh(log) {
@@ -251,7 +235,7 @@ impl<S: Transport> Seat<S> {
     }
 
     /// It leaves: what waits for it goes into its connection.
-    fn hand_over(&mut self, log: &mut Log, limits: &RoomLimits, count: &mut MemberStats) {
+    fn hand_over(&mut self, log: &mut Log, limits: &Limits, count: &mut MemberStats) {
         self.flight = Flight::default();
         if self.pump(log, usize::MAX, limits, count).is_err() {
             return;
@@ -261,11 +245,16 @@ impl<S: Transport> Seat<S> {
         while drop_front(cursor, self.id, log, count) {}
     }
 
-    fn note_slow(&mut self, rules: &Rules) {
+    /// It stays, unless it has been over the soft limit for too long.
+    fn stay(&mut self, limits: &Limits) -> Fate {
         let lag = self.cursor.as_ref().map_or(0, Cursor::lag);
         let is_over = self.policy == Policy::Disconnect
-            && lag.saturating_add(self.flight.charge()) > rules.limits.soft;
-        self.slow.note(is_over, rules.limits.soft_for, rules.timer, self.port.caller());
+            && lag.saturating_add(self.flight.charge()) > limits.soft;
+        if self.port.lags_too_long(is_over.then_some(limits.soft_for)) {
+            self.port.abort();
+            return Fate::EvictedSoft;
+        }
+        Fate::Stays
     }
 
     fn evict(&self) -> Fate {

@@ -8,21 +8,21 @@ use std::task::{Poll, Waker};
 
 use super::backlog::{Backlog, Event, To};
 use super::calls::Calls;
-use super::seat::Rules;
+use super::limits::Limits;
 use super::stats::RoomStats;
 use crate::{Error, Transport};
 
 pub(super) struct Shared<S: Transport> {
     backlog: Mutex<Backlog<S>>,
-    pub(super) rules: Rules,
+    pub(super) limits: Limits,
     /// Which members have a connection that has moved.
     pub(super) calls: Arc<Calls>,
 }
 
 impl<S: Transport> Shared<S> {
-    pub(super) fn new(rules: Rules) -> Self {
-        let backlog = Mutex::new(Backlog::new(rules.limits.portion()));
-        Self { backlog, rules, calls: Arc::default() }
+    pub(super) fn new(limits: Limits) -> Self {
+        let backlog = Mutex::new(Backlog::new(limits.portion()));
+        Self { backlog, limits, calls: Arc::default() }
     }
 
     fn backlog(&self) -> MutexGuard<'_, Backlog<S>> {

@@ -33,7 +33,7 @@ pub struct RoomTask<S: Transport> {
 
 impl<S: Transport> RoomTask<S> {
     pub(super) fn new(shared: Arc<Shared<S>>) -> Self {
-        let floor = Floor::new(shared.rules);
+        let floor = Floor::new(shared.limits);
         Self { shared, floor, has_yielded: false, is_last_round: false }
     }
 }

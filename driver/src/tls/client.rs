@@ -11,7 +11,8 @@ use rustls_platform_verifier::Verifier;
 
 use super::pem::{Identity, add_roots, read};
 use super::shared::{Shared, shared_settings};
-use super::{TlsContext, TlsContextError};
+use super::TlsContext;
+use super::error::TlsContextError;
 
 /// Whom a client trusts.
 enum Roots {

@@ -7,8 +7,12 @@ use asyncnet_core::{SecureLayer, TlsLayer};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ServerConfig};
 
-use super::{Layers, TlsClientBuilder, TlsContextError, TlsServerBuilder};
-use crate::{Error, UpgradeRefused};
+use super::client::TlsClientBuilder;
+use super::error::TlsContextError;
+use super::server::TlsServerBuilder;
+use super::{Layers, Side};
+use super::UpgradeRefused;
+use crate::Error;
 
 /// The settings of TLS: whom to trust, what to show. The seed's `newContext`. Cheap to clone; connections
 /// of one context share its sessions.
@@ -40,18 +44,6 @@ pub struct TlsContext {
     server_name: Option<ServerName<'static>>,
 }
 
-/// Which end of a TLS connection we are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum TlsRole<'a> {
-    /// The one that asks, and verifies.
-    Client {
-        /// Whom the certificate has to be for: a DNS name or an IP address.
-        server_name: &'a str,
-    },
-    /// The one that answers, and shows its certificate.
-    Server,
-}
-
 impl TlsContext {
     /// Begins the settings of a client, which trusts whom the system trusts unless told otherwise.
     pub fn client() -> TlsClientBuilder {
@@ -61,6 +53,17 @@ impl TlsContext {
     /// Begins the settings of a server. It needs an identity.
     pub fn server() -> TlsServerBuilder {
         TlsServerBuilder::new()
+    }
+
+    /// The client's side of one connection: the server's certificate has to be for `server_name`, a DNS name or an
+    /// IP address.
+    pub fn as_client(&self, server_name: &str) -> Side {
+        Side::new(self.client_layer(Some(server_name)))
+    }
+
+    /// The server's side of one connection.
+    pub fn as_server(&self) -> Side {
+        Side::new(self.server_layer())
     }
 
     /// Settings for both roles: those of `self`, and those of `other` for the role that `self` has none for.

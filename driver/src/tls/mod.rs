@@ -1,4 +1,7 @@
-//! TLS for connections: what to show, whom to trust. The protocol itself is core's.
+//! TLS: the settings, one side of a connection, and what a handshake came to.
+//!
+//! The settings ([`TlsContext`](crate::TlsContext) and its builders) are there with the feature `tls`. A TLS
+//! library of your own can be brought without it: see [`Side::custom`].
 
 #[cfg(feature = "tls")]
 mod client;
@@ -10,21 +13,30 @@ mod error;
 mod pem;
 #[cfg(feature = "tls")]
 mod server;
+mod session;
 #[cfg(feature = "tls")]
 mod shared;
+mod side;
 
-use asyncnet_core::SecureLayer;
 
 use crate::Error;
 
+pub use asyncnet_core::{
+    CertificateFault, Phase, SecureLayer, TlsError, TlsErrorKind, TlsSession, UpgradeRefused,
+};
 #[cfg(feature = "tls")]
-pub use client::TlsClientBuilder;
+pub use client::TlsClientBuilder as ClientBuilder;
 #[cfg(feature = "tls")]
-pub use context::{TlsContext, TlsRole};
+pub use context::TlsContext;
 #[cfg(feature = "tls")]
-pub use error::TlsContextError;
+pub use error::TlsContextError as ContextError;
 #[cfg(feature = "tls")]
-pub use server::{ClientCertificates, TlsServerBuilder};
+#[doc(no_inline)]
+pub use rustls;
+#[cfg(feature = "tls")]
+pub use server::{ClientCertificates, TlsServerBuilder as ServerBuilder};
+pub use session::Session;
+pub use side::Side;
 
 /// Makes secure layers: what sockets know of TLS.
 pub(crate) trait Layers: Send + Sync {

@@ -7,7 +7,7 @@ use rustls::RootCertStore;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use super::TlsContextError;
+use super::error::TlsContextError;
 
 /// What one end shows: its certificate, those in between, and the key.
 pub(super) struct Identity {

@@ -10,7 +10,8 @@ use rustls::{KeyLogFile, RootCertStore, ServerConfig};
 
 use super::pem::{Identity, add_roots, read};
 use super::shared::{Shared, shared_settings};
-use super::{TlsContext, TlsContextError};
+use super::TlsContext;
+use super::error::TlsContextError;
 
 /// Whether a server wants to see a certificate of its clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
