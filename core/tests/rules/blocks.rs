@@ -247,3 +247,68 @@ fn b5_peeked_bytes_count_as_asked_for_and_come_first() {
     assert_eq!(asks_for(&mut conn, Want::Block(4)), 3);
     assert_eq!(conn.recv(4, Ends::Hide), Ok(Step::Ready(b"3".to_vec())));
 }
+
+#[test]
+fn b6_a_block_above_max_block_can_be_taken_in_pieces_or_thrown_away() {
+    in_any_chunking(buffered().max_block(3), b"12345678ab\n", Ending::Eof, |play| {
+        let mut pieces = Vec::new();
+        while pieces.len() < 4 {
+            let left = 4 - pieces.len();
+            let piece =
+                |conn: &mut Connection| Ok(conn.next_bytes(left)?.map(|it| it.map(<[u8]>::to_vec)));
+            pieces.extend(play.ask(piece).expect("bytes").expect("no end"));
+        }
+        assert_eq!(pieces, b"1234");
+        play.block(2).expect("a block that fits");
+        assert_eq!(play.line(), Ok(Some(b"78ab".to_vec())));
+    });
+    in_any_chunking(buffered().max_block(3), b"12345678ab\n", Ending::Eof, |play| {
+        let mut left = 8;
+        assert_eq!(play.ask(|conn: &mut Receiver| conn.poll_skip(&mut left)), Ok(()));
+        assert_eq!(left, 0);
+        let rest = play.ask(|conn| conn.recv_line(Ends::Hide));
+        assert_eq!(rest.as_deref(), Ok("ab"));
+    });
+}
+
+#[test]
+fn b6_a_skip_goes_on_where_it_was_and_meets_the_end_as_a_block_does() {
+    let mut conn = Receiver::new(buffered());
+    let mut left = u64::MAX;
+    for _ in 0..3 {
+        assert_eq!(conn.handle_input(b"123"), 3);
+        assert_eq!(conn.poll_skip(&mut left), Ok(Step::NeedInput));
+    }
+    assert_eq!((left, conn.peek()), (u64::MAX - 9, &b""[..]));
+    assert_eq!(conn.poll_skip(&mut 0), Ok(Step::Ready(())), "nothing is waited for");
+    conn.handle_eof();
+    assert!(matches!(conn.poll_skip(&mut left), Err(Error::Disconnected(_))), "not a clean end");
+    assert_eq!(conn.poll_skip(&mut 0), Ok(Step::Ready(())));
+    conn.close(None);
+    assert_eq!(conn.poll_skip(&mut left), Err(Error::Closed));
+}
+
+#[test]
+fn b6_unbuffered_a_skip_reads_no_more_than_it_skips() {
+    let mut conn = Receiver::new(unbuffered());
+    let mut left = 5;
+    assert_eq!(conn.poll_skip(&mut left), Ok(Step::NeedInput));
+    assert_eq!(conn.handle_input(b"12345678"), 5);
+    assert_eq!((conn.poll_skip(&mut left), conn.peek()), (Ok(Step::Ready(())), &b""[..]));
+}
+
+#[test]
+fn b4_a_peek_at_a_block_waits_for_all_of_it_and_consumes_nothing() {
+    for end in ENDINGS {
+        in_any_chunking(buffered().max_block(4), b"12345", end, |play| {
+            let mut peek =
+                |n| play.ask(|conn: &mut Receiver| Ok(conn.peek_block(n)?.map(<[u8]>::to_vec)));
+            assert_eq!((peek(4), peek(2)), (Ok(b"1234".to_vec()), Ok(b"12".to_vec())));
+            assert_eq!(peek(5), Err(Error::TooLarge { len: 5, max: 4 }));
+            assert!(play.ask(|conn| conn.poll_block(4)).is_ok());
+            let told = play.ask(|conn| Ok(conn.peek_block(2)?.map(<[u8]>::to_vec)));
+            assert!(matches!(told, Err(Error::Disconnected(end)) if end.partial == 1), "{told:?}");
+            assert_eq!(play.conn.end(), None, "the byte in front of the end can still be had");
+        });
+    }
+}

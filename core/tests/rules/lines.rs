@@ -394,3 +394,23 @@ fn a_span_is_good_until_the_next_receive_and_an_old_one_is_empty() {
     let _ = conn.space();
     assert_eq!(conn.bytes(second), b"");
 }
+
+#[test]
+fn l6_a_line_that_is_here_whole_can_be_had_without_a_wait() {
+    let mut conn = Receiver::new(lenient().max_line(3));
+    let try_line = |conn: &mut Receiver| {
+        let span = conn.try_line()?;
+        Ok(span.map(|span| conn.bytes(span).to_vec()))
+    };
+    assert_eq!(try_line(&mut conn), Ok(None));
+    assert_eq!(conn.handle_input(b"a\n1234"), 6);
+    assert_eq!(try_line(&mut conn), Ok(Some(b"a".to_vec())));
+    assert_eq!(try_line(&mut conn), Err(Error::Line(LineError::TooLong { max: 3 })));
+    assert_eq!(try_line(&mut conn), Ok(None), "its rest has not come");
+    assert_eq!(conn.handle_input(b"5\nb\nc"), 5);
+    conn.handle_eof();
+    assert_eq!(try_line(&mut conn), Ok(Some(b"b".to_vec())));
+    assert_eq!((try_line(&mut conn), conn.end()), (Ok(None), None), "it meets no end");
+    conn.close(None);
+    assert_eq!(try_line(&mut conn), Err(Error::Closed));
+}

@@ -1,12 +1,16 @@
-//! The contract of the core, rule by rule: lines (L), blocks (B), ends (table and E), sending (S) and
-//! what memory they may take. A test's name says its rule.
+//! The contract of the core, rule by rule: lines (L), framing (F), blocks (B), messages and batches (N), ends
+//! (table and E), sending (S) and what memory they may take. A test's name says its rule.
 //!
 //! Everything here knows the public interface only.
 
+mod batches;
 mod blocks;
 mod ends;
+mod errors;
+mod framing;
 mod lines;
 mod memory;
+mod messages;
 mod model;
 mod panics;
 mod play;

@@ -1,5 +1,5 @@
-//! Every input of up to eight bytes over `a`, CR and LF against a model written from the rules L1, L2 and
-//! L4: in all chunkings up to seven bytes; at eight, where that would take half a minute, whole, byte by
+//! Every input of up to eight bytes over `a`, CR and LF against a model written from the rules L1, L2,
+//! L4 and F1: in all chunkings up to seven bytes; at eight, where that would take half a minute, whole, byte by
 //! byte and with each single cut.
 
 use asyncnet_core::{Cause, Config, Connection, Error, Framing, LineError, Step};
@@ -50,6 +50,23 @@ fn strict(input: &[u8], max: usize) -> Vec<Answer<'_>> {
         if let Some(text) = line.strip_suffix(b"\r\n") {
             answers.extend((!reported).then_some(Answer::Line(text)));
             (start, reported) = (at + 1, false);
+        }
+    }
+    answers.push(Answer::End(Cause::Eof, input.len() - start));
+    answers
+}
+
+/// F1, L4: this byte ends a line, and every other byte is data.
+fn byte(end: u8, input: &[u8], max: usize) -> Vec<Answer<'_>> {
+    let (mut answers, mut start, mut reported) = (Vec::new(), 0, false);
+    for (at, &byte) in input.iter().enumerate() {
+        let text = &input[start..at];
+        if byte == end {
+            answers.extend((!reported).then_some(Answer::Line(text)));
+            (start, reported) = (at + 1, false);
+        } else if !reported && text.len() == max {
+            answers.push(Answer::Bad(LineError::TooLong { max }));
+            reported = true;
         }
     }
     answers.push(Answer::End(Cause::Eof, input.len() - start));
@@ -122,4 +139,14 @@ fn l1_l4_lenient_framing_is_its_model() {
 #[test]
 fn l2_l4_strict_framing_is_its_model() {
     explore(Framing::CrLf, strict);
+}
+
+#[test]
+fn f1_l4_lf_framing_is_its_model() {
+    explore(Framing::Lf, |input, max| byte(b'\n', input, max));
+}
+
+#[test]
+fn f1_l4_framing_by_a_byte_is_its_model() {
+    explore(Framing::Byte(b'a'), |input, max| byte(b'a', input, max));
 }
