@@ -109,11 +109,9 @@ pub type AsyncSocket = asyncnet::AsyncSocket<Smol>;
 pub type Listener = asyncnet::Listener<Smol>;
 /// A connection.
 pub type Connection = asyncnet::Connection<Stream>;
-/// The receiving half of a connection that was split.
-pub type RecvHalf = asyncnet::RecvHalf<Stream>;
-/// The sending half of a connection that was split; cloneable.
-pub type SendHalf = asyncnet::SendHalf<Stream>;
+/// A sender of a connection, for another task.
+pub type Writer = asyncnet::Writer<Stream>;
 /// A room of connections.
 pub type Room = asyncnet::Room<Stream>;
 /// A socket for datagrams.
-pub type Datagram = asyncnet::Datagram<Smol>;
+pub type Datagram = asyncnet::net::Datagram<Smol>;

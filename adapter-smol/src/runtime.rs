@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use async_io::{Async, Timer};
 use asyncnet::net::{SystemSocket, system};
-use asyncnet::{Address, Datagrams, OsSocket, Runtime};
+use asyncnet::net::OsSocket;
+use asyncnet::runtime::Datagrams;
+use asyncnet::{Address, Runtime};
 use blocking::Task;
 use socket2::{SockAddr, SockRef, Socket};
 
@@ -69,10 +71,6 @@ impl Runtime for Smol {
 
     fn clock() -> SmolClock {
         SmolClock::default()
-    }
-
-    fn timer() -> asyncnet::Timer {
-        |duration| Box::pin(Self::sleep(duration))
     }
 }
 

@@ -13,7 +13,8 @@ use std::task::{Context, Poll, ready};
 
 use async_io::Async;
 use asyncnet::net::system;
-use asyncnet::{Clock, Config, OsSocket, Runtime, Transport};
+use asyncnet::net::OsSocket;
+use asyncnet::{Clock, Config, Runtime, Transport};
 use futures_io::{AsyncRead, AsyncWrite};
 use socket2::{SockRef, Socket};
 
@@ -56,7 +57,7 @@ impl Stream {
     /// ```
     #[must_use]
     pub fn into_connection(self, config: Config) -> Connection {
-        Connection::with_timer(self, config, Smol::timer())
+        Connection::new(self, config)
     }
 
     /// The registered socket: the way back to smol's own types.

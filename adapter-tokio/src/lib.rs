@@ -116,11 +116,9 @@ pub type AsyncSocket = asyncnet::AsyncSocket<Tokio>;
 pub type Listener = asyncnet::Listener<Tokio>;
 /// A connection.
 pub type Connection = asyncnet::Connection<Stream>;
-/// The receiving half of a connection that was split.
-pub type RecvHalf = asyncnet::RecvHalf<Stream>;
-/// The sending half of a connection that was split; cloneable.
-pub type SendHalf = asyncnet::SendHalf<Stream>;
+/// A sender of a connection, for another task.
+pub type Writer = asyncnet::Writer<Stream>;
 /// A room of connections.
 pub type Room = asyncnet::Room<Stream>;
 /// A socket for datagrams.
-pub type Datagram = asyncnet::Datagram<Tokio>;
+pub type Datagram = asyncnet::net::Datagram<Tokio>;

@@ -129,10 +129,6 @@ impl Runtime for Tokio {
     fn clock() -> TokioClock {
         TokioClock::default()
     }
-
-    fn timer() -> Timer {
-        |duration| Box::pin(Self::sleep(duration))
-    }
 }
 
 impl Datagrams for Tokio {

@@ -3,7 +3,7 @@
 use std::io;
 
 use asyncnet::net;
-use asyncnet::{ConnectOptions, ListenOptions};
+use asyncnet::net::{ConnectOptions, ListenOptions};
 
 #[cfg(feature = "tls")]
 use crate::TlsContext;

@@ -9,7 +9,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use asyncnet::net::system;
-use asyncnet::{Clock, Config, OsSocket, Runtime, Transport};
+use asyncnet::net::OsSocket;
+use asyncnet::{Clock, Config, Runtime, Transport};
 use futures_io::{AsyncRead, AsyncWrite};
 use socket2::SockRef;
 use tokio::io::{AsyncRead as _, Interest, ReadBuf};
@@ -50,7 +51,7 @@ impl Stream {
     /// ```
     #[must_use]
     pub fn into_connection(self, config: Config) -> Connection {
-        Connection::with_timer(self, config, Tokio::timer())
+        Connection::new(self, config)
     }
 
     /// The TCP socket back. A Unix socket comes back as it is.

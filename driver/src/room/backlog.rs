@@ -12,7 +12,7 @@ use super::stats::RoomStats;
 use crate::{Error, Transport};
 
 /// How many bytes may wait for the room's task before speakers wait for it.
-const BACKLOG: usize = 1 << 20;
+pub(super) const BACKLOG: usize = 1 << 20;
 
 pub(super) enum Event<S: Transport> {
     Join(Seat<S>),

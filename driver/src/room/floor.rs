@@ -13,7 +13,7 @@ use super::seat::{Fate, Seat};
 use super::stats::{MemberStats, RoomStats};
 use crate::Transport;
 
-/// How many members, or writes, one poll serves.
+/// How many members, or portions of 64 KiB, one poll serves.
 const SHARE: usize = 128;
 
 pub(super) struct Floor<S: Transport> {

@@ -6,12 +6,16 @@
 
 use std::sync::Arc;
 
+use super::backlog::BACKLOG;
 use super::cursor::Cursor;
 use super::limits::{Limits, Policy};
 use super::log::{Log, charge};
 use super::port::{Port, feed_whole};
 use super::stats::{MemberStats, Tally};
 use crate::{Error, Transport};
+
+/// How many portions a member gets in one visit.
+const PORTIONS: usize = 32;
 
 /// What becomes of a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,16 +109,20 @@ impl<S: Transport> Seat<S> {
     }
 
     /// Something was said: hands over what its connection takes, and keeps the rest or drops it as its
-    /// policy says. `pumps` counts the writes.
+    /// policy says. `done` counts the portions handed over.
     pub(super) fn visit(
         &mut self,
         log: &mut Log,
         limits: &Limits,
         count: &mut MemberStats,
-        pumps: &mut usize,
+        done: &mut usize,
     ) -> Fate {
-        while !self.is_blocked && self.has_more(log) {
-            *pumps += 1;
+        // As many portions as one turn can bring, so that a member that is not behind gets them all.
+        for _ in 0..PORTIONS.max(BACKLOG / limits.portion().max(1)) {
+            if self.is_blocked || !self.has_more(log) {
+                break;
+            }
+            *done += 1;
             match self.pump(log, limits.portion(), limits, count) {
                 Err(_) => return Fate::Gone,
                 Ok(Pumped { is_too_large: true, .. }) => return self.evict(),
@@ -126,8 +134,13 @@ impl<S: Transport> Seat<S> {
             return self.evict();
         }
         if self.is_leaving {
+            let before = count.bytes;
             self.hand_over(log, limits, count);
+            *done += usize::try_from((count.bytes - before) >> 16).unwrap_or(usize::MAX);
             return Fate::Gone;
+        }
+        if !self.is_blocked && self.has_more(log) {
+            self.port.call();
         }
         self.stay(limits)
     }

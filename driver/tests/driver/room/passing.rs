@@ -12,7 +12,7 @@ use futures_lite::future::block_on;
 
 use super::{client, room, say};
 use crate::pipe::End;
-use crate::{WIDE, clock};
+use crate::{WIDE, clock, poll_once};
 
 type Action = Box<dyn FnOnce() + Send>;
 
@@ -34,6 +34,29 @@ fn when_it_hears(peer: &mut End, action: impl FnOnce() + Send + 'static) {
     let mut buf = [0];
     let read = Pin::new(peer).poll_read(&mut Context::from_waker(&waker), &mut buf);
     assert!(read.is_pending());
+}
+
+#[test]
+fn r2_what_is_said_in_one_turn_leaves_in_one_write() {
+    let (room, mut tasks) = room(RoomLimits::default());
+    let (_first, sender, mut first) = client(WIDE);
+    let speaker = room.join(sender).unwrap();
+    let (_second, sender, mut second) = client(WIDE);
+    let other = room.join(sender).unwrap();
+    tasks.run();
+    let lengths = Arc::new(Mutex::new(Vec::new()));
+    for peer in [&mut first, &mut second] {
+        let (wire, lengths) = (peer.input.clone(), Arc::clone(&lengths));
+        when_it_hears(peer, move || lengths.lock().unwrap().push(wire.state().bytes.len()));
+    }
+    for _ in 0..10 {
+        say(&room, b"to all");
+        assert!(poll_once(speaker.send_line(b"to the others")).is_ready());
+        assert!(poll_once(other.tell_line(b"to you")).is_ready());
+    }
+    tasks.run();
+    assert_eq!(*lengths.lock().unwrap(), [80, 310]);
+    assert_eq!((first.hear().len(), second.hear().len()), (80, 310));
 }
 
 #[test]

@@ -345,6 +345,28 @@ fn r2_small_messages_too_are_stored_once() {
 }
 
 #[test]
+fn r2_members_that_have_left_hold_nothing() {
+    let (room, mut tasks) = room(RoomLimits::default());
+    let join = |(_, sender, _): &(_, SendHalf<End>, _)| room.join(sender.clone()).unwrap();
+    let info = measure(|| {
+        for _ in 0..10 {
+            let slow: Vec<_> = (0..10).map(|_| client(0)).collect();
+            let members: Vec<_> = slow.iter().map(join).collect();
+            for _ in 0..10 {
+                say(&room, &[b'x'; 50_000]);
+                tasks.run();
+            }
+            drop(members);
+            // One that is gone, one that is put out, and one that leaves are the same to the log.
+            slow[0].1.abort();
+        }
+        tasks.run();
+    });
+    assert_eq!(room.stats().members, 0);
+    assert!(info.bytes_current < 50_000, "{} bytes", info.bytes_current);
+}
+
+#[test]
 fn r4_a_member_that_speaks_and_does_not_read_holds_nothing_of_its_own_words() {
     for policy in POLICIES {
         let (room, mut tasks) = room(RoomLimits::default().policy(policy));

@@ -4,7 +4,7 @@
 
 use std::cell::{Cell, RefCell};
 
-use asyncnet::{Config, Connection, MemberStats, Policy, Room, RoomLimits};
+use asyncnet::{Config, Connection, Member, MemberStats, Policy, Room, RoomLimits};
 use futures_lite::io::AsyncReadExt;
 
 use super::run;
@@ -20,15 +20,34 @@ const LONGEST: usize = 50;
 /// What the tasks of one schedule share.
 struct Stage {
     room: Room<End>,
-    /// What was said, in order.
-    said: RefCell<Vec<String>>,
+    /// What was said, in order, and for whom.
+    said: RefCell<Vec<(String, To)>>,
     speakers_left: Cell<usize>,
     is_over: Cell<bool>,
     guests: RefCell<Vec<Guest>>,
 }
 
+/// For whom a line is.
+#[derive(Clone, Copy, PartialEq)]
+enum To {
+    Everyone,
+    EveryoneBut(usize),
+    Only(usize),
+}
+
+impl To {
+    fn is_for(self, guest: usize) -> bool {
+        match self {
+            Self::Everyone => true,
+            Self::EveryoneBut(speaker) => speaker != guest,
+            Self::Only(one) => one == guest,
+        }
+    }
+}
+
 /// What became of a member.
 struct Guest {
+    id: usize,
     policy: Policy,
     /// What was said before it came and before it went.
     came: usize,
@@ -65,13 +84,38 @@ async fn speak(me: usize, stage: &Stage, mut random: Random) {
         if stage.room.send_line(text.as_bytes()).await.is_err() {
             break;
         }
-        stage.said.borrow_mut().push(text);
+        stage.said.borrow_mut().push((text, To::Everyone));
         turns(random.below(6) / 2).await;
     }
     stage.speakers_left.set(stage.speakers_left.get() - 1);
     if stage.speakers_left.get() == 0 {
         turns(random.below(20)).await;
         stage.room.close();
+    }
+}
+
+/// Says something to the others or to itself, now and then.
+async fn speak_as_guest(
+    me: usize,
+    number: usize,
+    member: &Member<End>,
+    stage: &Stage,
+    random: &mut Random,
+) {
+    if !random.one_in(8) {
+        return;
+    }
+    let (text, to) = if random.one_in(2) {
+        (format!("guest {me} to others:{number}"), To::EveryoneBut(me))
+    } else {
+        (format!("to guest {me} alone:{number}"), To::Only(me))
+    };
+    let said = match to {
+        To::Only(_) => member.tell_line(&text).await,
+        _ => member.send_line(&text).await,
+    };
+    if said.is_ok() {
+        stage.said.borrow_mut().push((text, to));
     }
 }
 
@@ -93,15 +137,26 @@ async fn listen(mut peer: End, manners: &Manners, mut random: Random) -> String 
     String::from_utf8(heard).unwrap()
 }
 
-async fn visit(conn: Connection<End>, peer: End, stage: &Stage, manners: Manners, random: Random) {
+async fn visit(
+    id: usize,
+    conn: Connection<End>,
+    peer: End,
+    stage: &Stage,
+    manners: Manners,
+    mut random: Random,
+) {
     turns(manners.comes_after).await;
     let (mut receiver, sender) = conn.split();
     let receiving = async move { while let Ok(Some(_)) = receiver.next_line().await {} };
+    let mut speaking = Random(random.next());
     let staying = async {
         let came = stage.said.borrow().len();
         let member = stage.room.join_with(sender.clone(), manners.policy);
         let stays_on = manners.how_it_goes == Going::StaysToTheEnd;
-        for _ in 0..manners.stays_for {
+        for number in 0..manners.stays_for {
+            if let Ok(member) = &member {
+                speak_as_guest(id, number, member, stage, &mut speaking).await;
+            }
             turn().await;
         }
         while stays_on && !stage.is_over.get() {
@@ -115,6 +170,8 @@ async fn visit(conn: Connection<End>, peer: End, stage: &Stage, manners: Manners
             (Going::StaysToTheEnd, Ok(member)) => Some(member.stats()),
             (Going::Drops, Ok(member)) => {
                 drop(member);
+                // Until the room knows: it may put it out for what was said before.
+                turns(200).await;
                 None
             }
         };
@@ -126,7 +183,7 @@ async fn visit(conn: Connection<End>, peer: End, stage: &Stage, manners: Manners
     let all = futures_lite::future::zip(futures_lite::future::zip(receiving, staying), listening);
     let (((), (came, went, stats, was_put_out)), heard) = all.await;
     let Manners { policy, breaks: broke, .. } = manners;
-    let guest = Guest { policy, came, went, stats, was_put_out, broke, heard };
+    let guest = Guest { id, policy, came, went, stats, was_put_out, broke, heard };
     stage.guests.borrow_mut().push(guest);
 }
 
@@ -153,7 +210,7 @@ fn play(seed: u64) -> [usize; 3] {
         tasks.spawn("speaker", speak(me, stage, fork()));
     }
     let guests = 1 + fork().below(6);
-    for _ in 0..guests {
+    for id in 0..guests {
         let mut random = fork();
         let (end, peer) = duplex(random.pick(&[20, 50, 200, 1 << 20]));
         for wire in [&peer.input, &peer.output] {
@@ -170,14 +227,17 @@ fn play(seed: u64) -> [usize; 3] {
             naps: random.pick(&[0, 3, 10, 30]),
         };
         let conn = Connection::with_timer(end, Config::default(), clock::timer);
-        tasks.spawn("guest", visit(conn, peer, stage, manners, random));
+        tasks.spawn("guest", visit(id, conn, peer, stage, manners, random));
     }
     tasks.run_to_end();
     drop(tasks);
 
     let (said, seen) = (stage.said.borrow(), stage.guests.borrow());
     assert_eq!(seen.len(), guests);
-    seen.iter().for_each(|guest| check(guest, &said[guest.came..guest.went]));
+    for guest in seen.iter() {
+        let said = said[guest.came..guest.went].iter().filter(|(_, to)| to.is_for(guest.id));
+        check(guest, &said.map(|(text, _)| text.as_str()).collect::<Vec<_>>());
+    }
     let evicted = seen.iter().filter(|guest| guest.was_put_out).count();
     let stats = stage.room.stats();
     assert_eq!((stats.members, stats.evicted_hard), (0, evicted as u64));
@@ -188,7 +248,7 @@ fn play(seed: u64) -> [usize; 3] {
     [evicted, missed(Policy::DropNewest), missed(Policy::DropOldest)]
 }
 
-fn check(guest: &Guest, said: &[String]) {
+fn check(guest: &Guest, said: &[&str]) {
     let Guest { policy, was_put_out, broke, .. } = *guest;
     let (whole, torn) = guest.heard.split_at(guest.heard.rfind('\n').map_or(0, |at| at + 1));
     assert!(torn.is_empty() || was_put_out || broke, "{torn:?} is torn");
@@ -199,7 +259,7 @@ fn check(guest: &Guest, said: &[String]) {
     let places: Vec<usize> = heard
         .iter()
         .map(|line| {
-            let place = rest.find(|(_, said)| said == line);
+            let place = rest.find(|(_, said)| *said == line);
             place.unwrap_or_else(|| panic!("{line:?} was not said, or not then")).0
         })
         .collect();
