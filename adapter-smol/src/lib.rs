@@ -88,13 +88,13 @@
 //! else drives it: everything here works on any executor, `smol::block_on` and `smol::spawn` among them.
 //! Names are looked up on the threads of `blocking`.
 
+mod binding;
 mod clock;
-mod runtime;
 mod short;
 mod stream;
 
+pub use binding::Smol;
 pub use clock::SmolClock;
-pub use runtime::Smol;
 #[cfg(feature = "tls")]
 pub use short::connect_tls;
 pub use short::{connect, connect_with, listen, listen_with};

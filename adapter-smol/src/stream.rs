@@ -12,14 +12,14 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use async_io::Async;
-use asyncnet::net::system;
 use asyncnet::net::OsSocket;
-use asyncnet::{Clock, Config, Runtime, Transport};
+use asyncnet::net::system;
+use asyncnet::{Clock, Config, Transport};
 use futures_io::{AsyncRead, AsyncWrite};
 use socket2::{SockRef, Socket};
 
-use crate::runtime::poll_with;
-use crate::{Connection, Smol, SmolClock};
+use crate::binding::poll_with;
+use crate::{Connection, SmolClock};
 
 /// A connected TCP or Unix socket of smol, as a [`Transport`].
 ///

@@ -93,14 +93,14 @@ macro_rules! either {
     };
 }
 
+mod binding;
 mod clock;
-mod runtime;
 mod short;
 mod stream;
 mod tokio_io;
 
+pub use binding::{Acceptor, DatagramSocket, Tokio};
 pub use clock::TokioClock;
-pub use runtime::{Acceptor, DatagramSocket, Tokio};
 #[cfg(feature = "tls")]
 pub use short::connect_tls;
 pub use short::{connect, connect_with, listen, listen_with};

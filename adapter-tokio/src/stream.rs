@@ -8,9 +8,9 @@ use std::os::windows::io::{AsSocket, BorrowedSocket};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use asyncnet::net::system;
 use asyncnet::net::OsSocket;
-use asyncnet::{Clock, Config, Runtime, Transport};
+use asyncnet::net::system;
+use asyncnet::{Clock, Config, Transport};
 use futures_io::{AsyncRead, AsyncWrite};
 use socket2::SockRef;
 use tokio::io::{AsyncRead as _, Interest, ReadBuf};
@@ -18,7 +18,7 @@ use tokio::net::TcpStream;
 #[cfg(unix)]
 use tokio::net::UnixStream;
 
-use crate::{Connection, Tokio, TokioClock};
+use crate::{Connection, TokioClock};
 
 /// A connected TCP or Unix socket of tokio, as a [`Transport`].
 ///

@@ -8,9 +8,10 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use crate::link::Link;
-use crate::receiver::{Look, Want};
+use crate::shortfall::Shortfall;
 use crate::{
-    Config, End, Error, Flags, Inbound, Items, Loss, Outgoing, SecureLayer, Span, Stats, Step, Time, TlsSession,
+    Config, End, Error, Flags, Inbound, Items, Loss, Outgoing, SecureLayer, Span, Stats, Step,
+    Time, TlsSession, Unread,
 };
 
 /// One end of a line connection, as a state machine without I/O.
@@ -76,6 +77,8 @@ use crate::{
 pub struct Connection {
     inbound: Inbound,
     link: Link,
+    /// What the parser of [`next_with`](Self::next_with) lacked.
+    short: Shortfall,
 }
 
 impl Connection {
@@ -83,7 +86,8 @@ impl Connection {
     #[must_use]
     pub fn new(config: Config) -> Self {
         let config = Arc::new(config);
-        Self { inbound: Inbound::new(*config), link: Link::new(config) }
+        let short = Shortfall::default();
+        Self { inbound: Inbound::new(*config), link: Link::new(config), short }
     }
 
     /// The parts, for a driver that leaves them with different tasks.
@@ -99,6 +103,13 @@ impl Connection {
     #[must_use]
     pub const fn config(&self) -> &Config {
         self.inbound.config()
+    }
+
+    /// Changes the settings: from the next line on, bytes that have arrived included.
+    pub fn configure(&mut self, change: impl FnOnce(Config) -> Config) {
+        let config = change(*self.config());
+        self.inbound.configure(config);
+        self.link.configure(Arc::new(config));
     }
 
     /// Bytes received and not yet asked for. Never waits; empty while a bad line is being discarded.
@@ -265,19 +276,73 @@ impl Connection {
         Ok(step.map(|span| span.map(|span| self.inbound.bytes(span))))
     }
 
-    /// Every complete line there is, in one batch. `None`: the input ended in good order.
+    /// All that has arrived, to be taken item by item. `None`: the input ended in good order.
     ///
     /// # Errors
     ///
-    /// As [`poll_line`](Self::poll_line). An error behind good lines ends the batch in front of it and
-    /// is the next call's answer.
-    pub fn next_lines(&mut self) -> Result<Step<Option<Items<'_>>>, Error> {
-        if self.inbound.look(Want::Line) == Look::Data {
-            self.link.answered();
-            return Ok(Step::Ready(Some(self.inbound.lines())));
-        }
-        // Not a line, so this takes none.
-        Ok(self.poll_line()?.map(|_| None))
+    /// As [`poll_line`](Self::poll_line), but for bad lines, which the batch reports.
+    pub fn next_batch(&mut self) -> Result<Step<Option<Items<'_>>>, Error> {
+        let step = self.receive(Inbound::poll_batch)?;
+        Ok(step.map(|some| some.map(|()| self.inbound.items())))
+    }
+
+    /// A whole message of a form of your own: `parse` takes lines and blocks from what has arrived, with `?`.
+    /// Where something is not all here, nothing is consumed. `None`: the input ended in good order.
+    ///
+    /// ```
+    /// use asyncnet_core::{Config, Connection, Error, Step, Unread};
+    ///
+    /// fn literal(unread: &mut Unread<'_>) -> Result<Vec<u8>, Error> {
+    ///     let len = unread.line()?.len();
+    ///     Ok(unread.block(len)?.to_vec())
+    /// }
+    ///
+    /// let mut conn = Connection::new(Config::default());
+    /// conn.handle_input(b"###\r\nab");
+    /// assert_eq!(conn.next_with(literal), Ok(Step::NeedInput));
+    /// assert_eq!(conn.peek(), b"###\r\nab", "nothing is consumed");
+    /// conn.handle_input(b"c");
+    /// assert_eq!(conn.next_with(literal), Ok(Step::Ready(Some(b"abc".to_vec()))));
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The parser's own; otherwise as [`next_block`](Self::next_block).
+    pub fn next_with<T>(
+        &mut self,
+        parse: impl FnOnce(&mut Unread<'_>) -> Result<T, Error>,
+    ) -> Result<Step<Option<T>>, Error> {
+        let Self { inbound, link, short } = self;
+        link.receive(inbound, |inbound| inbound.poll_with(short, parse))
+    }
+
+    /// The next line if it is here whole.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Line`] for a bad line.
+    pub fn try_next_line(&mut self) -> Result<Option<&[u8]>, Error> {
+        let span = self.inbound.try_line()?;
+        Ok(span.map(|span| self.inbound.bytes(span)))
+    }
+
+    /// Discards the next `left` bytes, as they come, and counts them off.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Disconnected`] for any end; otherwise as [`poll_line`](Self::poll_line).
+    pub fn skip(&mut self, left: &mut u64) -> Result<Step<()>, Error> {
+        self.receive(|inbound| inbound.poll_skip(left))
+    }
+
+    /// All that has arrived, once that is at least `n` bytes; it stays.
+    ///
+    /// # Errors
+    ///
+    /// As [`next_block`](Self::next_block).
+    pub fn peek_block(&mut self, n: usize) -> Result<Step<&[u8]>, Error> {
+        let step = self.receive(|inbound| Ok(inbound.peek_block(n)?.map(drop)))?;
+        Ok(step.map(|()| self.inbound.peek()))
     }
 
     /// Exactly `n` bytes.
@@ -309,9 +374,8 @@ impl Connection {
     /// As [`poll_line`](Self::poll_line), but a bad line is reported and kept: the next call meets it
     /// again.
     pub fn peek_line(&mut self) -> Result<Step<Option<&[u8]>>, Error> {
-        let step = self.receive(|inbound| {
-            Ok(inbound.peek_line()?.map(|line| line.map(<[u8]>::len)))
-        })?;
+        let step =
+            self.receive(|inbound| Ok(inbound.peek_line()?.map(|line| line.map(<[u8]>::len))))?;
         Ok(step.map(|len| len.map(|len| &self.inbound.peek()[..len])))
     }
 

@@ -312,8 +312,7 @@ impl Deadlines {
 }
 
 impl Expired {
-    const ALL: [Self; 5] =
-        [Self::Handshake, Self::Close, Self::Send, Self::Lag, Self::Answer];
+    const ALL: [Self; 5] = [Self::Handshake, Self::Close, Self::Send, Self::Lag, Self::Answer];
 }
 
 const fn is_bounded(config: &Config) -> bool {

@@ -3,8 +3,8 @@
 use core::fmt;
 
 use crate::framing::{self, Found};
+use crate::inbound::{State, discard};
 use crate::inbox::Front;
-use crate::receiver::{State, discard};
 use crate::shortfall::{Lack, Shortfall};
 use crate::unread::{Outcome, Settled};
 use crate::{Config, Error, Framing, LineError, Unread};

@@ -31,13 +31,13 @@ mod deadlines;
 mod end;
 mod error;
 mod framing;
+mod inbound;
 mod inbox;
 mod items;
 mod link;
 mod nim;
 mod outbox;
 mod queue;
-mod receiver;
 mod shortfall;
 mod stats;
 mod step;
@@ -50,10 +50,10 @@ pub use config::{CloseLimits, Config, Framing, Truncation};
 pub use connection::Connection;
 pub use end::{Cause, End, Loss};
 pub use error::{Error, LineError, Timeout, UpgradeRefused};
+pub use inbound::Span;
 pub use items::Items;
 pub use nim::{EMPTY_LINE, Flags};
 pub use outbox::Outgoing;
-pub use receiver::Span;
 pub use stats::Stats;
 pub use step::Step;
 pub use time::Time;
@@ -62,18 +62,13 @@ pub use unread::Unread;
 pub use wire::TlsLayer;
 pub use wire::{CertificateFault, Phase, SecureLayer, TlsError, TlsErrorKind, TlsSession};
 
-pub(crate) use receiver::Receiver as Inbound;
+pub(crate) use inbound::Inbound;
 
 /// The parts that a driver leaves with different tasks. They are [`Connection`]'s own, and no part of the
 /// public interface: they may change in any release.
 #[doc(hidden)]
 pub mod driver {
+    pub use crate::inbound::{Inbound, Look, Want};
     pub use crate::link::Link;
-    pub use crate::receiver::{Look, Receiver as Inbound, Want};
     pub use crate::shortfall::Shortfall;
 }
-
-/// The old name of [`Error`] for receives. It goes before 0.1.0.
-pub type RecvError = Error;
-/// The old name of [`Error`] for sends. It goes before 0.1.0.
-pub type SendError = Error;

@@ -3,7 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::receiver::{Receiver, text};
+use crate::inbound::{Inbound, text};
 use crate::{Cause, Error, LineError, Span, Step, Truncation};
 
 /// What a Nim-style call answers for an empty line, to tell it from the end.
@@ -23,7 +23,7 @@ bitflags::bitflags! {
     }
 }
 
-impl Receiver {
+impl Inbound {
     /// Nim's `recv`. Buffered: `n` bytes, and fewer only at the end. Unbuffered: what there is, at most `n`.
     /// Empty: the end, or `n` is 0. With [`Flags::PEEK`]: what there is, at least one byte and at most `n`.
     ///

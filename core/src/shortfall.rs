@@ -1,6 +1,6 @@
 //! What a receive was short of when it had no answer.
 
-/// What the parser of a [`poll_with`](crate::Receiver::poll_with), or the handler of a batch, was short of
+/// What the parser of a [`poll_with`](crate::Inbound::poll_with), or the handler of a batch, was short of
 /// when it was called last. By default: of nothing, as before the first call.
 ///
 /// It holds as long as nothing is consumed; what other calls consume makes it void.

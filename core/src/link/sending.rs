@@ -3,8 +3,8 @@
 use bytes::Bytes;
 
 use super::Link;
-use crate::queue::Large;
 use crate::Error;
+use crate::queue::Large;
 
 impl Link {
     /// Whether a message of `n` bytes would be accepted whole, now. One of at most `max_queue` bytes always is

@@ -59,7 +59,8 @@ impl Link {
     #[must_use]
     pub fn needs_handshake(&self) -> bool {
         // After a failure nothing can leave, but the peer may have said why it left.
-        let owes = || !self.has_failed() && self.wire.as_ref().is_some_and(|wire| wire.owes_flight());
+        let owes =
+            || !self.has_failed() && self.wire.as_ref().is_some_and(|wire| wire.owes_flight());
         self.is_handshaking() || owes()
     }
 

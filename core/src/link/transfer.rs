@@ -181,8 +181,7 @@ impl Link {
             Some(wire) => {
                 let notice = self.closed && self.loss.is_none();
                 // After a torn message the layer alone still speaks.
-                let more =
-                    || !self.interrupted && (self.unsent() > 0 || notice) && wire.can_seal();
+                let more = || !self.interrupted && (self.unsent() > 0 || notice) && wire.can_seal();
                 !wire.outgoing().is_empty() || more()
             }
         }

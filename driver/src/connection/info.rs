@@ -4,10 +4,10 @@ use std::fmt;
 use std::io;
 
 use super::handle::Handle;
-use crate::engine::Engine;
-use crate::net::{address, options};
-use crate::net::{Address, PeerCred, Setting, SockOpt};
 use crate::Transport;
+use crate::engine::Engine;
+use crate::net::{Address, PeerCred, Setting, SockOpt};
+use crate::net::{address, options};
 
 /// The socket under a connection; made by [`Connection::socket`](crate::Connection::socket).
 ///

@@ -3,8 +3,8 @@
 mod batch;
 mod handle;
 mod info;
-mod nim;
 mod next_line;
+mod nim;
 mod receive;
 mod send;
 mod tls;
@@ -19,9 +19,9 @@ use asyncnet_core::driver::Inbound;
 use asyncnet_core::{Config, End, Stats};
 
 use self::handle::Handle;
+use crate::Transport;
 use crate::engine::Engine;
 use crate::net::open::Permit;
-use crate::Transport;
 use crate::nim::Flags;
 
 pub use batch::Batch;

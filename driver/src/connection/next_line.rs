@@ -152,7 +152,8 @@ impl<S: Transport> Stream for LineStream<'_, S> {
             Ok(span) => span.map(|span| Ok(conn.inbound.bytes(span).to_vec())),
             Err(error) => Some(Err(error)),
         };
-        self.done = !matches!(&item, Some(Ok(_))) && !matches!(&item, Some(Err(e)) if e.is_recoverable());
+        self.done =
+            !matches!(&item, Some(Ok(_))) && !matches!(&item, Some(Err(e)) if e.is_recoverable());
         Poll::Ready(item)
     }
 }

@@ -98,10 +98,7 @@ impl<S: Transport> Shared<S> {
     fn poll_as_sender<T>(
         self: &Arc<Self>,
         cx: &Context<'_>,
-        poll: impl FnOnce(
-            &mut crate::engine::Engine<S>,
-            &mut Context<'_>,
-        ) -> Poll<Result<T, Error>>,
+        poll: impl FnOnce(&mut crate::engine::Engine<S>, &mut Context<'_>) -> Poll<Result<T, Error>>,
     ) -> Poll<io::Result<T>> {
         self.fan_out.wait(Place::SENDER, cx.waker());
         let polled = {

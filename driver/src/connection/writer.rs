@@ -312,11 +312,7 @@ impl<S: Transport> Writer<S> {
 
     /// Writes what is queued, then what `feed` queues past those that wait for room; returns what is left. The
     /// task that waits at `me` is not called for that.
-    pub(crate) fn pump(
-        &self,
-        me: Place,
-        feed: impl FnOnce(&mut Link),
-    ) -> Result<usize, Error> {
+    pub(crate) fn pump(&self, me: Place, feed: impl FnOnce(&mut Link)) -> Result<usize, Error> {
         let mut state = self.shared.lock(Some(me));
         let mut cx = Context::from_waker(&self.shared.waker);
         let engine = &mut state.engine;

@@ -4,8 +4,8 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use asyncnet_core::driver::Link;
 use asyncnet_core::Loss;
+use asyncnet_core::driver::Link;
 
 use super::{Engine, is_interrupted};
 use crate::error::write_loss;

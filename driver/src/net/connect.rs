@@ -17,7 +17,7 @@ use super::{ConnectOptions, Domain, Setting, SockOpt};
 use crate::TlsContext;
 use crate::runtime::Socket as _;
 use crate::tls::{Layers, Side};
-use crate::{Address, AsyncSocket, Connection, Runtime, Transport, Error, log};
+use crate::{Address, AsyncSocket, Connection, Error, Runtime, Transport, log};
 
 /// Connects to `"host:port"` or `"unix:/path"`. Nim's `dial`, with everything that can be set.
 ///

@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
 use super::Domain;
+use super::OsSocket;
 use super::error::failed;
 use super::place::{HostPort, Place, resolve, resolve_in};
+use crate::Address;
 use crate::engine::fan_out::FanOut;
 use crate::runtime::{Datagrams, Socket as _};
-use super::OsSocket;
-use crate::Address;
 
 /// A datagram that is longer than the call allows. It was left in place: ask again with more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

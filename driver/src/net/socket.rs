@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use asyncnet_core::Config;
 
+use super::OsSocket;
 use super::error::failed;
 use super::place::{HostPort, resolve_in};
 use super::{Domain, ListenOptions, Setting, SockOpt};
 use crate::runtime::Socket as _;
 use crate::tls::Layers;
-use super::OsSocket;
 use crate::{Address, Listener, Runtime};
 
 /// Which family a socket has.

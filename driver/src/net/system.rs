@@ -7,8 +7,8 @@ use socket2::{Protocol, SockAddr, SockRef, Type};
 
 use super::socket::Kind;
 use super::{Datagram, DatagramTooLong, Domain, Setting, SockOpt};
-use crate::runtime::{Datagrams, Socket};
 use super::{ListenOptions, OsSocket};
+use crate::runtime::{Datagrams, Socket};
 use crate::{Address, AsyncSocket, Connection, Listener, Runtime};
 
 /// A socket of the operating system that is neither connected nor listening yet.

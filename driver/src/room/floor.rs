@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::backlog::Event;
 use super::cursor::Cursor;
-use super::log::Log;
 use super::limits::Limits;
+use super::log::Log;
 use super::seat::{Fate, Seat};
 use super::stats::{MemberStats, RoomStats};
 use crate::Transport;

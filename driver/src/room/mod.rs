@@ -28,7 +28,7 @@ use seat::Seat;
 use shared::{Saying, Shared};
 use stats::Tally;
 
-pub use limits::{Policy, Limits};
+pub use limits::{Limits, Policy};
 pub use member::Member;
 pub use stats::{MemberStats, RoomStats};
 pub use task::RoomTask;

@@ -7,7 +7,7 @@ use asyncnet_core::Bytes;
 use asyncnet_core::driver::Link;
 
 use crate::engine::fan_out::Place;
-use crate::{Error, Writer, Transport};
+use crate::{Error, Transport, Writer};
 
 pub(super) struct Port<S: Transport> {
     writer: Writer<S>,
@@ -29,10 +29,7 @@ impl<S: Transport> Port<S> {
     /// Writes what is queued, lets `feed` queue more, and writes again. `feed` answers whether it has more
     /// than it could queue. Returns how many bytes are still queued. If there are any, or `feed` has more,
     /// the caller is called once the connection has moved.
-    pub(super) fn pump(
-        &mut self,
-        mut feed: impl FnMut(&mut Link) -> bool,
-    ) -> Result<usize, Error> {
+    pub(super) fn pump(&mut self, mut feed: impl FnMut(&mut Link) -> bool) -> Result<usize, Error> {
         if !self.waits {
             let mut more = false;
             let queued = self.writer.pump(self.place, |link| more = feed(link))?;

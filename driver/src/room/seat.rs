@@ -146,7 +146,12 @@ impl<S: Transport> Seat<S> {
     }
 
     /// Its connection has moved, or it has been slow for too long.
-    pub(super) fn go_on(&mut self, log: &mut Log, limits: &Limits, count: &mut MemberStats) -> Fate {
+    pub(super) fn go_on(
+        &mut self,
+        log: &mut Log,
+        limits: &Limits,
+        count: &mut MemberStats,
+    ) -> Fate {
         match self.pump(log, limits.portion(), limits, count) {
             Err(_) => return Fate::Gone,
             Ok(Pumped { is_too_large: true, .. }) => return self.evict(),

@@ -9,10 +9,10 @@ use rustls::crypto::CryptoProvider;
 use rustls::{ClientConfig, ConfigBuilder, KeyLogFile, RootCertStore};
 use rustls_platform_verifier::Verifier;
 
-use super::pem::{Identity, add_roots, read};
-use super::shared::{Shared, shared_settings};
 use super::TlsContext;
 use super::error::TlsContextError;
+use super::pem::{Identity, add_roots, read};
+use super::shared::{Shared, shared_settings};
 
 /// Whom a client trusts.
 enum Roots {

@@ -7,11 +7,11 @@ use asyncnet_core::{SecureLayer, TlsLayer};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ServerConfig};
 
+use super::UpgradeRefused;
 use super::client::TlsClientBuilder;
 use super::error::TlsContextError;
 use super::server::TlsServerBuilder;
 use super::{Layers, Side};
-use super::UpgradeRefused;
 use crate::Error;
 
 /// The settings of TLS: whom to trust, what to show. The seed's `newContext`. Cheap to clone; connections

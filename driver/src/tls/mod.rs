@@ -18,7 +18,6 @@ mod session;
 mod shared;
 mod side;
 
-
 use crate::Error;
 
 pub use asyncnet_core::{

@@ -8,10 +8,10 @@ use rustls::crypto::CryptoProvider;
 use rustls::server::{NoServerSessionStorage, ServerSessionMemoryCache, WebPkiClientVerifier};
 use rustls::{KeyLogFile, RootCertStore, ServerConfig};
 
-use super::pem::{Identity, add_roots, read};
-use super::shared::{Shared, shared_settings};
 use super::TlsContext;
 use super::error::TlsContextError;
+use super::pem::{Identity, add_roots, read};
+use super::shared::{Shared, shared_settings};
 
 /// Whether a server wants to see a certificate of its clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

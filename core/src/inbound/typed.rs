@@ -1,12 +1,12 @@
 //! The typed view of receiving: calls that always say what happened.
 
-use super::{Look, Receiver, Span, State, Want};
+use super::{Inbound, Look, Span, State, Want};
 use crate::framing::{self, Found};
 use crate::inbox::LARGEST_READ;
 use crate::shortfall::Searched;
 use crate::{Cause, Config, End, Error, Items, Step};
 
-impl Receiver {
+impl Inbound {
     /// What a receive that wants `want` would answer now. Takes nothing.
     pub fn look(&mut self, want: Want) -> Look {
         match (self.state, want) {

@@ -1,11 +1,11 @@
 //! Receiving in batches, and messages in a form of the program's own.
 
-use super::{Look, Receiver, State, Want};
+use super::{Inbound, Look, State, Want};
 use crate::shortfall::{Lack, Shortfall};
 use crate::unread::{Outcome, Settled};
 use crate::{Cause, End, Error, Items, Step, Unread};
 
-impl Receiver {
+impl Inbound {
     /// One message in a form of your own. [`Unread`] says what a parser can do, and what its answer consumes.
     /// `None`: the input ended in good order, and nothing was unread.
     ///
@@ -14,20 +14,20 @@ impl Receiver {
     /// or a bad line is.
     ///
     /// ```
-    /// use asyncnet_core::{Config, Error, Receiver, Shortfall, Step, Unread};
+    /// use asyncnet_core::{Config, Error, Inbound, Shortfall, Step, Unread};
     ///
     /// fn literal(unread: &mut Unread<'_>) -> Result<Vec<u8>, Error> {
     ///     let len = unread.line()?.len();
     ///     Ok(unread.block(len)?.to_vec())
     /// }
     ///
-    /// let mut receiver = Receiver::new(Config::default());
+    /// let mut inbound = Inbound::new(Config::default());
     /// let mut short = Shortfall::default();
-    /// receiver.handle_input(b"###\r\nab");
-    /// assert_eq!(receiver.poll_with(&mut short, literal), Ok(Step::NeedInput));
-    /// assert_eq!(receiver.peek(), b"###\r\nab", "nothing is consumed");
-    /// receiver.handle_input(b"c");
-    /// assert_eq!(receiver.poll_with(&mut short, literal), Ok(Step::Ready(Some(b"abc".to_vec()))));
+    /// inbound.handle_input(b"###\r\nab");
+    /// assert_eq!(inbound.poll_with(&mut short, literal), Ok(Step::NeedInput));
+    /// assert_eq!(inbound.peek(), b"###\r\nab", "nothing is consumed");
+    /// inbound.handle_input(b"c");
+    /// assert_eq!(inbound.poll_with(&mut short, literal), Ok(Step::Ready(Some(b"abc".to_vec()))));
     /// ```
     ///
     /// # Errors

@@ -1,10 +1,10 @@
 //! Settings that change on a live connection.
 
-use super::Receiver;
+use super::Inbound;
 use crate::Config;
 use crate::shortfall::Searched;
 
-impl Receiver {
+impl Inbound {
     /// The settings.
     #[must_use]
     pub const fn config(&self) -> &Config {

@@ -8,8 +8,8 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use async_io::{Async, Timer};
-use asyncnet::net::{SystemSocket, system};
 use asyncnet::net::OsSocket;
+use asyncnet::net::{SystemSocket, system};
 use asyncnet::runtime::Datagrams;
 use asyncnet::{Address, Runtime};
 use blocking::Task;

@@ -17,7 +17,7 @@ use crate::{
     UpgradeRefused,
 };
 
-/// Where consumed bytes lie; [`Receiver::bytes`] turns it into a slice.
+/// Where consumed bytes lie; [`Inbound::bytes`] turns it into a slice.
 ///
 /// A span stands for bytes and borrows nothing, so a loop can hold it where it could not hold a slice.
 /// It is good until the next receive or read; an old one gives an empty slice.
@@ -30,7 +30,7 @@ pub struct Span {
     len: usize,
 }
 
-/// What a receive waits for. A driver asks [`Receiver::look`] with it.
+/// What a receive waits for. A driver asks [`Inbound::look`] with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Want {
@@ -47,7 +47,7 @@ pub enum Want {
     More(Shortfall),
 }
 
-/// What a receive would answer now. See [`Receiver::look`].
+/// What a receive would answer now. See [`Inbound::look`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Look {
     /// The bytes that it wants.
@@ -75,7 +75,7 @@ pub(crate) enum State {
 
 /// The receiving half of a [`Connection`](crate::Connection), of use alone when sending and receiving
 /// belong to different tasks. The methods are documented there.
-pub struct Receiver {
+pub struct Inbound {
     inbox: Inbox,
     config: Config,
     state: State,
@@ -89,8 +89,8 @@ pub struct Receiver {
     need: usize,
 }
 
-impl Receiver {
-    /// A receiver that has seen no input.
+impl Inbound {
+    /// A inbound that has seen no input.
     #[must_use]
     pub fn new(config: Config) -> Self {
         Self {
@@ -279,13 +279,13 @@ impl Receiver {
         self.handle_end(Cause::Lost(loss));
     }
 
-    /// Whether [`lend`](Self::lend)ing a block would save the receiver from making its own.
+    /// Whether [`lend`](Self::lend)ing a block would save the inbound from making its own.
     #[must_use]
     pub fn wants_block(&self) -> bool {
         self.inbox.wants_block()
     }
 
-    /// Lends storage for what will be received: [`Receiver::new_block`], or one taken back before.
+    /// Lends storage for what will be received: [`Inbound::new_block`], or one taken back before.
     pub fn lend(&mut self, block: Vec<u8>) {
         self.inbox.lend(block);
     }
@@ -383,10 +383,10 @@ impl Receiver {
     }
 }
 
-impl fmt::Debug for Receiver {
+impl fmt::Debug for Inbound {
     /// Says how much is buffered, never what.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Receiver")
+        f.debug_struct("Inbound")
             .field("unread", &self.inbox.len())
             .field("state", &self.state)
             .field("input_end", &self.input_end)

@@ -7,8 +7,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use asyncnet::net::OsSocket;
 use asyncnet::net::{SystemSocket, system};
-use asyncnet::{Address, Datagrams, OsSocket, Runtime, Timer};
+use asyncnet::runtime::Datagrams;
+use asyncnet::{Address, Runtime};
 use socket2::{SockAddr, SockRef, Socket};
 use tokio::io::Interest;
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UdpSocket};
