@@ -3,10 +3,8 @@
 use std::io::{self, BufRead, Write};
 use std::thread;
 
-use asyncnet::{
-    AsyncSocket, Domain, Protocol, RecvError, RecvHalf, Runtime, SendError, SendHalf, SockType,
-    Transport,
-};
+use asyncnet::net::{ConnectOptions, connect};
+use asyncnet::{RecvError, RecvHalf, Runtime, SendError, SendHalf, Transport};
 use futures_lite::future;
 
 use crate::{cli, tls};
@@ -18,13 +16,11 @@ where
     R::Stream: Send,
 {
     let address = options.address;
-    let domain = if address.is_ipv4() { Domain::Inet } else { Domain::Inet6 };
-    let mut socket = AsyncSocket::<R>::new(domain, SockType::Stream, Protocol::Tcp)?;
+    let mut settings = ConnectOptions::new();
     if let Some(context) = tls::client(options)? {
-        socket.wrap_tls(&context);
+        settings = settings.tls(&context);
     }
-    let conn = socket
-        .connect(&address.ip().to_string(), address.port())
+    let conn = connect::<R>(&address.to_string(), settings)
         .await
         .map_err(|error| io::Error::new(error.kind(), format!("cannot join {address}: {error}")))?;
     let (lines, sender) = conn.split();

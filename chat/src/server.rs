@@ -6,8 +6,8 @@ use std::pin::Pin;
 
 use async_channel::Receiver;
 use asyncnet::{
-    Address, AsyncSocket, Connection, Domain, Listener, MemberStats, Protocol, RecvError, RecvHalf,
-    Room, RoomStats, SendError, SendRuntime, SockOpt, SockType, Transport,
+    Address, Connection, ListenOptions, Listener, MemberStats, RecvError, RecvHalf, Room,
+    RoomStats, SendError, SendRuntime, Transport,
 };
 use futures_lite::future;
 use tracing::{info, warn};
@@ -19,7 +19,7 @@ use crate::{cli, tls};
 pub(crate) type Job = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// How many connections may wait to be accepted. The system may lower it.
-const BACKLOG: i32 = 4096;
+const BACKLOG: u32 = 4096;
 
 /// Serves until `stopped` has a message.
 pub(crate) async fn serve<R: SendRuntime>(
@@ -55,19 +55,11 @@ async fn listen<R: SendRuntime>(
     options: &cli::Serve,
     shown: Option<&Shown>,
 ) -> io::Result<Listener<R>> {
-    let cli::Serve { listen, .. } = options;
-    let failed = |error: io::Error| {
-        io::Error::new(error.kind(), format!("cannot listen on {listen}: {error}"))
-    };
-    let domain = if listen.is_ipv4() { Domain::Inet } else { Domain::Inet6 };
-    let mut socket = AsyncSocket::<R>::new(domain, SockType::Stream, Protocol::Tcp)?
-        .with_config(options.config());
+    let mut settings = ListenOptions::new().config(options.config()).backlog(BACKLOG);
     if let Some(shown) = shown {
-        socket.wrap_tls(&shown.context);
+        settings = settings.tls(&shown.context);
     }
-    socket.set_sock_opt(SockOpt::ReuseAddr, true)?;
-    socket.bind_addr(&listen.ip().to_string(), listen.port()).await.map_err(failed)?;
-    socket.listen(BACKLOG).map_err(failed)
+    Listener::bind_with(&options.listen.to_string(), settings).await
 }
 
 /// Says where we listen, first of all and at once: programs wait for that line.
@@ -92,7 +84,7 @@ fn announce(address: &Address, options: &cli::Serve, shown: Option<&Shown>) -> i
 }
 
 fn ip(address: &Address) -> String {
-    address.inet().map_or_else(String::new, |address| address.ip().to_string())
+    address.ip().map_or_else(String::new, |address| address.ip().to_string())
 }
 
 /// Says what the room has done.

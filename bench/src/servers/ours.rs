@@ -4,7 +4,8 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use asyncnet::{
-    AsyncSocket, Connection, Listener, Room, RoomLimits, SendHalf, SendRuntime, SockOpt, Transport,
+    AsyncSocket, Connection, Listener, Room, RoomLimits, SendHalf, SendRuntime, Setting, SockOpt,
+    Transport,
 };
 use asyncnet_async_std::AsyncStd;
 use asyncnet_smol::Smol;
@@ -64,7 +65,7 @@ async fn serve_all<S: Transport + Send + Sync + 'static>(
 
 async fn listen<R: SendRuntime>(port: u16) -> io::Result<Listener<R>> {
     let mut socket = AsyncSocket::<R>::default();
-    socket.set_sock_opt(SockOpt::ReuseAddr, true)?;
+    socket.set(Setting::Flag(SockOpt::ReuseAddr, true))?;
     socket.bind_addr("127.0.0.1", port).await?;
     socket.listen(4096)
 }

@@ -20,23 +20,24 @@ use asyncnet::rustls::crypto::{
 };
 use asyncnet::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use asyncnet::rustls::{ClientConfig, DigitallySignedStruct, Error as TlsFailure, SignatureScheme};
-use asyncnet::{
-    AsyncSocket, Connection, Runtime, TlsContext, TlsContextError, TlsRole, UpgradeError,
-};
+use asyncnet::{AsyncSocket, Connection, TlsContext, TlsContextError, TlsRole, UpgradeError};
 use futures_lite::future::poll_once;
 
 use super::answer::{Answer, Failure, ok};
 use super::table::Socket;
 use super::{Op, Stage};
+use crate::bed::System;
 
-impl<R: Runtime> Stage<R> {
+impl<R: System> Stage<R> {
     pub(super) async fn wrap(&self, op: &Op) -> Answer {
         let context = self.context(op)?;
         let mode = op.text("mode").unwrap_or("wrap");
         match (self.socket(op)?, mode) {
             (Socket::Fresh(fresh), "wrap") => fresh.socket.lock().await.wrap_tls(&context),
             (Socket::Listener(listener), "wrap") => {
-                let socket = AsyncSocket::<R>::adopt(listener.os_socket().try_clone_to_owned()?)?;
+                let socket = AsyncSocket::<R>::adopt(
+                    listener.os_socket().expect("a socket").try_clone_to_owned()?,
+                )?;
                 let mut socket = socket.with_config(self.config(self.settings.buffered));
                 socket.wrap_tls(&context);
                 self.put(op.socket(), Socket::Listener(Rc::new(socket.into_listener()?)));

@@ -6,24 +6,24 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use asyncnet::{
-    AsyncSocket, Config, Listener, OsSocket, RecvError, Runtime, SockOpt, Transport as _,
+    AsyncSocket, Config, Listener, OsSocket, RecvError, Setting, SockOpt, Transport as _,
 };
 use futures_lite::future::{poll_once, yield_now};
 use socket2::{SockAddr, SockRef};
 
-use crate::bed::{Peer, Platform};
+use crate::bed::{Peer, Platform, System};
 use crate::faulty::Faulty;
 use crate::sockets::SocketPeer;
 use crate::tools::{assert_err, assert_line, interrupted, kind, waits};
 
-async fn listen<R: Runtime>(config: Config, nodelay: bool) -> (Listener<R>, SockAddr) {
+async fn listen<R: System>(config: Config, nodelay: bool) -> (Listener<R>, SockAddr) {
     let mut socket = AsyncSocket::<R>::default().with_config(config);
-    let set = socket.set_sock_opt(SockOpt::NoDelay, nodelay);
+    let set = socket.set(Setting::Flag(SockOpt::NoDelay, nodelay));
     set.expect("an option");
     socket.bind_addr("127.0.0.1", 0).await.expect("a port");
     let listener = socket.listen(16).expect("a listener");
     let address = listener.local_addr().expect("an address");
-    let address: SocketAddr = address.inet().expect("TCP");
+    let address: SocketAddr = address.ip().expect("TCP");
     (listener, address.into())
 }
 

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use asyncnet::{
-    AsyncSocket, CloseBounds, Config, Connection, Domain, Listener, Protocol, RecvError, Room,
-    RoomLimits, SendError, SendRuntime, SockType, TlsContext, Transport,
+    AsyncSocket, CloseBounds, Config, Connection, Domain, Listener, RecvError, Room, RoomLimits,
+    SendError, SendRuntime, Setting, TlsContext, Transport,
 };
 use asyncnet_async_std::AsyncStd;
 use asyncnet_smol::Smol;
@@ -100,13 +100,13 @@ async fn listen<R: SendRuntime>(context: Option<TlsContext>) -> io::Result<Liste
         .max_outbox(16 << 10)
         .handshake(Duration::from_secs(2))
         .close(bounds);
-    let socket = AsyncSocket::<R>::new(Domain::Inet, SockType::Stream, Protocol::Tcp)?;
+    let socket = AsyncSocket::<R>::new(Domain::Ipv4)?;
     let mut socket = socket.with_config(config);
     if let Some(context) = context {
         socket.wrap_tls(&context);
     }
-    socket.set_recv_buffer(BUFFER)?;
-    socket.set_send_buffer(BUFFER)?;
+    socket.set(Setting::RecvBuffer(BUFFER))?;
+    socket.set(Setting::SendBuffer(BUFFER))?;
     socket.bind_addr("127.0.0.1", 0).await?;
     socket.listen(4096)
 }
@@ -117,7 +117,7 @@ fn tell<R: SendRuntime>(listener: Arc<Listener<R>>, room: Room<R::Stream>) {
     std::thread::spawn(move || {
         for _ in io::stdin().lines() {
             let stats = room.stats();
-            println!("{} {} {}", listener.open(), stats.members, stats.evicted());
+            println!("{} {} {}", listener.open_connections(), stats.members, stats.evicted());
         }
         std::process::exit(0);
     });
