@@ -97,7 +97,7 @@ async fn echo(lines: usize, window: usize) -> io::Result<usize> {
 /// A connection whose peer sends `lines` lines, `window` in one piece, and takes whatever it is sent.
 fn pipe(lines: usize, window: usize) -> Connection<Io<Pipe>> {
     let pipe = Pipe { piece: text(window), left: lines / window * window * LINE, waited: false };
-    Connection::new(Io(pipe), Config::default())
+    Connection::new(Io::new(pipe), Config::default())
 }
 
 /// One end of a pipe. Before each piece it lets its reader wait once, as a socket would.

@@ -3,9 +3,8 @@
 use std::io::{self, BufRead, Write};
 use std::thread;
 
-use asyncnet::{
-    AsyncSocket, Domain, Error, Protocol, RecvHalf, Runtime, SendHalf, SockType, Transport,
-};
+use asyncnet::net::{ConnectOptions, connect};
+use asyncnet::{RecvError, RecvHalf, Runtime, SendError, SendHalf, Transport};
 use futures_lite::future;
 
 use crate::{cli, tls};
@@ -17,13 +16,11 @@ where
     R::Stream: Send,
 {
     let address = options.address;
-    let domain = if address.is_ipv4() { Domain::Inet } else { Domain::Inet6 };
-    let mut socket = AsyncSocket::<R>::new(domain, SockType::Stream, Protocol::Tcp)?;
+    let mut settings = ConnectOptions::new();
     if let Some(context) = tls::client(options)? {
-        socket.wrap_tls(&context);
+        settings = settings.tls(&context);
     }
-    let conn = socket
-        .connect(&address.ip().to_string(), address.port())
+    let conn = connect::<R>(&address.to_string(), settings)
         .await
         .map_err(|error| io::Error::new(error.kind(), format!("cannot join {address}: {error}")))?;
     let (lines, sender) = conn.split();
@@ -45,7 +42,7 @@ fn say<S: Transport>(sender: &SendHalf<S>) -> io::Result<()> {
         let text = line.strip_suffix(b"\n").unwrap_or(&line);
         let text = text.strip_suffix(b"\r").unwrap_or(text);
         match future::block_on(sender.send_line(text)) {
-            Err(Error::LineBreak) => tracing::warn!("line dropped: it holds a CR"),
+            Err(SendError::LineBreak) => tracing::warn!("line dropped: it holds a CR"),
             sent => sent?,
         }
         line.clear();
@@ -66,7 +63,7 @@ async fn print<S: Transport>(mut lines: RecvHalf<S>) -> io::Result<()> {
                 out.flush()?;
             }
             Ok(None) => return Ok(()),
-            Err(Error::Line(error)) => tracing::warn!("{error}"),
+            Err(RecvError::Line(error)) => tracing::warn!("{error}"),
             Err(error) => return Err(error.into()),
         }
     }

@@ -6,8 +6,8 @@ use std::pin::Pin;
 
 use async_channel::Receiver;
 use asyncnet::{
-    Address, AsyncSocket, Connection, Domain, Error, Listener, MemberStats, Protocol, RecvHalf,
-    Room, RoomStats, SendRuntime, SockOpt, SockType, Transport,
+    Address, Connection, ListenOptions, Listener, MemberStats, RecvError, RecvHalf, Room,
+    RoomStats, SendError, SendRuntime, Transport,
 };
 use futures_lite::future;
 use tracing::{info, warn};
@@ -19,7 +19,7 @@ use crate::{cli, tls};
 pub(crate) type Job = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// How many connections may wait to be accepted. The system may lower it.
-const BACKLOG: i32 = 4096;
+const BACKLOG: u32 = 4096;
 
 /// Serves until `stopped` has a message.
 pub(crate) async fn serve<R: SendRuntime>(
@@ -31,10 +31,8 @@ pub(crate) async fn serve<R: SendRuntime>(
     let listener = listen::<R>(&options, shown.as_ref()).await?;
     announce(&listener.local_addr()?, &options, shown.as_ref())?;
 
-    let (room, delivering) = Room::new(options.limits(), R::timer());
-    spawn(Box::pin(async {
-        let _stats = delivering.await;
-    }));
+    let room = Room::new(options.limits(), R::timer());
+    spawn(Box::pin(room.clone().run()));
     let accepting = async {
         loop {
             let (conn, address) = listener.accept_addr().await?;
@@ -57,19 +55,11 @@ async fn listen<R: SendRuntime>(
     options: &cli::Serve,
     shown: Option<&Shown>,
 ) -> io::Result<Listener<R>> {
-    let cli::Serve { listen, .. } = options;
-    let failed = |error: io::Error| {
-        io::Error::new(error.kind(), format!("cannot listen on {listen}: {error}"))
-    };
-    let domain = if listen.is_ipv4() { Domain::Inet } else { Domain::Inet6 };
-    let mut socket = AsyncSocket::<R>::new(domain, SockType::Stream, Protocol::Tcp)?
-        .with_config(options.config());
+    let mut settings = ListenOptions::new().config(options.config()).backlog(BACKLOG);
     if let Some(shown) = shown {
-        socket.wrap_tls(&shown.context);
+        settings = settings.tls(&shown.context);
     }
-    socket.set_sock_opt(SockOpt::ReuseAddr, true)?;
-    socket.bind_addr(&listen.ip().to_string(), listen.port()).await.map_err(failed)?;
-    socket.listen(BACKLOG).map_err(failed)
+    Listener::bind_with(&options.listen.to_string(), settings).await
 }
 
 /// Says where we listen, first of all and at once: programs wait for that line.
@@ -94,7 +84,7 @@ fn announce(address: &Address, options: &cli::Serve, shown: Option<&Shown>) -> i
 }
 
 fn ip(address: &Address) -> String {
-    address.inet().map_or_else(String::new, |address| address.ip().to_string())
+    address.ip().map_or_else(String::new, |address| address.ip().to_string())
 }
 
 /// Says what the room has done.
@@ -111,10 +101,7 @@ fn tell(stats: &RoomStats) {
 async fn client<S: Transport>(conn: Connection<S>, address: Address, room: Room<S>) {
     info!(%address, "joined");
     let (mut lines, sender) = conn.split();
-    let Ok(member) = room.join(sender.clone()) else {
-        info!(%address, "not admitted: the server is stopping");
-        return;
-    };
+    let member = room.join(sender.clone());
     let left = relay(&mut lines, &address, &room).await;
     // What it said last comes back to it too.
     let MemberStats { messages, dropped_messages, .. } = member.leave().await;
@@ -123,7 +110,7 @@ async fn client<S: Transport>(conn: Connection<S>, address: Address, room: Room<
     }
     match left {
         Ok(()) => info!(%address, "left"),
-        Err(Error::Closed) => warn!(%address, "disconnected: it did not read what was said"),
+        Err(RecvError::Closed) => warn!(%address, "disconnected: it did not read what was said"),
         Err(error) => warn!(%address, "lost: {error}"),
     }
     if let Err(error) = sender.close().await {
@@ -136,21 +123,21 @@ async fn relay<S: Transport>(
     lines: &mut RecvHalf<S>,
     address: &Address,
     room: &Room<S>,
-) -> Result<(), Error> {
+) -> Result<(), RecvError> {
     loop {
         match lines.next_lines().await {
             Ok(Some(batch)) => {
                 for line in batch {
                     match room.send_line(line).await {
                         Ok(()) => {}
-                        Err(Error::LineBreak) => warn!(%address, "line dropped: it holds a CR"),
+                        Err(SendError::LineBreak) => warn!(%address, "line dropped: it holds a CR"),
                         // The room is closed: the server is stopping.
                         Err(_) => return Ok(()),
                     }
                 }
             }
             Ok(None) => return Ok(()),
-            Err(Error::Line(error)) => warn!(%address, "line dropped: {error}"),
+            Err(RecvError::Line(error)) => warn!(%address, "line dropped: {error}"),
             Err(error) => return Err(error),
         }
     }

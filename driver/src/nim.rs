@@ -48,7 +48,7 @@
 //! # type AsyncSocket<R> = asyncnet::AsyncSocket<R>;
 //! use asyncnet::{Domain, Protocol, SockOpt, SockType};
 //!
-//! let mut server = AsyncSocket::<R>::new(Domain::Inet, SockType::Stream, Protocol::Tcp)?;
+//! let mut server = AsyncSocket::<R>::new(Domain::Ipv4)?;
 //! server.set_sock_opt(SockOpt::ReuseAddr, true)?;
 //! assert!(server.sock_opt(SockOpt::ReuseAddr)?);
 //! server.bind_addr("", 12345).await?;
@@ -105,7 +105,7 @@
 //! println!("connected to {}, descriptor {:?}", web.peer_addr()?, web.os_socket());
 //!
 //! // A Unix socket, and one in the numbers of the system (here AF_INET, SOCK_STREAM).
-//! let unix = || AsyncSocket::<R>::new(Domain::Unix, SockType::Stream, Protocol::Usual);
+//! let unix = || AsyncSocket::<R>::new(Domain::Unix);
 //! let mut server = unix()?;
 //! server.bind_unix("/run/chat.sock")?;
 //! let server = server.listen(128)?;

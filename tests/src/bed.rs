@@ -5,10 +5,16 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
-use asyncnet::{Config, Connection, SendRuntime, Transport};
+use asyncnet::net::SystemSocket;
+use asyncnet::{Config, Connection, Datagrams, Runtime, SendRuntime, Transport};
 
 /// How long a test may take before it counts as hanging. A bound, and no statement about speed.
 const LIMIT: Duration = Duration::from_secs(20);
+
+/// A runtime over the sockets of the operating system, datagrams included.
+pub trait System: Runtime<Socket = SystemSocket> + Datagrams<Datagram: Send + Sync> {}
+
+impl<R: Runtime<Socket = SystemSocket> + Datagrams<Datagram: Send + Sync>> System for R {}
 
 /// Runs futures.
 pub trait Executor: 'static {
@@ -24,7 +30,7 @@ pub trait Executor: 'static {
 /// A runtime under test, and how to run futures on it. All that a new adapter has to bring.
 pub trait Platform: Executor {
     /// The adapter's runtime.
-    type Runtime: SendRuntime;
+    type Runtime: SendRuntime + System;
 }
 
 /// A pair of executor and transport.

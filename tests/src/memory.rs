@@ -114,7 +114,7 @@ fn pipe(transfers: Transfers) -> (Io<Pipe>, PipePeer) {
         dice: 0x9E37_79B9_7F4A_7C15,
         staged: VecDeque::new(),
     };
-    (Io(pipe), PipePeer { wire })
+    (Io::new(pipe), PipePeer { wire })
 }
 
 /// One direction.

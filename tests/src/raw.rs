@@ -15,11 +15,12 @@ use asyncnet::rustls::{
     ContentType, Error, ProtocolVersion, RootCertStore, ServerConfig, ServerConnection,
     SupportedProtocolVersion, version,
 };
-use asyncnet::{AsyncSocket, Config, Connection, Listener, Runtime, TlsContext, TlsRole};
+use asyncnet::{AsyncSocket, Config, Connection, Listener, TlsContext, TlsRole};
 use blocking::{Task, unblock};
 use rcgen::{CertificateParams, DnType, KeyPair};
 use socket2::SockRef;
 
+use crate::bed::System;
 use crate::tls::{NAME, context, identity};
 
 /// The safety net of helper threads.
@@ -84,7 +85,7 @@ pub(crate) fn server_config(versions: &[&'static SupportedProtocolVersion]) -> S
 }
 
 /// A connection of ours in plain, and the socket at its other end.
-pub(crate) fn plain<R: Runtime>(config: Config) -> (Connection<R::Stream>, TcpStream) {
+pub(crate) fn plain<R: System>(config: Config) -> (Connection<R::Stream>, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let theirs = connect(listener.local_addr().expect("an address"));
     let (ours, _) = listener.accept().expect("a connection");
@@ -93,7 +94,7 @@ pub(crate) fn plain<R: Runtime>(config: Config) -> (Connection<R::Stream>, TcpSt
 }
 
 /// A secure connection of ours in this role, and its peer.
-pub(crate) async fn secure<R: Runtime>(
+pub(crate) async fn secure<R: System>(
     role: TlsRole<'static>,
     config: Config,
 ) -> (Connection<R::Stream>, Raw) {
@@ -104,7 +105,7 @@ pub(crate) async fn secure<R: Runtime>(
 }
 
 /// A listener whose connections are secure, and where it is.
-pub(crate) async fn listen<R: Runtime>(
+pub(crate) async fn listen<R: System>(
     context: &TlsContext,
     config: Config,
 ) -> (Listener<R>, SocketAddr) {
@@ -113,7 +114,7 @@ pub(crate) async fn listen<R: Runtime>(
     socket.bind_addr("127.0.0.1", 0).await.expect("a port");
     let listener = socket.listen(64).expect("a listener");
     let address = listener.local_addr().expect("an address");
-    (listener, address.inet().expect("TCP"))
+    (listener, address.ip().expect("TCP"))
 }
 
 /// A socket of a peer that connects.

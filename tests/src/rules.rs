@@ -323,11 +323,11 @@ macro_rules! __table {
                     A14 a14_a_socket_becomes_only_what_it_is
                 }
                 connecting {
-                    A4 a4_dial_reaches_an_ip_address_and_a_name
-                    A4 a4_dial_goes_on_behind_a_refusal
-                    A4 a4_dial_does_not_wait_for_a_silent_address
-                    A4 a4_dial_tells_the_first_and_the_last_error
-                    A9 a9_a_dropped_dial_closes_its_sockets
+                    A4 a4_connect_reaches_an_ip_address_and_a_name
+                    A4 a4_connect_goes_on_behind_a_refusal
+                    A4 a4_connect_does_not_wait_for_a_silent_address
+                    A4 a4_connect_tells_the_first_and_the_last_error
+                    A9 a9_a_dropped_connect_closes_its_sockets
                     A9 a9_a_dropped_connect_closes_its_socket
                     A8 a8_sockets_of_the_standard_library_are_adopted
                     A13 a13_stats_count
@@ -380,10 +380,10 @@ macro_rules! __table {
                     T6 t6_a_wrapped_listener_hands_out_secure_connections
                     T6 t6_a_listener_needs_a_servers_settings
                     T6 t6_bad_peers_cost_only_themselves
-                    T6 t6_a_listener_gives_up_those_that_dawdle
+                    T6 t6_peers_that_dawdle_are_given_up
                     T6 t6_several_tasks_accept
-                    T6 t6_a_dropped_accept_leaves_its_handshakes_to_the_next
-                    T6 t6_finish_drops_pending_handshakes
+                    T6 t6_a_dropped_accept_loses_no_peer
+                    T6 t6_finish_drops_silent_peers
                     T6 t6_settings_without_the_role_are_refused
                 }
                 tls_trust {

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use asyncnet::{
-    AsyncSocket, Connection, Listener, Room, RoomLimits, RoomTask, SendHalf, SendRuntime, SockOpt,
+    AsyncSocket, Connection, Listener, Room, RoomLimits, SendHalf, SendRuntime, Setting, SockOpt,
     Transport,
 };
 use asyncnet_async_std::AsyncStd;
@@ -35,10 +35,11 @@ async fn plain<R: SendRuntime>(mode: Mode, port: u16, thread: impl Thread) -> io
 /// Serves whatever `accept` hands out.
 async fn serve_all<S: Transport + Send + Sync + 'static>(
     mode: Mode,
-    (room, running): (Room<S>, RoomTask<S>),
+    room: Room<S>,
     thread: impl Thread,
     accept: impl AsyncFn() -> io::Result<Connection<S>>,
 ) -> io::Result<()> {
+    let running = room.clone().run();
     thread.spawn(async {
         running.await;
         Ok(())
@@ -64,7 +65,7 @@ async fn serve_all<S: Transport + Send + Sync + 'static>(
 
 async fn listen<R: SendRuntime>(port: u16) -> io::Result<Listener<R>> {
     let mut socket = AsyncSocket::<R>::default();
-    socket.set_sock_opt(SockOpt::ReuseAddr, true)?;
+    socket.set(Setting::Flag(SockOpt::ReuseAddr, true))?;
     socket.bind_addr("127.0.0.1", port).await?;
     socket.listen(4096)
 }
@@ -103,7 +104,7 @@ async fn chat<S: Transport>(
 ) -> io::Result<()> {
     let (mut lines, sender) = conn.split();
     joined(sender.clone());
-    let _member = room.join(sender)?;
+    let _member = room.join(sender);
     while let Some(batch) = lines.next_lines().await? {
         for line in batch {
             room.send_line(line).await?;

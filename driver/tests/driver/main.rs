@@ -8,16 +8,18 @@ mod clock;
 mod ends;
 mod layer;
 mod memory;
+mod net;
 mod next_line;
 mod outcomes;
 mod pipe;
 mod room;
 mod schedules;
 mod secure;
-#[cfg(all(feature = "tls", unix))]
+#[cfg(feature = "tls")]
 mod secure_listener;
 mod secure_schedules;
 mod tasks;
+mod toy;
 mod wakes;
 
 use std::pin::pin;

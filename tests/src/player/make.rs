@@ -4,18 +4,20 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use async_lock::Mutex;
-use asyncnet::{AsyncSocket, Config, Domain, Protocol, Runtime, SockType};
+use asyncnet::{AsyncSocket, Config, Domain};
 use serde_json::json;
+use socket2::{Protocol, Type};
 
 use super::answer::{Answer, Failure, ok};
 use super::system::{dead_port, flags, open_descriptors};
 use super::table::{Datagrams, Fresh, Socket};
 use super::{Event, Op, Stage};
+use crate::bed::System;
 
 /// The longest queue of a listener that the seed asks for when nothing is said.
 const BACKLOG: i64 = 128;
 
-impl<R: Runtime> Stage<R> {
+impl<R: System> Stage<R> {
     pub(super) fn new_socket(&self, op: &Op) -> Answer {
         let socket = self.make(op)?;
         let buffered = op.flag("buffered").unwrap_or(self.settings.buffered);
@@ -38,24 +40,22 @@ impl<R: Runtime> Stage<R> {
         let domain = domain(op.text("domain").unwrap_or("v4"));
         let datagram = op.text("type") == Some("dgram");
         let (ty, protocol) = match (datagram, op.text("proto")) {
-            (true, _) => (SockType::Datagram, Protocol::Udp),
-            (_, Some("mismatch")) => (SockType::Datagram, Protocol::Tcp),
-            _ => (SockType::Stream, Protocol::Tcp),
+            (true, _) => (Type::DGRAM, Protocol::UDP),
+            (_, Some("mismatch")) => (Type::DGRAM, Protocol::TCP),
+            _ => (Type::STREAM, Protocol::TCP),
         };
+        let family = family(domain);
         Ok(match op.text("overload") {
-            Some("cint") => {
-                let (domain, ty, protocol) = numbers(domain, ty, protocol);
-                AsyncSocket::from_raw_parts(domain.into(), ty.into(), protocol.into())?
-            }
+            Some("cint") => AsyncSocket::from_raw_parts(family.into(), ty.into(), protocol.into())?,
             // Registering is the library's business: there is one way to adopt a descriptor.
             Some("fd_registered" | "fd_unregistered") => {
-                let (domain, ty, protocol) = numbers(domain, ty, protocol);
-                AsyncSocket::adopt(socket2::Socket::new(domain, ty, Some(protocol))?)?
+                AsyncSocket::adopt(socket2::Socket::new(family, ty, Some(protocol))?)?
             }
             Some("bad_fd") => {
                 return Err(Failure::by_type("a number alone is no descriptor: an OwnedFd is"));
             }
-            _ => AsyncSocket::new(domain, ty, protocol)?,
+            _ if domain == Domain::Unix => AsyncSocket::new(domain)?,
+            _ => AsyncSocket::from_raw_parts(family.into(), ty.into(), protocol.into())?,
         })
     }
 
@@ -63,7 +63,7 @@ impl<R: Runtime> Stage<R> {
     pub(super) fn leak(&self, op: &Op) -> Answer {
         let before = open_descriptors()?;
         for _ in 0..op.number("n").unwrap_or_default() {
-            drop(AsyncSocket::<R>::new(Domain::Inet, SockType::Stream, Protocol::Tcp)?);
+            drop(AsyncSocket::<R>::new(Domain::Ipv4)?);
         }
         ok(open_descriptors()?.saturating_sub(before))
     }
@@ -147,7 +147,7 @@ impl<R: Runtime> Stage<R> {
         };
         let (connection, from) = listener.accept_addr().await?;
         self.connected(op.makes(), connection);
-        ok(from.inet().map(|from| from.ip().to_string()))
+        ok(from.ip().map(|from| from.ip().to_string()))
     }
 
     /// Makes a datagram socket of one that was made as such, before it is used as one.
@@ -180,7 +180,7 @@ impl<R: Runtime> Stage<R> {
 }
 
 /// Datagrams name their address with every call; here the script's connect says which.
-fn connect_datagrams<R: Runtime>(datagrams: &Datagrams<R>, host: &str, port: u16) -> Answer {
+fn connect_datagrams<R: System>(datagrams: &Datagrams<R>, host: &str, port: u16) -> Answer {
     let ip = host.parse().map_err(|_| Failure::script("datagrams go to an IP address"))?;
     datagrams.to.replace(Some((std::net::IpAddr::V4(ip), port).into()));
     ok(true)
@@ -188,31 +188,18 @@ fn connect_datagrams<R: Runtime>(datagrams: &Datagrams<R>, host: &str, port: u16
 
 fn domain(name: &str) -> Domain {
     match name {
-        "v6" => Domain::Inet6,
+        "v6" => Domain::Ipv6,
         "unix" => Domain::Unix,
-        _ => Domain::Inet,
+        _ => Domain::Ipv4,
     }
 }
 
-fn numbers(
-    domain: Domain,
-    ty: SockType,
-    protocol: Protocol,
-) -> (socket2::Domain, socket2::Type, socket2::Protocol) {
-    let domain = match domain {
-        Domain::Inet6 => socket2::Domain::IPV6,
+const fn family(domain: Domain) -> socket2::Domain {
+    match domain {
+        Domain::Ipv6 => socket2::Domain::IPV6,
         Domain::Unix => socket2::Domain::UNIX,
         _ => socket2::Domain::IPV4,
-    };
-    let ty = match ty {
-        SockType::Datagram => socket2::Type::DGRAM,
-        _ => socket2::Type::STREAM,
-    };
-    let protocol = match protocol {
-        Protocol::Udp => socket2::Protocol::UDP,
-        _ => socket2::Protocol::TCP,
-    };
-    (domain, ty, protocol)
+    }
 }
 
 fn number_of_port(port: i64) -> Result<u16, Failure> {

@@ -32,7 +32,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use async_executor::{LocalExecutor, Task};
-use asyncnet::{CloseBounds, Config, Runtime};
+use asyncnet::{CloseBounds, Config};
 use futures_lite::future::or;
 use serde_json::{Value, json};
 
@@ -40,6 +40,7 @@ use self::answer::{Answer, Failure, ok};
 use self::receive::{limit, pending};
 use self::table::Socket;
 use self::tls::new_context;
+use crate::bed::System;
 
 pub use op::Op;
 pub use text::{shown, unescape};
@@ -116,7 +117,7 @@ impl Settings {
 }
 
 /// What the operations of a script share.
-struct Stage<R: Runtime> {
+struct Stage<R: System> {
     settings: Settings,
     sockets: RefCell<HashMap<String, Socket<R>>>,
     /// What `recv_line_into` received into.
@@ -133,19 +134,19 @@ struct Begun {
 }
 
 /// Plays the operations of one script.
-pub struct Player<R: Runtime> {
+pub struct Player<R: System> {
     stage: Rc<Stage<R>>,
     executor: Rc<LocalExecutor<'static>>,
     begun: BTreeMap<i64, Begun>,
 }
 
-impl<R: Runtime> fmt::Debug for Player<R> {
+impl<R: System> fmt::Debug for Player<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Player").field("settings", &self.stage.settings).finish_non_exhaustive()
     }
 }
 
-impl<R: Runtime> Player<R> {
+impl<R: System> Player<R> {
     /// A player without sockets.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
@@ -241,7 +242,7 @@ fn is_receive(op: &Op) -> bool {
     matches!(op.name(), "recv_line" | "recv_line_into" | "recv" | "recv_into" | "recv_into_freed")
 }
 
-impl<R: Runtime> Stage<R> {
+impl<R: System> Stage<R> {
     async fn run(&self, op: &Op) -> Answer {
         if ["send", "send_ptr", "recv", "connect"].contains(&op.name()) {
             self.settle_datagrams(op)?;

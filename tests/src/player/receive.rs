@@ -3,13 +3,14 @@
 use std::mem;
 use std::time::Duration;
 
-use asyncnet::{Config, Runtime};
+use asyncnet::Config;
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Failure, ok};
 use super::table::Socket;
 use super::text::shown;
 use super::{Op, Stage};
+use crate::bed::System;
 
 /// Both kinds of receivers have the same calls, and share no trait.
 macro_rules! receiver {
@@ -28,7 +29,7 @@ macro_rules! receiver {
     };
 }
 
-impl<R: Runtime> Stage<R> {
+impl<R: System> Stage<R> {
     pub(super) async fn recv_line(&self, op: &Op) -> Answer {
         let line = receiver!(self.socket(op)?, op, |receiver| {
             check_limit(receiver.config(), op)?;

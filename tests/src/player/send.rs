@@ -4,15 +4,15 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use async_executor::LocalExecutor;
-use asyncnet::Runtime;
 use serde_json::json;
 
 use super::answer::{Answer, Failure, ok};
 use super::system::memory;
 use super::table::Socket;
 use super::{Op, Stage};
+use crate::bed::System;
 
-impl<R: Runtime> Stage<R> {
+impl<R: System> Stage<R> {
     pub(super) async fn send(&self, op: &Op) -> Answer {
         let (message, flags) = (op.bytes("data"), op.flags());
         match self.socket(op)? {

@@ -4,19 +4,20 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
-use asyncnet::{Address, AsyncSocket, Runtime, SockOpt};
+use asyncnet::{Address, AsyncSocket, Setting, SockOpt};
 use serde_json::json;
 
 use super::answer::{Answer, Failure, ok};
 use super::system::{is_gone, is_half_closed, readable};
 use super::table::Socket;
 use super::{Op, Stage};
+use crate::bed::System;
 
 /// How long a script waits for something of the system, and how often it looks.
 const PATIENCE: Duration = Duration::from_secs(4);
 const GLANCE: Duration = Duration::from_millis(2);
 
-impl<R: Runtime> Stage<R> {
+impl<R: System> Stage<R> {
     pub(super) async fn close(&self, op: &Op) -> Answer {
         match self.socket(op)? {
             Socket::Whole(connection) => connection.lock().await.close().await?,
@@ -58,8 +59,10 @@ impl<R: Runtime> Stage<R> {
             Socket::Whole(connection) => {
                 connection.lock().await.os_socket().map(|socket| socket.as_raw_fd())
             }
-            Socket::Listener(listener) => Some(listener.os_socket().as_raw_fd()),
-            Socket::Datagram(datagrams) => Some(datagrams.socket.os_socket().as_raw_fd()),
+            Socket::Listener(listener) => Some(listener.os_socket().expect("a socket").as_raw_fd()),
+            Socket::Datagram(datagrams) => {
+                Some(datagrams.socket.os_socket().expect("a socket").as_raw_fd())
+            }
             other => return Err(other.has_no("descriptor to show")),
         })
     }
@@ -67,19 +70,19 @@ impl<R: Runtime> Stage<R> {
     pub(super) async fn get_opt(&self, op: &Op) -> Answer {
         let option = option(op)?;
         ok(match self.socket(op)? {
-            Socket::Fresh(fresh) => fresh.socket.lock().await.sock_opt(option)?,
+            Socket::Fresh(fresh) => fresh.socket.lock().await.get(option)?,
             // A second descriptor of the same socket has the same options.
-            other => AsyncSocket::<R>::adopt(other.open_descriptor().await?)?.sock_opt(option)?,
+            other => AsyncSocket::<R>::adopt(other.open_descriptor().await?)?.get(option)?,
         })
     }
 
     pub(super) async fn set_opt(&self, op: &Op) -> Answer {
         let (option, on) = (option(op)?, op.flag("value").unwrap_or(true));
         match self.socket(op)? {
-            Socket::Fresh(fresh) => fresh.socket.lock().await.set_sock_opt(option, on)?,
+            Socket::Fresh(fresh) => fresh.socket.lock().await.set(Setting::Flag(option, on))?,
             other => {
                 let descriptor = other.open_descriptor().await?;
-                AsyncSocket::<R>::adopt(descriptor)?.set_sock_opt(option, on)?;
+                AsyncSocket::<R>::adopt(descriptor)?.set(Setting::Flag(option, on))?;
             }
         }
         ok(true)
@@ -88,10 +91,10 @@ impl<R: Runtime> Stage<R> {
     pub(super) async fn sndbuf(&self, op: &Op) -> Answer {
         let bytes = op.number("n").unwrap_or_default().try_into().unwrap_or_default();
         match self.socket(op)? {
-            Socket::Fresh(fresh) => fresh.socket.lock().await.set_send_buffer(bytes)?,
+            Socket::Fresh(fresh) => fresh.socket.lock().await.set(Setting::SendBuffer(bytes))?,
             other => {
                 let descriptor = other.open_descriptor().await?;
-                AsyncSocket::<R>::adopt(descriptor)?.set_send_buffer(bytes)?;
+                AsyncSocket::<R>::adopt(descriptor)?.set(Setting::SendBuffer(bytes))?;
             }
         }
         ok(true)
@@ -100,10 +103,10 @@ impl<R: Runtime> Stage<R> {
     pub(super) async fn rcvbuf(&self, op: &Op) -> Answer {
         let bytes = op.number("n").unwrap_or_default().try_into().unwrap_or_default();
         match self.socket(op)? {
-            Socket::Fresh(fresh) => fresh.socket.lock().await.set_recv_buffer(bytes)?,
+            Socket::Fresh(fresh) => fresh.socket.lock().await.set(Setting::RecvBuffer(bytes))?,
             other => {
                 let descriptor = other.open_descriptor().await?;
-                AsyncSocket::<R>::adopt(descriptor)?.set_recv_buffer(bytes)?;
+                AsyncSocket::<R>::adopt(descriptor)?.set(Setting::RecvBuffer(bytes))?;
             }
         }
         ok(true)
@@ -155,7 +158,7 @@ impl<R: Runtime> Stage<R> {
 }
 
 /// Waits until it is so; whether it came to be.
-async fn wait<R: Runtime>(mut is_so: impl FnMut() -> io::Result<bool>) -> io::Result<bool> {
+async fn wait<R: System>(mut is_so: impl FnMut() -> io::Result<bool>) -> io::Result<bool> {
     let begun = Instant::now();
     while !is_so()? {
         if begun.elapsed() > PATIENCE {
@@ -167,7 +170,7 @@ async fn wait<R: Runtime>(mut is_so: impl FnMut() -> io::Result<bool>) -> io::Re
 }
 
 fn address(address: Address) -> Answer {
-    let ip = address.inet().map(|address| address.ip().to_string());
+    let ip = address.ip().map(|address| address.ip().to_string());
     Ok(json!({ "ok": ip, "port_nonzero": address.port() != 0 }))
 }
 

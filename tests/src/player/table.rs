@@ -7,13 +7,14 @@ use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
 use async_lock::Mutex;
-use asyncnet::{AsyncSocket, Connection, Datagram, Listener, RecvHalf, Runtime, SendHalf};
+use asyncnet::{AsyncSocket, Connection, Datagram, Listener, RecvHalf, SendHalf};
 
 use super::answer::Failure;
 use super::{Op, Stage};
+use crate::bed::System;
 
 /// A socket, in whatever state it is. A clone is the same socket.
-pub(super) enum Socket<R: Runtime> {
+pub(super) enum Socket<R: System> {
     /// Neither connected nor listening.
     Fresh(Rc<Fresh<R>>),
     Whole(Rc<Mutex<Connection<R::Stream>>>),
@@ -25,14 +26,14 @@ pub(super) enum Socket<R: Runtime> {
 }
 
 /// A socket before it is used.
-pub(super) struct Fresh<R: Runtime> {
+pub(super) struct Fresh<R: System> {
     pub(super) socket: Mutex<AsyncSocket<R>>,
     /// Whether it was made for datagrams.
     pub(super) datagram: bool,
 }
 
 /// A connection that several operations use at once. Receives take turns, as tasks would have to.
-pub(super) struct Halves<R: Runtime> {
+pub(super) struct Halves<R: System> {
     pub(super) recv: Mutex<RecvHalf<R::Stream>>,
     pub(super) send: SendHalf<R::Stream>,
     /// The halves do not give their descriptor away. Gone once a close begins.
@@ -40,12 +41,12 @@ pub(super) struct Halves<R: Runtime> {
 }
 
 /// A datagram socket, and where its `send` goes.
-pub(super) struct Datagrams<R: Runtime> {
+pub(super) struct Datagrams<R: System> {
     pub(super) socket: Datagram<R>,
     pub(super) to: RefCell<Option<SocketAddr>>,
 }
 
-impl<R: Runtime> Halves<R> {
+impl<R: System> Halves<R> {
     fn of(connection: Connection<R::Stream>) -> Self {
         // Without one, only what asks the system about this connection fails.
         let descriptor = connection.os_socket().and_then(|socket| socket.try_clone_to_owned().ok());
@@ -54,7 +55,7 @@ impl<R: Runtime> Halves<R> {
     }
 }
 
-impl<R: Runtime> Clone for Socket<R> {
+impl<R: System> Clone for Socket<R> {
     fn clone(&self) -> Self {
         match self {
             Self::Fresh(it) => Self::Fresh(Rc::clone(it)),
@@ -67,7 +68,7 @@ impl<R: Runtime> Clone for Socket<R> {
     }
 }
 
-impl<R: Runtime> Socket<R> {
+impl<R: System> Socket<R> {
     /// Why `call` cannot be asked of it.
     pub(super) fn has_no(&self, call: &str) -> Failure {
         Failure::by_type(match self {
@@ -90,8 +91,12 @@ impl<R: Runtime> Socket<R> {
                 Some(descriptor) => descriptor.try_clone()?,
                 None => return Ok(None),
             },
-            Self::Listener(listener) => listener.os_socket().try_clone_to_owned()?,
-            Self::Datagram(datagrams) => datagrams.socket.os_socket().try_clone_to_owned()?,
+            Self::Listener(listener) => {
+                listener.os_socket().expect("a socket").try_clone_to_owned()?
+            }
+            Self::Datagram(datagrams) => {
+                datagrams.socket.os_socket().expect("a socket").try_clone_to_owned()?
+            }
             Self::Fresh(_) | Self::Dropped => return Err(self.has_no("descriptor to show")),
         }))
     }
@@ -103,7 +108,7 @@ impl<R: Runtime> Socket<R> {
     }
 }
 
-impl<R: Runtime> Stage<R> {
+impl<R: System> Stage<R> {
     /// The socket that an operation is about.
     pub(super) fn socket(&self, op: &Op) -> Result<Socket<R>, Failure> {
         self.named(op.socket())

@@ -9,7 +9,6 @@
 //! is not meant for that: the player drops the connection, as a program does that returns the error. With
 //! `keep` it stays.
 
-use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -21,21 +20,24 @@ use asyncnet::rustls::crypto::{
 };
 use asyncnet::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use asyncnet::rustls::{ClientConfig, DigitallySignedStruct, Error as TlsFailure, SignatureScheme};
-use asyncnet::{AsyncSocket, Connection, Error, Runtime, TlsContext, TlsContextError, TlsRole};
+use asyncnet::{AsyncSocket, Connection, TlsContext, TlsContextError, TlsRole, UpgradeError};
 use futures_lite::future::poll_once;
 
 use super::answer::{Answer, Failure, ok};
 use super::table::Socket;
 use super::{Op, Stage};
+use crate::bed::System;
 
-impl<R: Runtime> Stage<R> {
+impl<R: System> Stage<R> {
     pub(super) async fn wrap(&self, op: &Op) -> Answer {
         let context = self.context(op)?;
         let mode = op.text("mode").unwrap_or("wrap");
         match (self.socket(op)?, mode) {
             (Socket::Fresh(fresh), "wrap") => fresh.socket.lock().await.wrap_tls(&context),
             (Socket::Listener(listener), "wrap") => {
-                let socket = AsyncSocket::<R>::adopt(listener.os_socket().try_clone_to_owned()?)?;
+                let socket = AsyncSocket::<R>::adopt(
+                    listener.os_socket().expect("a socket").try_clone_to_owned()?,
+                )?;
                 let mut socket = socket.with_config(self.config(self.settings.buffered));
                 socket.wrap_tls(&context);
                 self.put(op.socket(), Socket::Listener(Rc::new(socket.into_listener()?)));
@@ -68,12 +70,11 @@ impl<R: Runtime> Stage<R> {
             true => poll_once(upgrade).await.unwrap_or(Ok(())),
             false => upgrade.await,
         };
-        let goes_on = op.is("keep") || matches!(upgraded, Ok(()) | Err(Error::Tls(_)));
+        let goes_on = op.is("keep") || matches!(upgraded, Ok(()) | Err(UpgradeError::Tls(_)));
         if !goes_on {
             self.put(op.socket(), Socket::Dropped);
         }
-        // What an upgrade answers is told as what it is to a socket call.
-        upgraded.map_err(io::Error::from)?;
+        upgraded?;
         ok(true)
     }
 

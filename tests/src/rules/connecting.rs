@@ -3,23 +3,25 @@
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 
-use asyncnet::{AsyncSocket, Config, Connection, Error, Listener, Runtime, SockOpt, Transport};
+use asyncnet::{
+    AsyncSocket, Config, Connection, Listener, RecvError, Runtime, Setting, SockOpt, Transport,
+};
 use futures_lite::future::{poll_once, zip};
 use socket2::SockRef;
 
-use crate::bed::{Peer as _, Platform, Rest};
+use crate::bed::{Peer as _, Platform, Rest, System};
 use crate::faulty::Faulty;
-use crate::places::{listen, refusing, tried};
+use crate::places::{dial, listen, refusing, tried};
 use crate::sockets::SocketPeer;
 use crate::tools::{assert_err, assert_line, kind};
 
 /// With the settings that it was given, and `TCP_NODELAY`.
-pub async fn a4_dial_reaches_an_ip_address_and_a_name<P: Platform>() {
+pub async fn a4_connect_reaches_an_ip_address_and_a_name<P: Platform>() {
     // Where the name has an IPv6 address too, nobody listens there.
     let (listener, address) = listen::<P::Runtime>().await;
     for host in ["127.0.0.1", "localhost"] {
         let config = Config::default().max_line(4);
-        let ours = AsyncSocket::<P::Runtime>::dial_with(host, address.port(), config).await;
+        let ours = dial::<P::Runtime>(host, address.port(), config).await;
         let mut ours = ours.expect("a connection");
         let (mut theirs, from) = listener.accept_addr().await.expect("a connection");
         assert_eq!(ours.local_addr().expect("an address"), from);
@@ -28,40 +30,40 @@ pub async fn a4_dial_reaches_an_ip_address_and_a_name<P: Platform>() {
             assert!(SockRef::from(&socket).tcp_nodelay().expect("an option"));
         }
         theirs.send(b"12345\nline\n").await.expect("a connection");
-        assert_err!(ours.next_line().await, Error::Line(_));
+        assert_err!(ours.next_line().await, RecvError::Line(_));
         assert_line!(ours, "line");
     }
 }
 
 /// Whoever refuses is passed over at once.
-pub async fn a4_dial_goes_on_behind_a_refusal<P: Platform>() {
+pub async fn a4_connect_goes_on_behind_a_refusal<P: Platform>() {
     let (listener, address) = listen::<P::Runtime>().await;
     let (_nobody, refused) = refusing();
     let v6 = SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], refused.port()));
     Faulty::<P::Runtime>::name([v6, refused, v6, address]);
-    let ours = AsyncSocket::<Faulty<P::Runtime>>::dial("a.name", 0).await;
+    let ours = dial::<Faulty<P::Runtime>>("a.name", 0, Config::default()).await;
     let ours = ours.expect("the last one listens");
-    assert_eq!(ours.peer_addr().expect("an address").inet(), Some(address));
+    assert_eq!(ours.peer_addr().expect("an address").ip(), Some(address));
     listener.accept().await.expect("a connection");
 }
 
 /// The next address joins though the first has not answered.
-pub async fn a4_dial_does_not_wait_for_a_silent_address<P: Platform>() {
+pub async fn a4_connect_does_not_wait_for_a_silent_address<P: Platform>() {
     let (listener, address) = listen::<P::Runtime>().await;
     let silent = SocketAddr::from(([127, 0, 0, 1], 1));
     Faulty::<P::Runtime>::silence(silent);
     Faulty::<P::Runtime>::name([silent, silent, address]);
-    let ours = AsyncSocket::<Faulty<P::Runtime>>::dial("a.name", 0).await;
+    let ours = dial::<Faulty<P::Runtime>>("a.name", 0, Config::default()).await;
     let ours = ours.expect("the last one listens");
-    assert_eq!(ours.peer_addr().expect("an address").inet(), Some(address));
+    assert_eq!(ours.peer_addr().expect("an address").ip(), Some(address));
     listener.accept().await.expect("a connection");
 }
 
 /// Nobody answers: the kind is that of the first, and both are told.
-pub async fn a4_dial_tells_the_first_and_the_last_error<P: Platform>() {
+pub async fn a4_connect_tells_the_first_and_the_last_error<P: Platform>() {
     let ((_nobody, one), (_either, other)) = (refusing(), refusing());
     Faulty::<P::Runtime>::name([one, other]);
-    let error = AsyncSocket::<Faulty<P::Runtime>>::dial("a.name", 7).await;
+    let error = dial::<Faulty<P::Runtime>>("a.name", 7, Config::default()).await;
     let error = error.expect_err("nobody listens");
     assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
     assert_eq!(tried(&error), ("connect to", "a.name:7"));
@@ -69,12 +71,12 @@ pub async fn a4_dial_tells_the_first_and_the_last_error<P: Platform>() {
     assert!(told.contains("(first)") && told.contains("(last)"), "{told}");
     // A name without an address is an error too.
     Faulty::<P::Runtime>::name([]);
-    let error = AsyncSocket::<Faulty<P::Runtime>>::dial("a.name", 7).await;
+    let error = dial::<Faulty<P::Runtime>>("a.name", 7, Config::default()).await;
     assert_eq!(error.expect_err("no address").kind(), ErrorKind::NotFound);
 }
 
 /// All connections but the one that says so are at their end.
-async fn all_but_one_are_closed<R: Runtime>(listener: &Listener<R>, address: SocketAddr) {
+async fn all_but_one_are_closed<R: System>(listener: &Listener<R>, address: SocketAddr) {
     let peer = SocketPeer::connect(&address.into());
     peer.send(b"line\n").await;
     loop {
@@ -91,10 +93,10 @@ async fn all_but_one_are_closed<R: Runtime>(listener: &Listener<R>, address: Soc
 }
 
 /// Whatever it had begun.
-pub async fn a9_a_dropped_dial_closes_its_sockets<P: Platform>() {
+pub async fn a9_a_dropped_connect_closes_its_sockets<P: Platform>() {
     let (listener, address) = listen::<P::Runtime>().await;
     for host in ["127.0.0.1", "localhost", "127.0.0.1"] {
-        drop(poll_once(AsyncSocket::<P::Runtime>::dial(host, address.port())).await);
+        drop(poll_once(dial::<P::Runtime>(host, address.port(), Config::default())).await);
     }
     all_but_one_are_closed(&listener, address).await;
 }
@@ -103,12 +105,12 @@ pub async fn a9_a_dropped_dial_closes_its_sockets<P: Platform>() {
 pub async fn a9_a_dropped_connect_closes_its_socket<P: Platform>() {
     let (listener, address) = listen::<P::Runtime>().await;
     let mut socket = AsyncSocket::<P::Runtime>::default();
-    socket.set_sock_opt(SockOpt::NoDelay, false).expect("an option");
+    socket.set(Setting::Flag(SockOpt::NoDelay, false)).expect("an option");
     for _ in 0..3 {
         drop(poll_once(socket.connect("127.0.0.1", address.port())).await);
     }
     all_but_one_are_closed(&listener, address).await;
-    assert!(!socket.sock_opt(SockOpt::NoDelay).expect("an option"));
+    assert!(!socket.get(SockOpt::NoDelay).expect("an option"));
     socket.connect("127.0.0.1", address.port()).await.expect("a connection");
 }
 
@@ -125,7 +127,7 @@ pub async fn a8_sockets_of_the_standard_library_are_adopted<P: Platform>() {
     let (mut theirs, from) = listener.accept_addr().await.expect("a connection");
     assert_eq!(ours.local_addr().expect("an address"), from);
     ours.send(b"12345\nline\n").await.expect("a connection");
-    assert_err!(theirs.next_line().await, Error::Line(_));
+    assert_err!(theirs.next_line().await, RecvError::Line(_));
     assert_line!(theirs, "line");
     theirs.send(b"reply\n").await.expect("a connection");
     assert_line!(ours, "reply");
@@ -136,20 +138,20 @@ pub async fn a8_sockets_of_the_standard_library_are_adopted<P: Platform>() {
     let socket = socket.into_datagram().expect("a datagram socket");
     socket.send_to(b"message", "127.0.0.1", at.port()).await.expect("it leaves");
     let (message, from) = socket.recv_from(1500).await.expect("a datagram");
-    assert_eq!((&message[..], from.inet()), (&b"message"[..], Some(at)));
+    assert_eq!((&message[..], from.ip()), (&b"message"[..], Some(at)));
 }
 
 /// Bytes, good lines and bad ones.
 pub async fn a13_stats_count<P: Platform>() {
     let (listener, address) = listen::<P::Runtime>().await;
     let config = Config::default().max_line(4);
-    let ours = AsyncSocket::<P::Runtime>::dial_with("127.0.0.1", address.port(), config).await;
+    let ours = dial::<P::Runtime>("127.0.0.1", address.port(), config).await;
     let mut ours = ours.expect("a connection");
     let mut theirs = listener.accept().await.expect("a connection");
     assert_eq!(ours.stats(), Default::default());
     theirs.send(b"one\n12345\n\n\xff\n").await.expect("a connection");
     assert_line!(ours, "one");
-    assert_err!(ours.next_line().await, Error::Line(_));
+    assert_err!(ours.next_line().await, RecvError::Line(_));
     assert_line!(ours, "");
     assert_line!(ours, "\u{fffd}");
     ours.send_line(b"two").await.expect("a connection");
@@ -160,7 +162,7 @@ pub async fn a13_stats_count<P: Platform>() {
     assert_eq!((received.bare, received.not_utf8), (0, 0));
     assert_eq!(sent.lines, 1);
     assert_line!(theirs, "two");
-    assert_err!(theirs.next_line().await, Error::Disconnected(_));
+    assert_err!(theirs.next_line().await, RecvError::Disconnected(_));
     assert_eq!(theirs.stats().0.bytes, sent.bytes);
     assert_eq!(theirs.stats().1.bytes, received.bytes);
 }
@@ -217,7 +219,7 @@ pub async fn c2_everything_moves_between_threads<P: Platform>() {
     drop((receiver, sender));
     moves(ours.close()).await.expect("a connection");
     moves(moves(listener).finish(std::time::Duration::ZERO)).await;
-    drop(moves(AsyncSocket::<P::Runtime>::dial("127.0.0.1", address.port())));
+    drop(moves(dial::<P::Runtime>("127.0.0.1", address.port(), Config::default())));
 }
 
 /// A stream that stays on its thread: the same calls, in futures that stay there too.

@@ -5,17 +5,14 @@ use std::io::ErrorKind;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 
-use asyncnet::{
-    Address, AsyncSocket, Datagram, DatagramTooLong, Domain, Protocol, Runtime, SockType,
-    remove_stale_socket,
-};
+use asyncnet::{Address, AsyncSocket, Datagram, DatagramTooLong, Domain, remove_stale_socket};
 
-use crate::bed::Platform;
+use crate::bed::{Platform, System};
 use crate::places::{TempPath, tried};
 use crate::tools::assert_line;
 
-fn unix<R: Runtime>() -> AsyncSocket<R> {
-    let socket = AsyncSocket::new(Domain::Unix, SockType::Stream, Protocol::Usual);
+fn unix<R: System>() -> AsyncSocket<R> {
+    let socket = AsyncSocket::new(Domain::Unix);
     socket.expect("a socket")
 }
 
@@ -25,12 +22,12 @@ pub async fn a10_a_path_is_bound_and_connected<P: Platform>() {
     let mut socket = unix::<P::Runtime>();
     socket.bind_unix(&path).expect("a new path");
     let listener = socket.listen(4).expect("a listener");
-    let at = Address::Unix(Some(path.as_ref().to_owned()));
+    let at = Address::Unix(path.as_ref().to_owned());
     assert_eq!(listener.local_addr().expect("an address"), at);
     let mut ours = unix::<P::Runtime>().connect_unix(&path).await.expect("a connection");
     let (mut theirs, from) = listener.accept_addr().await.expect("a connection");
-    assert_eq!(from, Address::Unix(None));
-    assert_eq!((from.inet(), from.port()), (None, 0));
+    assert_eq!(from, Address::Unnamed);
+    assert_eq!((from.ip(), from.port()), (None, 0));
     assert_eq!(ours.peer_addr().expect("an address"), at);
     ours.send(b"line\n").await.expect("a connection");
     assert_line!(theirs, "line");
@@ -138,7 +135,7 @@ pub async fn a11_unix_datagrams_stay_apart<P: Platform>() {
     let [ours, theirs] = [Some(&path), Some(&other)].map(datagram::<P::Runtime>);
     let at = ours.local_addr().expect("an address");
     let from = theirs.local_addr().expect("an address");
-    assert_eq!(at, Address::Unix(Some(path.as_ref().to_owned())));
+    assert_eq!(at, Address::Unix(path.as_ref().to_owned()));
     for message in [&b"one"[..], b"", b"three"] {
         theirs.send_to_addr(message, &at).await.expect("it leaves");
     }
@@ -153,14 +150,14 @@ pub async fn a11_unix_datagrams_stay_apart<P: Platform>() {
     // One without a path can ask, but nobody can answer.
     datagram::<P::Runtime>(None).send_to_addr(b"?", &at).await.expect("it leaves");
     let (message, nowhere) = ours.recv_from(5).await.expect("a datagram");
-    assert_eq!((&message[..], &nowhere), (&b"?"[..], &Address::Unix(None)));
+    assert_eq!((&message[..], &nowhere), (&b"?"[..], &Address::Unnamed));
     let error = ours.send_to_addr(b"!", &nowhere).await.expect_err("it has no path");
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
     assert_eq!(tried(&error).0, "send to");
 }
 
-fn datagram<R: Runtime>(path: Option<&TempPath>) -> Datagram<R> {
-    let socket = AsyncSocket::<R>::new(Domain::Unix, SockType::Datagram, Protocol::Usual);
+fn datagram<R: System>(path: Option<&TempPath>) -> Datagram<R> {
+    let socket = AsyncSocket::<R>::datagram(Domain::Unix);
     let mut socket = socket.expect("a socket");
     if let Some(path) = path {
         socket.bind_unix(path).expect("a new path");

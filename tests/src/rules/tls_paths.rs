@@ -2,7 +2,7 @@
 
 use std::io::ErrorKind;
 
-use asyncnet::{AsyncSocket, Domain, Protocol, SockType, TlsContext};
+use asyncnet::{AsyncSocket, Domain, TlsContext};
 use futures_lite::future::zip;
 
 use crate::bed::Platform;
@@ -14,8 +14,7 @@ use crate::tools::assert_line;
 pub async fn t4_a_unix_socket_needs_a_name<P: Platform>() {
     let path = TempPath::new();
     let wrapped = |context: &TlsContext| {
-        let socket =
-            AsyncSocket::<P::Runtime>::new(Domain::Unix, SockType::Stream, Protocol::Usual);
+        let socket = AsyncSocket::<P::Runtime>::new(Domain::Unix);
         let mut socket = socket.expect("a socket");
         socket.wrap_tls(context);
         socket

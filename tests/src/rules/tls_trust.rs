@@ -4,6 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use asyncnet::net;
 use asyncnet::rustls::client::danger::{
     HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
 };
@@ -13,13 +14,13 @@ use asyncnet::rustls::{
     AlertDescription, DigitallySignedStruct, Error, SignatureScheme, SupportedCipherSuite,
 };
 use asyncnet::{
-    AsyncSocket, CertificateFault, ClientCertificates, Config, Connection, Io, Runtime, SockOpt,
-    TlsContext, TlsErrorKind, TlsRole,
+    AsyncSocket, CertificateFault, ClientCertificates, Config, Connection, Io, Setting, SockOpt,
+    TlsContext, TlsErrorKind, TlsRole, UpgradeError,
 };
 use blocking::unblock;
 use futures_lite::future::{or, zip};
 
-use crate::bed::Platform;
+use crate::bed::{Platform, System};
 use crate::raw::{
     ROLES, Raw, VERSIONS, alert, client_config, connect, der, listen, plain, serve, server_config,
     stranger,
@@ -32,7 +33,7 @@ pub async fn t1_tls_asks_nothing_of_an_adapter<P: Platform>() {
     let (ours, theirs) = plain::<P::Runtime>(Config::default());
     let (ours, _) = ours.into_parts().expect("nothing is queued");
     // Neither a socket nor a clock.
-    let mut conn = Connection::new(Io(ours), Config::default());
+    let mut conn = Connection::new(Io::new(ours), Config::default());
     let peer = unblock(move || Raw::peer_of(TlsRole::Server, theirs)?.write_all(b"line\n"));
     conn.upgrade_tls(context(), TlsRole::Server).await.expect("the handshake succeeds");
     assert_line!(conn, "line");
@@ -40,13 +41,12 @@ pub async fn t1_tls_asks_nothing_of_an_adapter<P: Platform>() {
 }
 
 /// What comes of reaching `host` in one of three ways.
-async fn reach<R: Runtime>(
+async fn reach<R: System>(
     way: &str,
     host: &'static str,
     port: u16,
     context: &TlsContext,
 ) -> Result<Connection<R::Stream>, TlsErrorKind> {
-    let config = Config::default();
     let mut socket = AsyncSocket::<R>::default();
     match way {
         "connect" => {
@@ -54,15 +54,16 @@ async fn reach<R: Runtime>(
             socket.connect(host, port).await.map_err(|error| refusal(&error))
         }
         "dial" => {
-            let dialled = AsyncSocket::<R>::dial_tls(host, port, config, context).await;
-            dialled.map_err(|error| refusal(&error))
+            let options = net::ConnectOptions::new().tls(context);
+            let connected = net::connect::<R>(&format!("{host}:{port}"), options).await;
+            connected.map_err(|error| refusal(&error))
         }
         _ => {
             let mut conn = socket.connect(host, port).await.expect("it listens");
             let role = TlsRole::Client { server_name: host };
             match conn.upgrade_tls(context, role).await {
                 Ok(()) => Ok(conn),
-                Err(asyncnet::Error::Tls(error)) => Err(error.kind()),
+                Err(UpgradeError::Tls(error)) => Err(error.kind()),
                 Err(error) => panic!("{error}"),
             }
         }
@@ -156,7 +157,7 @@ pub async fn t2_a_client_certificate_is_verified<P: Platform>() {
                     continue;
                 }
             };
-            let Err(asyncnet::Error::Tls(error)) = upgraded else { panic!("{upgraded:?}") };
+            let Err(UpgradeError::Tls(error)) = upgraded else { panic!("{upgraded:?}") };
             assert_eq!(error.kind(), TlsErrorKind::Certificate(fault));
             conn.close().await.expect("nothing was lost");
             assert_eq!(peer.await, Some(told));
@@ -239,7 +240,7 @@ pub async fn t3_the_provider_is_in_the_settings<P: Platform>() {
 }
 
 /// Two connections of ours, each other's peer, in plain.
-fn ends<R: Runtime>() -> (Connection<R::Stream>, Connection<R::Stream>) {
+fn ends<R: System>() -> (Connection<R::Stream>, Connection<R::Stream>) {
     let (ours, theirs) = plain::<R>(Config::default());
     let theirs = AsyncSocket::<R>::adopt(theirs).expect("a socket");
     (ours, theirs.into_connection().expect("a connection"))
@@ -296,8 +297,8 @@ pub async fn t9_no_common_protocol_is_an_error_at_both_ends<P: Platform>() {
     let (mut ours, mut theirs) = ends::<P::Runtime>();
     let (one, other) =
         zip(ours.upgrade_tls(&client, ROLES[0]), theirs.upgrade_tls(&server, ROLES[1])).await;
-    assert_err!(one, asyncnet::Error::Tls(ref error) if error.kind() == TlsErrorKind::Alert(120));
-    assert_err!(other, asyncnet::Error::Tls(ref error) if error.kind() == TlsErrorKind::Incompatible);
+    assert_err!(one, UpgradeError::Tls(ref error) if error.kind() == TlsErrorKind::Alert(120));
+    assert_err!(other, UpgradeError::Tls(ref error) if error.kind() == TlsErrorKind::Incompatible);
 }
 
 /// The second connection resumes the session of the first, once its tickets were read.
@@ -346,10 +347,10 @@ pub async fn t9_a_later_connection_resumes<P: Platform>() {
 pub async fn t9_resumed_connections_are_greeted_without_nodelay<P: Platform>() {
     let mut socket = AsyncSocket::<P::Runtime>::default();
     socket.wrap_tls(context());
-    socket.set_sock_opt(SockOpt::NoDelay, false).expect("an option");
+    socket.set(Setting::Flag(SockOpt::NoDelay, false)).expect("an option");
     socket.bind_addr("127.0.0.1", 0).await.expect("a port");
     let listener = socket.listen(16).expect("a listener");
-    let address = listener.local_addr().expect("an address").inet().expect("TCP");
+    let address = listener.local_addr().expect("an address").ip().expect("TCP");
     let client = Arc::new(client_config(&VERSIONS, None));
     let peers = unblock(move || {
         for _ in 0..50 {

@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::{Ipv6Addr, TcpListener};
 use std::rc::Rc;
 
-use asyncnet::Runtime;
+use asyncnet_conformance::System;
 use asyncnet_conformance::player::{Event, Op, Player, Settings};
 use serde_json::{Value, json};
 
@@ -54,7 +54,7 @@ impl fmt::Display for Way {
 }
 
 /// Plays `vector` in one way. An error says at which step what was expected, and what came.
-pub(crate) async fn play<R: Runtime>(vector: &Vector, way: Way) -> Result<(), String> {
+pub(crate) async fn play<R: System>(vector: &Vector, way: Way) -> Result<(), String> {
     let mut peers = Peers::new();
     let told = Rc::new(RefCell::new(Vec::new()));
     let mut player = Player::<R>::new(settings(vector, way, &peers, Rc::clone(&told)));

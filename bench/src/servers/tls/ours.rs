@@ -2,7 +2,9 @@
 
 use std::io;
 
-use asyncnet::{AsyncSocket, Connection, Listener, SendRuntime, SockOpt, TlsContext, Transport};
+use asyncnet::{
+    AsyncSocket, Connection, Listener, SendRuntime, Setting, SockOpt, TlsContext, Transport,
+};
 use asyncnet_async_std::AsyncStd;
 use asyncnet_smol::Smol;
 use asyncnet_tokio::Tokio;
@@ -52,8 +54,8 @@ async fn listen<R: SendRuntime>(
     if let Some(tls) = tls {
         socket.wrap_tls(tls);
     }
-    socket.set_sock_opt(SockOpt::ReuseAddr, true)?;
-    socket.set_sock_opt(SockOpt::NoDelay, task != Task::Banner)?;
+    socket.set(Setting::Flag(SockOpt::ReuseAddr, true))?;
+    socket.set(Setting::Flag(SockOpt::NoDelay, task != Task::Banner))?;
     socket.bind_addr("127.0.0.1", port).await?;
     let listener = socket.listen(4096)?;
     println!("listening on {}", listener.local_addr()?);

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use asyncnet::{
-    AsyncSocket, CloseBounds, Config, Connection, Domain, Error, Listener, Protocol, Room,
-    RoomLimits, SendRuntime, SockType, TlsContext, Transport,
+    AsyncSocket, CloseBounds, Config, Connection, Domain, Listener, RecvError, Room, RoomLimits,
+    SendError, SendRuntime, Setting, TlsContext, Transport,
 };
 use asyncnet_async_std::AsyncStd;
 use asyncnet_smol::Smol;
@@ -77,10 +77,8 @@ async fn accept<R: SendRuntime>(
 ) -> io::Result<()> {
     let listener = Arc::new(listen::<R>(context).await?);
     let limits = RoomLimits::default().hard(HARD).soft(HARD / 2, Duration::from_secs(2));
-    let (room, running) = Room::new(limits, R::timer());
-    spawn(Box::pin(async {
-        let _stats = running.await;
-    }));
+    let room = Room::new(limits, R::timer());
+    spawn(Box::pin(room.clone().run()));
     println!("{}", listener.local_addr()?.port());
     tell(Arc::clone(&listener), room.clone());
     loop {
@@ -102,13 +100,13 @@ async fn listen<R: SendRuntime>(context: Option<TlsContext>) -> io::Result<Liste
         .max_outbox(16 << 10)
         .handshake(Duration::from_secs(2))
         .close(bounds);
-    let socket = AsyncSocket::<R>::new(Domain::Inet, SockType::Stream, Protocol::Tcp)?;
+    let socket = AsyncSocket::<R>::new(Domain::Ipv4)?;
     let mut socket = socket.with_config(config);
     if let Some(context) = context {
         socket.wrap_tls(&context);
     }
-    socket.set_recv_buffer(BUFFER)?;
-    socket.set_send_buffer(BUFFER)?;
+    socket.set(Setting::RecvBuffer(BUFFER))?;
+    socket.set(Setting::SendBuffer(BUFFER))?;
     socket.bind_addr("127.0.0.1", 0).await?;
     socket.listen(4096)
 }
@@ -119,7 +117,7 @@ fn tell<R: SendRuntime>(listener: Arc<Listener<R>>, room: Room<R::Stream>) {
     std::thread::spawn(move || {
         for _ in io::stdin().lines() {
             let stats = room.stats();
-            println!("{} {} {}", listener.open(), stats.members, stats.evicted());
+            println!("{} {} {}", listener.open_connections(), stats.members, stats.evicted());
         }
         std::process::exit(0);
     });
@@ -137,13 +135,13 @@ async fn echo_all<S: Transport>(conn: &mut Connection<S>) -> io::Result<()> {
             Ok(Some(mut batch)) => {
                 while let Some(line) = batch.next_line() {
                     match batch.outbox.feed_line(line) {
-                        Err(Error::LineBreak) => batch.outbox.feed_line(LINE_BREAK)?,
+                        Err(SendError::LineBreak) => batch.outbox.feed_line(LINE_BREAK)?,
                         fed => fed?,
                     }
                 }
             }
             Ok(None) => return Ok(()),
-            Err(Error::Line(_)) => conn.send_line(TOO_LONG).await?,
+            Err(RecvError::Line(_)) => conn.send_line(TOO_LONG).await?,
             Err(error) => return Err(error.into()),
         }
     }
@@ -160,14 +158,14 @@ async fn split<S: Transport>(conn: Connection<S>) {
                         // Waits when the outbox is full: the peer has to read.
                         while let Err(error) = sender.feed_line(answer) {
                             match error {
-                                Error::LineBreak => answer = LINE_BREAK,
-                                Error::Full { .. } => sender.flush().await?,
+                                SendError::LineBreak => answer = LINE_BREAK,
+                                SendError::Full { .. } => sender.flush().await?,
                                 error => return Err(error),
                             }
                         }
                     }
                 }
-                Err(Error::Line(_)) => sender.send_line(TOO_LONG).await?,
+                Err(RecvError::Line(_)) => sender.send_line(TOO_LONG).await?,
                 Ok(None) | Err(_) => return Ok(()),
             }
         }
@@ -178,7 +176,7 @@ async fn split<S: Transport>(conn: Connection<S>) {
 
 async fn chat<S: Transport>(conn: Connection<S>, room: Room<S>) {
     let (mut lines, sender) = conn.split();
-    let Ok(member) = room.join(sender.clone()) else { return };
+    let member = room.join(sender.clone());
     loop {
         match lines.next_lines().await {
             Ok(Some(batch)) => {
@@ -187,7 +185,7 @@ async fn chat<S: Transport>(conn: Connection<S>, room: Room<S>) {
                     let _ = room.send_line(line).await;
                 }
             }
-            Err(Error::Line(_)) => {}
+            Err(RecvError::Line(_)) => {}
             Ok(None) | Err(_) => break,
         }
     }
