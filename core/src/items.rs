@@ -86,6 +86,7 @@ impl<'a> Items<'a> {
             return Ok(None);
         };
         self.consume(n, 0);
+        self.took_something();
         Ok(Some(block))
     }
 
@@ -94,8 +95,12 @@ impl<'a> Items<'a> {
     pub fn next_bytes(&mut self, n: usize) -> Option<&'a [u8]> {
         let unread = self.unread();
         let bytes = &unread[..n.min(unread.len())];
+        if bytes.is_empty() && n > 0 {
+            return None;
+        }
         self.consume(bytes.len(), 0);
-        if bytes.is_empty() && n > 0 { None } else { Some(bytes) }
+        self.took_something();
+        Some(bytes)
     }
 
     /// A whole message, in a form of your own; the value may borrow the received bytes. `None`: it is not all
@@ -120,7 +125,11 @@ impl<'a> Items<'a> {
         self.consume(bytes, lines);
         self.front.note(searched, self.at(), is_over, bytes);
         match outcome {
-            Outcome::Answer(answer) => answer.map(Some),
+            Outcome::Answer(answer) => {
+                let value = answer?;
+                self.took_something();
+                Ok(Some(value))
+            }
             Outcome::BadLine(error, resume) => Err(self.discard(error, resume)),
             Outcome::Short(lack) => {
                 self.front.batch = Shortfall::new(self.at(), self.unread().len(), lack);
@@ -198,6 +207,11 @@ impl<'a> Items<'a> {
     /// Where the unread begins in the whole stream.
     const fn at(&self) -> u64 {
         self.base.wrapping_add(self.front.head as u64)
+    }
+
+    /// An item was handed out, perhaps an empty one: the next batch need not wait.
+    fn took_something(&mut self) {
+        self.lacks(Lack::Nothing);
     }
 
     /// Notes what the next batch has to wait for.

@@ -148,6 +148,15 @@ fn n7_a_batch_that_took_nothing_and_lacked_nothing_waits_for_one_byte_more() {
 }
 
 #[test]
+fn n7_an_empty_item_is_an_item() {
+    let mut conn = receiver(Config::default(), b"abc");
+    assert_eq!(batch(&mut conn).next_block(0), Ok(Some(&b""[..])));
+    assert_eq!(batch(&mut conn).next_bytes(0), Some(&b""[..]));
+    assert_eq!(batch(&mut conn).next_with(|_| Ok(())), Ok(Some(())));
+    assert_eq!(batch(&mut conn).next_block(3), Ok(Some(&b"abc"[..])));
+}
+
+#[test]
 fn n7_at_the_end_what_is_no_whole_item_is_the_partial() {
     in_any_chunking(Config::default(), b"a\nbc", Ending::Eof, |play| {
         let mut lines = Vec::new();

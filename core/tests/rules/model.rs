@@ -1,6 +1,8 @@
 //! Random streams, random chunkings and random calls of both views.
 
-use asyncnet_core::{Config, End, Ends, Error, Framing, Lines, Loss, Receiver, RecvStats, Step};
+use asyncnet_core::{
+    Config, End, Ends, Error, Framing, Items, Loss, Receiver, RecvStats, Shortfall, Step, Unread,
+};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -11,6 +13,14 @@ use crate::play::{Ending, Play, WAYS, Way, cut};
 enum Call {
     NextLine,
     OneOfNextLines,
+    LineOfBatch,
+    BlockOfBatch(usize),
+    MessageOfBatch,
+    Message,
+    TwoParts,
+    Skip(u64),
+    PeekBlock(usize),
+    Configure(Framing, usize),
     NextBlock(usize),
     NextByte,
     Recv(usize),
@@ -32,14 +42,76 @@ fn own(bytes: &[u8]) -> Option<Vec<u8>> {
     Some(bytes.to_vec())
 }
 
+/// A line, and a block as long as the rest of a division of its length.
+fn message<'a>(unread: &mut Unread<'a>) -> Result<&'a [u8], Error> {
+    let len = unread.line()?.len();
+    unread.block(len % 5)
+}
+
+/// The first item of a batch that has one.
+fn of_batch(
+    conn: &mut Receiver,
+    take: impl for<'a> Fn(&mut Items<'a>) -> Result<Option<&'a [u8]>, Error>,
+) -> Result<Step<Option<Vec<u8>>>, Error> {
+    for _ in 0..2 {
+        match conn.poll_items()? {
+            Step::NeedInput => return Ok(Step::NeedInput),
+            Step::Ready(None) => return Ok(Step::Ready(None)),
+            Step::Ready(Some(mut items)) => {
+                if let Some(item) = take(&mut items)? {
+                    return Ok(Step::Ready(own(item)));
+                }
+            }
+        }
+    }
+    panic!("a second batch without an item: it spins")
+}
+
+/// What a call keeps until it has an answer.
+#[derive(Default)]
+struct Kept {
+    short: Shortfall,
+    parts: Vec<Vec<u8>>,
+    skipped: u64,
+}
+
 impl Call {
-    fn run(self, conn: &mut Receiver) -> Result<Step<Option<Vec<u8>>>, Error> {
+    fn run(self, conn: &mut Receiver, kept: &mut Kept) -> Result<Step<Option<Vec<u8>>>, Error> {
         let Config { ends, buffered, .. } = *conn.config();
         // An unbuffered `recv` answers what one read gave.
         let most = |n: usize| if buffered { n } else { n.min(1) };
         Ok(match self {
             Self::NextLine => conn.poll_line()?.map(|span| own(conn.bytes(span?))),
             Self::OneOfNextLines => conn.next_lines()?.map(|lines| own(lines?.next()?)),
+            Self::LineOfBatch => of_batch(conn, |items| items.next_line())?,
+            Self::BlockOfBatch(n) => of_batch(conn, |items| items.next_block(n))?,
+            Self::MessageOfBatch => of_batch(conn, |items| items.next_with(message))?,
+            Self::Message => {
+                conn.poll_with(&mut kept.short, |unread| message(unread).map(<[u8]>::to_vec))?
+            }
+            Self::TwoParts => {
+                let parts = &mut kept.parts;
+                let step = conn.poll_with(&mut kept.short, |unread| {
+                    while parts.len() < 2 {
+                        parts.push(unread.line()?.to_vec());
+                        unread.checkpoint();
+                    }
+                    Ok(parts.concat())
+                });
+                step?
+            }
+            Self::Skip(n) => {
+                let mut left = n - kept.skipped;
+                let step = conn.poll_skip(&mut left);
+                kept.skipped = n - left;
+                step?.map(|()| None)
+            }
+            Self::PeekBlock(n) => conn.peek_block(n)?.map(own),
+            Self::Configure(framing, max) => {
+                let config = conn.config().framing(framing).max_line(max);
+                conn.configure(config);
+                Step::Ready(None)
+            }
             Self::NextBlock(n) => conn.poll_block(n)?.map(|span| own(conn.bytes(span))),
             Self::NextByte => conn.poll_bytes(1)?.map(|span| own(conn.bytes(span?))),
             Self::Recv(n) => conn.recv(most(n), ends)?.map(Some),
@@ -77,6 +149,14 @@ fn call() -> impl Strategy<Value = Call> {
     prop_oneof![
         4 => Just(Call::NextLine),
         1 => Just(Call::OneOfNextLines),
+        2 => Just(Call::LineOfBatch),
+        1 => (0..20usize).prop_map(Call::BlockOfBatch),
+        1 => Just(Call::MessageOfBatch),
+        2 => Just(Call::Message),
+        1 => Just(Call::TwoParts),
+        1 => (0..20u64).prop_map(Call::Skip),
+        1 => (0..20usize).prop_map(Call::PeekBlock),
+        1 => (framing(), max_line()).prop_map(|(framing, max)| Call::Configure(framing, max)),
         1 => (0..20usize).prop_map(Call::NextBlock),
         1 => Just(Call::NextByte),
         1 => (0..20usize).prop_map(Call::Recv),
@@ -106,12 +186,23 @@ fn stream() -> impl Strategy<Value = Vec<u8>> {
     vec(part, 0..30).prop_map(|parts| parts.concat())
 }
 
+fn framing() -> impl Strategy<Value = Framing> {
+    prop_oneof![
+        3 => Just(Framing::Lenient),
+        3 => Just(Framing::CrLf),
+        1 => Just(Framing::Lf),
+        1 => Just(Framing::Byte(b'a')),
+    ]
+}
+
+fn max_line() -> impl Strategy<Value = usize> {
+    prop_oneof![0..15usize, Just(usize::MAX)]
+}
+
 fn config() -> impl Strategy<Value = Config> {
-    let framing = prop_oneof![Just(Framing::Lenient), Just(Framing::CrLf)];
     let ends = prop_oneof![Just(Ends::Hide), Just(Ends::Tell)];
-    let max_line = prop_oneof![0..15usize, Just(usize::MAX)];
     let buffered = prop::bool::weighted(0.8);
-    (framing, ends, max_line, buffered).prop_map(|(framing, ends, max, buffered)| {
+    (framing(), ends, max_line(), buffered).prop_map(|(framing, ends, max, buffered)| {
         let config = Config::default().framing(framing).ends(ends).buffered(buffered);
         config.max_line(max).max_block(18)
     })
@@ -154,7 +245,8 @@ fn outcome(mut play: Play<'_, Receiver>, calls: &[Call], eager: bool) -> Outcome
         if eager {
             play.push();
         }
-        play.ask(|conn| call.run(conn))
+        let mut kept = Kept::default();
+        play.ask(|conn| call.run(conn, &mut kept))
     };
     let mut answers: Vec<Answer> = calls.iter().map(&mut ask).collect();
     loop {
@@ -166,7 +258,10 @@ fn outcome(mut play: Play<'_, Receiver>, calls: &[Call], eager: bool) -> Outcome
         }
     }
     let end = play.conn.end();
-    let again = calls.iter().map(|call| play.ask(|conn| call.run(conn)));
+    let again = calls.iter().map(|call| {
+        let mut kept = Kept::default();
+        play.ask(|conn| call.run(conn, &mut kept))
+    });
     answers.extend(again);
     assert_eq!(play.conn.end(), end, "E1");
     (answers, end, play.conn.partial().to_vec(), play.conn.stats())
@@ -212,7 +307,7 @@ fn take_block(play: &mut Play<'_, Receiver>, rest: &[u8], size: usize) -> usize 
 }
 
 fn take_lines(play: &mut Play<'_, Receiver>, framing: Framing, rest: &[u8], most: usize) -> usize {
-    let own = |lines: Lines<'_>| lines.take(most).map(<[u8]>::to_vec).collect();
+    let own = |lines: Items<'_>| lines.take(most).map(<[u8]>::to_vec).collect();
     let lines = play.ask(|conn| Ok(conn.next_lines()?.map(|lines| lines.map(own))));
     let mut taken = 0;
     match lines {
@@ -221,14 +316,14 @@ fn take_lines(play: &mut Play<'_, Receiver>, framing: Framing, rest: &[u8], most
             for line in lines {
                 assert!(rest[taken..].starts_with(&line));
                 taken += line.len();
-                let cr = rest[taken..].starts_with(b"\r");
-                assert!(cr || framing == Framing::Lenient);
-                taken += usize::from(cr) + 1;
-                assert_eq!(rest[taken - 1], b'\n');
+                let bare = framing == Framing::Lenient && rest[taken..].starts_with(b"\n");
+                let end = if bare { b"\n" } else { framing.terminator() };
+                assert!(rest[taken..].starts_with(end));
+                taken += end.len();
             }
         }
         Err(Error::Line(_)) => {
-            let end = if framing == Framing::CrLf { b"\r\n" as &[u8] } else { b"\n" };
+            let end = if framing == Framing::Lenient { b"\n" } else { framing.terminator() };
             let at = rest.windows(end.len()).position(|bytes| bytes == end);
             // Without a terminator all of it is dropped, and counted at the end.
             taken = at.map_or(0, |at| at + end.len());
