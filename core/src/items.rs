@@ -14,7 +14,7 @@ use crate::{Config, Error, Framing, LineError, Unread};
 /// What it hands out borrows the received bytes and lives as long as the batch's own borrow, so several
 /// items can be held at once. An item is consumed when it is handed out; what is not taken stays for the
 /// next receive. `None` always means that the item is not all here: nothing of it was taken, and the next
-/// batch waits for exactly what it lacked ([`Want::Batch`](crate::Want::Batch)). A batch that took nothing
+/// batch waits for exactly what it lacked. A batch that took nothing
 /// and lacked nothing waits for one byte more.
 ///
 /// It has no destructor and holds nothing but borrows.
