@@ -126,6 +126,11 @@ impl Layers for TlsContext {
 
     fn server_layer(&self) -> Result<Box<dyn SecureLayer>, Error> {
         match &self.server {
+            Some(config) if config.max_early_data_size > 0 => {
+                let why = "the TLS settings allow early data (0-RTT), which this library does not read: \
+                           set max_early_data_size to 0";
+                Err(UpgradeError::Context(why.into()))
+            }
             Some(config) => Ok(Box::new(TlsLayer::server(Arc::clone(config))?)),
             None => {
                 Err(UpgradeRefused::Settings("the TLS settings have no server's part".into())
