@@ -1,4 +1,4 @@
-//! What the user can set: limits, framing, and how the seed view tells an end.
+//! What the user can set: limits, framing, and what the Nim-style calls say about an end.
 
 use core::time::Duration;
 
@@ -37,7 +37,7 @@ pub enum Framing {
     Byte(u8),
 }
 
-/// How the seed view (`recv`, `recv_line` and their kin) answers an end that was not orderly.
+/// What the Nim-style calls (`recv`, `recv_line` and their kin) answer to an end that was not orderly.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Ends {
     /// A reset or a truncated stream answers `""`, as an orderly end does. This is Nim's `SafeDisconn`
@@ -48,16 +48,16 @@ pub enum Ends {
     Tell,
 }
 
-/// What a secure stream that ends without a close notice is taken for. Whoever sits on the wire can end it
-/// so, in front of the line that would have said "but".
+/// What a TLS stream that ends without a close notice is taken for. Anything on the network path can cut a
+/// stream off like that, and what is missing may have been important.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Truncation {
-    /// An end that is not orderly: the typed view tells it, [`Ends`] says whether the seed view does, and
-    /// `end()` tells it always. The default.
+    /// An end that is not orderly: the typed calls report it, [`Ends`] says whether the Nim-style calls do,
+    /// and `end()` tells it always. The default.
     #[default]
     Report,
-    /// The same, but the seed view tells it too, whatever [`Ends`] says.
+    /// The same, but the Nim-style calls report it too, whatever [`Ends`] says.
     Strict,
     /// An orderly end. For peers that never send the notice, and protocols that know their own end.
     Allow,
@@ -88,18 +88,18 @@ pub struct Config {
     pub buffered: bool,
     /// Which bytes end a line. Default [`Framing::Lenient`].
     pub framing: Framing,
-    /// What the seed view answers to an end that was not orderly. Default [`Ends::Hide`].
+    /// What the Nim-style calls answer to an end that was not orderly. Default [`Ends::Hide`].
     pub ends: Ends,
-    /// What a secure stream without a close notice is taken for. Default [`Truncation::Report`].
+    /// What a TLS stream without a close notice is taken for. Default [`Truncation::Report`].
     pub truncation: Truncation,
     /// What bounds a close.
     pub close: CloseBounds,
-    /// How long a TLS handshake may take. Default 10 s. Core has no clock and leaves it to whoever does
-    /// the I/O.
+    /// How long a TLS handshake may take. Default 10 s. Core has no clock: the
+    /// program that does the I/O measures it.
     pub handshake: Duration,
 }
 
-/// What bounds an orderly close. Core has no clock and leaves them to whoever does the I/O.
+/// What bounds an orderly close. Core has no clock: the program that does the I/O measures them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CloseBounds {

@@ -360,7 +360,7 @@ impl Receiver {
         if self.is_discarding() {
             self.inbox.free();
         }
-        // No more will come: the block is of no use any more.
+        // No more will come: the block is not needed any more.
         self.inbox.reclaim();
         self.state = State::Ended(end);
         self.answer(end)

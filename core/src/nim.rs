@@ -1,4 +1,4 @@
-//! The seed view of receiving: the calls named as in Nim's `asyncnet`, which answer `""` at the end.
+//! The Nim-style receives: named as in Nim's `asyncnet`, they answer `""` at the end.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -6,11 +6,11 @@ use alloc::vec::Vec;
 use crate::receiver::text;
 use crate::{Cause, Ends, Error, LineError, Receiver, Span, Step, Truncation};
 
-/// What the seed view answers for an empty line, to tell it from the end.
+/// What the Nim-style calls answer for an empty line, to tell it from the end.
 pub const EMPTY_LINE: &str = "\r\n";
 
 impl Receiver {
-    /// The seed's `recv`. Buffered: `n` bytes, and fewer only at the end. Unbuffered: what there is, at
+    /// Nim's `recv`. Buffered: `n` bytes, and fewer only at the end. Unbuffered: what there is, at
     /// most `n`. Empty: the end, or `n` is 0.
     ///
     /// # Errors
@@ -20,10 +20,10 @@ impl Receiver {
     pub fn recv(&mut self, n: usize, ends: Ends) -> Result<Step<Vec<u8>>, Error> {
         let hides = self.hides(ends);
         let step = hide(self.poll_recv(n), hides)?;
-        Ok(step.map(|span| self.seed_bytes(span).to_vec()))
+        Ok(step.map(|span| self.answer_bytes(span).to_vec()))
     }
 
-    /// The seed's `recvInto`: as [`recv`](Self::recv) for as many bytes as fit into `buf`, and returns
+    /// Nim's `recvInto`: as [`recv`](Self::recv) for as many bytes as fit into `buf`, and returns
     /// how many came. `buf` is written only when the call completes.
     ///
     /// # Errors
@@ -33,13 +33,13 @@ impl Receiver {
         let hides = self.hides(ends);
         let step = hide(self.poll_recv(buf.len()), hides)?;
         Ok(step.map(|span| {
-            let bytes = self.seed_bytes(span);
+            let bytes = self.answer_bytes(span);
             buf[..bytes.len()].copy_from_slice(bytes);
             bytes.len()
         }))
     }
 
-    /// The seed's `recvLine`: a line without its terminator, `"\r\n"` for an empty one, `""` at the end.
+    /// Nim's `recvLine`: a line without its terminator, `"\r\n"` for an empty one, `""` at the end.
     ///
     /// # Errors
     ///
@@ -52,7 +52,7 @@ impl Receiver {
             Step::NeedInput => Ok(Step::NeedInput),
             Step::Ready(None) => Ok(Step::Ready(String::new())),
             Step::Ready(Some(span)) => {
-                let text = seed_text(self.bytes(span));
+                let text = answer_text(self.bytes(span));
                 if let Err(error) = &text {
                     self.count_bad(error);
                 }
@@ -61,7 +61,7 @@ impl Receiver {
         }
     }
 
-    /// The seed's `recvLineInto`: as [`recv_line`](Self::recv_line) in bytes. The content of `line` is
+    /// Nim's `recvLineInto`: as [`recv_line`](Self::recv_line) in bytes. The content of `line` is
     /// replaced when the call completes, by nothing at the end.
     ///
     /// # Errors
@@ -112,7 +112,7 @@ impl Receiver {
         match hide(self.peek_line(), hides)? {
             Step::NeedInput => Ok(Step::NeedInput),
             Step::Ready(None) => Ok(Step::Ready(String::new())),
-            Step::Ready(Some(line)) => Ok(Step::Ready(seed_text(line)?)),
+            Step::Ready(Some(line)) => Ok(Step::Ready(answer_text(line)?)),
         }
     }
 
@@ -121,12 +121,12 @@ impl Receiver {
         Hides { resets, truncation: resets && self.config().truncation != Truncation::Strict }
     }
 
-    fn seed_bytes(&self, span: Option<Span>) -> &[u8] {
+    fn answer_bytes(&self, span: Option<Span>) -> &[u8] {
         span.map_or(&[], |span| self.bytes(span))
     }
 }
 
-/// Replaces the content of `into` by what the seed view answers for `line`.
+/// Replaces the content of `into` by what the Nim-style calls answer for `line`.
 fn replace(into: &mut Vec<u8>, line: Option<&[u8]>) {
     into.clear();
     match line {
@@ -136,18 +136,18 @@ fn replace(into: &mut Vec<u8>, line: Option<&[u8]>) {
     }
 }
 
-fn seed_text(line: &[u8]) -> Result<String, LineError> {
+fn answer_text(line: &[u8]) -> Result<String, LineError> {
     Ok(if line.is_empty() { EMPTY_LINE.into() } else { text(line)?.into() })
 }
 
-/// Which ends that are not orderly the seed view hides.
+/// Which ends that are not orderly the Nim-style calls hide.
 #[derive(Clone, Copy)]
 struct Hides {
     resets: bool,
     truncation: bool,
 }
 
-/// Turns the ends that the seed view does not tell into "no bytes".
+/// Turns the ends that the Nim-style calls hide into "no bytes".
 fn hide<T>(result: Result<Step<Option<T>>, Error>, hides: Hides) -> Result<Step<Option<T>>, Error> {
     result.or_else(|error| hide_end(error, hides).map(|()| Step::Ready(None)))
 }
