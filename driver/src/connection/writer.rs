@@ -323,7 +323,7 @@ impl<S: Transport> Writer<S> {
             let _ = engine.poll_transmit(&mut cx);
         }
         engine.link.check()?;
-        Ok(engine.link.queued())
+        Ok(engine.unsent())
     }
 }
 

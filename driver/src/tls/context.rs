@@ -129,7 +129,7 @@ impl Layers for TlsContext {
             Some(config) if config.max_early_data_size > 0 => {
                 let why = "the TLS settings allow early data (0-RTT), which this library does not read: \
                            set max_early_data_size to 0";
-                Err(UpgradeError::Context(why.into()))
+                Err(UpgradeRefused::Settings(why.into()).into())
             }
             Some(config) => Ok(Box::new(TlsLayer::server(Arc::clone(config))?)),
             None => {
