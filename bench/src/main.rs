@@ -41,7 +41,7 @@ enum Command {
     Framing(Run),
     /// One connection sends lines as fast as it can; one `next_line().await` for each
     Ingest(Run),
-    /// The same with `next_lines`, every line that has arrived at once
+    /// The same with `next_batch`, every line that has arrived at once
     Drain(Run),
     /// Every line comes back: 1 and 64 connections, 1 to 256 lines in flight
     Echo(Run),

@@ -31,7 +31,7 @@ pub(super) fn serve(
             // The handler is a task of its own: what the handshake took is not kept.
             thread.spawn(async move {
                 handle(accepting.await?, task);
-                Ok(())
+                io::Result::Ok(())
             });
         }
     })
