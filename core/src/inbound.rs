@@ -366,7 +366,7 @@ impl Inbound {
         if self.is_discarding() {
             self.inbox.free();
         }
-        // No more will come: the block is of no use any more.
+        // No more will come, so the block is not needed any more.
         self.inbox.reclaim();
         self.state = State::Ended(end);
         self.answer(end)

@@ -227,3 +227,12 @@ fn n8_a_block_that_is_too_large_is_an_error_and_nothing_is_taken() {
     assert_eq!(items.next_bytes(9), Some(&b"abc"[..]), "in pieces it can be taken");
     assert_eq!(conn.look(Want::Batch), Look::NeedInput);
 }
+
+#[test]
+fn n8_behind_an_error_the_next_batch_is_what_is_here() {
+    let mut conn = receiver(Config::default().max_block(2), b"abc");
+    assert_eq!(batch(&mut conn).next_block(3), Err(Error::TooLarge { len: 3, max: 2 }));
+    let told = batch(&mut conn).next_with(|_| Err::<(), _>(Error::protocol("no")));
+    assert_eq!(told, Err(Error::protocol("no")));
+    assert_eq!(batch(&mut conn).next_bytes(9), Some(&b"abc"[..]));
+}

@@ -22,7 +22,7 @@ impl<S: Transport> Connection<S> {
             Handle::Own(engine) => !engine.link.is_congested(),
             _ => !self.replied,
         };
-        if is_quick && !self.waits && self.once.within.is_none() {
+        if is_quick && !self.waits && !self.once.is_set {
             self.inbound.take_line()
         } else {
             None

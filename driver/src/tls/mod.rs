@@ -1,6 +1,6 @@
 //! TLS: the settings, one side of a connection, and what a handshake came to.
 //!
-//! The settings ([`TlsContext`](crate::TlsContext) and its builders) are there with the feature `tls`. A TLS
+//! The settings ([`TlsContext`] and its builders) are there with the feature `tls`. A TLS
 //! library of your own can be brought without it: see [`Side::custom`].
 
 #[cfg(feature = "tls")]
@@ -24,16 +24,16 @@ pub use asyncnet_core::{
     CertificateFault, Phase, SecureLayer, TlsError, TlsErrorKind, TlsSession, UpgradeRefused,
 };
 #[cfg(feature = "tls")]
-pub use client::TlsClientBuilder as ClientBuilder;
+pub use client::ClientBuilder;
 #[cfg(feature = "tls")]
 pub use context::TlsContext;
 #[cfg(feature = "tls")]
-pub use error::TlsContextError as ContextError;
+pub use error::ContextError;
 #[cfg(feature = "tls")]
 #[doc(no_inline)]
 pub use rustls;
 #[cfg(feature = "tls")]
-pub use server::{ClientCertificates, TlsServerBuilder as ServerBuilder};
+pub use server::{ClientCertificates, ServerBuilder};
 pub use session::Session;
 pub use side::Side;
 

@@ -1,4 +1,4 @@
-//! A room: in order to everyone, nobody forgotten in its list, and only the slow are put out.
+//! A room: in order to every member, none forgotten in its list, and only the slow are disconnected.
 
 mod audiences;
 mod ends;
@@ -41,13 +41,13 @@ fn say(room: &Room<End>, text: &[u8]) {
 }
 
 #[track_caller]
-fn assert_put_out(receiver: &mut RecvHalf<End>) {
+fn assert_disconnected(receiver: &mut RecvHalf<End>) {
     let line = poll_once(receiver.next_line());
     assert!(matches!(line, Poll::Ready(Err(RecvError::Closed))), "{line:?}");
 }
 
 #[test]
-fn lines_go_to_all_members_in_order() {
+fn r1_lines_go_to_all_members_in_order() {
     let (room, mut tasks) = room(RoomLimits::default());
     let clients: [_; 3] = std::array::from_fn(|_| client(WIDE));
     let members = clients.each_ref().map(|(_, sender, _)| room.join(sender.clone()).unwrap());
@@ -66,7 +66,7 @@ fn lines_go_to_all_members_in_order() {
 }
 
 #[test]
-fn members_get_what_is_said_between_their_join_and_their_leaving() {
+fn r1_members_get_what_is_said_between_their_join_and_their_leaving() {
     let (room, mut tasks) = room(RoomLimits::default());
     let (_receiver, sender, peer) = client(WIDE);
     say(&room, b"before");
@@ -79,7 +79,7 @@ fn members_get_what_is_said_between_their_join_and_their_leaving() {
 }
 
 #[test]
-fn dropped_memberships_leave_nothing_in_the_list() {
+fn r8_dropped_members_leave_nothing_in_the_list() {
     let (room, mut tasks) = room(RoomLimits::default());
     let mut peers = Vec::new();
     let members: Vec<_> = (0..50)
@@ -98,7 +98,7 @@ fn dropped_memberships_leave_nothing_in_the_list() {
 }
 
 #[test]
-fn a_member_that_has_left_leaves_nothing_in_the_list() {
+fn r8_a_member_that_has_left_leaves_nothing_in_the_list() {
     let (room, mut tasks) = room(RoomLimits::default());
     let (_, sender, peer) = client(WIDE);
     let member = room.join(sender).unwrap();
@@ -113,7 +113,7 @@ fn a_member_that_has_left_leaves_nothing_in_the_list() {
 }
 
 #[test]
-fn leave_waits_until_what_was_said_before_is_queued_for_the_leaver() {
+fn r1_leave_waits_until_what_was_said_before_is_queued() {
     let (room, mut tasks) = room(RoomLimits::default());
     let (_receiver, sender, peer) = client(WIDE);
     let member = room.join(sender.clone()).unwrap();
@@ -130,7 +130,7 @@ fn leave_waits_until_what_was_said_before_is_queued_for_the_leaver() {
 }
 
 #[test]
-fn the_hard_limit_puts_out_only_the_slow_member() {
+fn r4_the_hard_limit_disconnects_only_the_slow_member() {
     let (room, mut tasks) = room(RoomLimits::default().hard(10_000));
     let (mut slow, sender, _slow_peer) = client(100);
     let _first = room.join(sender).unwrap();
@@ -141,13 +141,13 @@ fn the_hard_limit_puts_out_only_the_slow_member() {
         tasks.run();
     }
     assert_eq!((room.stats().members, room.stats().evicted()), (1, 1));
-    assert_put_out(&mut slow);
+    assert_disconnected(&mut slow);
     assert!(poll_once(fast.next_line()).is_pending());
     assert_eq!(peer.hear().len(), 200 * 100);
 }
 
 #[test]
-fn a_receive_that_waits_hears_that_its_member_was_put_out() {
+fn r4_a_receive_that_waits_learns_that_its_member_was_disconnected() {
     let (room, mut tasks) = room(RoomLimits::default().hard(1000));
     let (mut receiver, sender, _peer) = client(100);
     let _member = room.join(sender).unwrap();
@@ -164,7 +164,7 @@ fn a_receive_that_waits_hears_that_its_member_was_put_out() {
 }
 
 #[test]
-fn the_soft_limit_puts_out_a_member_that_is_slow_for_too_long() {
+fn r6_the_soft_limit_disconnects_a_member_that_is_slow_for_too_long() {
     let (room, mut tasks) = room(RoomLimits::default().soft(1000, HOUR));
     let (mut slow, sender, _slow_peer) = client(100);
     let _first = room.join(sender).unwrap();
@@ -176,7 +176,7 @@ fn the_soft_limit_puts_out_a_member_that_is_slow_for_too_long() {
     clock::strike();
     tasks.run();
     assert_eq!((room.stats().members, room.stats().evicted()), (1, 1));
-    assert_put_out(&mut slow);
+    assert_disconnected(&mut slow);
 }
 
 #[test]
@@ -204,7 +204,7 @@ fn r6_the_soft_limits_time_begins_anew_when_a_member_has_caught_up() {
 }
 
 #[test]
-fn a_soft_limit_without_an_end_never_strikes() {
+fn r6_a_soft_limit_without_an_end_never_strikes() {
     let (room, mut tasks) = room(RoomLimits::default().soft(1000, Duration::MAX));
     let (_receiver, sender, _peer) = client(100);
     let _member = room.join(sender).unwrap();
@@ -216,7 +216,7 @@ fn a_soft_limit_without_an_end_never_strikes() {
 }
 
 #[test]
-fn merged_lines_put_out_no_idle_member() {
+fn r4_merged_lines_disconnect_no_idle_member() {
     let (room, mut tasks) = room(RoomLimits::default().hard(1000));
     let (_receiver, sender, peer) = client(WIDE);
     let _member = room.join(sender).unwrap();
@@ -231,7 +231,7 @@ fn merged_lines_put_out_no_idle_member() {
 }
 
 #[test]
-fn a_room_that_is_no_longer_run_is_closed_and_wakes_who_waits() {
+fn r8_a_dropped_task_closes_the_room_and_wakes_the_tasks_that_wait() {
     let (room, task) = Room::<End>::new(RoomLimits::default(), clock::timer);
     let mut run = Box::pin(task);
     assert!(run.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
@@ -254,7 +254,7 @@ fn a_room_that_is_no_longer_run_is_closed_and_wakes_who_waits() {
 }
 
 #[test]
-fn a_speaker_that_waits_for_the_room_goes_on_when_it_has_delivered() {
+fn r3_a_speaker_that_waits_goes_on_when_the_room_has_delivered() {
     let (room, task) = Room::<End>::new(RoomLimits::default(), clock::timer);
     let mut tasks = Tasks::in_order();
     let speaker = room.clone();
@@ -269,7 +269,7 @@ fn a_speaker_that_waits_for_the_room_goes_on_when_it_has_delivered() {
 }
 
 #[test]
-fn a_closed_room_delivers_what_was_said_and_ends() {
+fn r8_a_closed_room_delivers_what_was_said_and_ends() {
     let (room, mut tasks) = room(RoomLimits::default());
     let (_receiver, sender, peer) = client(WIDE);
     let member = room.join(sender).unwrap();
@@ -282,19 +282,19 @@ fn a_closed_room_delivers_what_was_said_and_ends() {
 }
 
 #[test]
-fn a_member_that_closed_by_itself_is_forgotten_at_the_next_message() {
+fn r8_a_member_that_closed_by_itself_is_forgotten_at_the_next_message() {
     let (room, mut tasks) = room(RoomLimits::default());
     let (_receiver, sender, _peer) = client(WIDE);
     let _member = room.join(sender.clone()).unwrap();
     tasks.run();
     sender.abort();
-    say(&room, b"who is here?");
+    say(&room, b"hello?");
     tasks.run();
     assert_eq!((room.stats().members, room.stats().evicted()), (0, 0));
 }
 
 #[test]
-fn a_room_whose_run_was_dropped_before_its_first_poll_is_closed() {
+fn r8_a_room_whose_task_was_dropped_before_its_first_poll_is_closed() {
     let (room, task) = Room::<End>::new(RoomLimits::default(), clock::timer);
     drop(task);
     assert_eq!(poll_once(room.send_line(b"x")), Poll::Ready(Err(SendError::Closed)));

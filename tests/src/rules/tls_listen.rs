@@ -8,11 +8,15 @@ use std::sync::mpsc::channel;
 use std::thread::sleep;
 use std::time::Duration;
 
-use asyncnet::{AsyncSocket, Config, TlsContext, TlsErrorKind, TlsRole, UpgradeError};
+use asyncnet::{
+    AsyncSocket, Config, ListenOptions, Listener, TlsContext, TlsErrorKind, TlsRole, UpgradeError,
+};
 use blocking::{Task, unblock};
 use futures_lite::future::or;
 
 use crate::bed::{Platform, System};
+use crate::faulty::Faulty;
+use crate::places::refusing;
 use crate::raw::{
     ROLES, Raw, VERSIONS, client_config, connect, listen, plain, serve, server_config, stranger,
     trusting,
@@ -167,6 +171,37 @@ pub async fn t6_a_listener_needs_a_servers_settings<P: Platform>() {
     socket.bind_addr("127.0.0.1", 0).await.expect("a port");
     let error = socket.listen(1).expect_err("it has no certificate");
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
+}
+
+/// Early data (0-RTT) would be lost without a word, so settings that allow it are refused.
+pub async fn t6_settings_with_early_data_are_refused<P: Platform>() {
+    let mut config = server_config(&VERSIONS);
+    config.max_early_data_size = 1024;
+    let early = TlsContext::from(Arc::new(config));
+    let options = ListenOptions::new().tls(&early);
+    let error = Listener::<P::Runtime>::bind_with("127.0.0.1:0", options).await;
+    let error = error.expect_err("0-RTT");
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert!(error.to_string().contains("max_early_data_size"), "{error}");
+    let (mut conn, _socket) = plain::<P::Runtime>(Config::default());
+    assert_err!(conn.upgrade_tls(&early, TlsRole::Server).await, UpgradeError::Context(_));
+    assert!(!conn.is_tls());
+}
+
+/// The next address would only hide why.
+pub async fn t6_a_certificate_error_is_not_hidden_by_the_next_address<P: Platform>() {
+    let (_nobody, refused) = refusing();
+    let (address, server) = serve(1, |socket| {
+        assert!(Raw::server(socket, server_config(&VERSIONS)).is_err(), "it is not trusted");
+    });
+    Faulty::<P::Runtime>::name([address, refused]);
+    let stranger = stranger("somebody.test").0;
+    let client = TlsContext::client().ca_pem(stranger.as_bytes()).expect("PEM");
+    let mut socket = AsyncSocket::<Faulty<P::Runtime>>::default();
+    socket.wrap_tls(&client.build().expect("a client"));
+    let error = socket.connect("server.test", 0).await.expect_err("it is not trusted");
+    assert!(matches!(refusal(&error), TlsErrorKind::Certificate(_)), "{error}");
+    server.await;
 }
 
 /// Peers that say nothing, or nonsense, or leave: the next one does not notice.

@@ -105,5 +105,5 @@ fn r4_what_a_member_is_told_counts_against_its_limit() {
         tasks.run();
     }
     assert_eq!(room.stats().evicted_hard, 1);
-    super::assert_put_out(&mut receiver);
+    super::assert_disconnected(&mut receiver);
 }

@@ -11,7 +11,7 @@ use crate::tasks::Tasks;
 use crate::{WIDE, clock, poll_once};
 
 #[test]
-fn r8_nobody_joins_a_closed_room() {
+fn r8_a_closed_room_lets_no_member_in() {
     let (room, mut tasks) = room(RoomLimits::default());
     room.close();
     let (_receiver, sender, peer) = client(WIDE);
@@ -60,7 +60,7 @@ fn r8_leaving_waits_for_no_peer() {
 }
 
 #[test]
-fn r8_a_member_that_was_put_out_leaves_at_once() {
+fn r8_a_member_that_was_disconnected_leaves_at_once() {
     let (room, mut tasks) = room(RoomLimits::default().hard(100));
     let (_receiver, sender, _peer) = client(0);
     let member = room.join(sender).unwrap();

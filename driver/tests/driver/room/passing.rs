@@ -60,7 +60,26 @@ fn r2_what_is_said_in_one_turn_leaves_in_one_write() {
 }
 
 #[test]
-fn who_comes_or_goes_in_the_middle_of_a_delivery_does_so_behind_it() {
+fn r2_what_ready_tasks_say_leaves_in_the_same_write() {
+    let (room, mut tasks) = room(RoomLimits::default());
+    let (_receiver, sender, mut peer) = client(WIDE);
+    let _member = room.join(sender).unwrap();
+    tasks.run();
+    let length = Arc::new(Mutex::new(0));
+    let (wire, seen) = (peer.input.clone(), Arc::clone(&length));
+    when_it_hears(&mut peer, move || *seen.lock().unwrap() = wire.state().bytes.len());
+    // This wakes the room before the speaker is ready.
+    say(&room, b"first");
+    let speaker = room.clone();
+    tasks.spawn("speaker", async move {
+        speaker.send_line(b"second").await.unwrap();
+    });
+    assert_eq!(tasks.run(), ["room"]);
+    assert_eq!(*length.lock().unwrap(), 7 + 8);
+}
+
+#[test]
+fn r8_members_come_and_go_behind_the_delivery_that_is_under_way() {
     for policy in [Policy::Disconnect, Policy::DropNewest, Policy::DropOldest] {
         let (room, mut tasks) = room(RoomLimits::default().policy(policy));
         let (_first, sender, mut first) = client(WIDE);
@@ -89,7 +108,7 @@ fn who_comes_or_goes_in_the_middle_of_a_delivery_does_so_behind_it() {
 }
 
 #[test]
-fn a_member_whose_connection_goes_in_the_middle_of_a_delivery_harms_nobody() {
+fn r3_a_connection_that_breaks_in_the_middle_of_a_delivery_harms_no_other() {
     for policy in [Policy::Disconnect, Policy::DropNewest, Policy::DropOldest] {
         let (room, mut tasks) = room(RoomLimits::default().policy(policy));
         let mut all: [_; 3] = std::array::from_fn(|_| client(WIDE));
@@ -139,7 +158,7 @@ fn come_and_go(room: &Room<End>, policy: Policy) {
 }
 
 #[test]
-fn members_of_many_threads_come_and_go_while_the_room_runs() {
+fn r8_members_of_many_threads_come_and_go_while_the_room_runs() {
     let (room, task) = Room::<End>::new(RoomLimits::default(), clock::timer);
     thread::scope(|scope| {
         let run = scope.spawn(|| block_on(task));

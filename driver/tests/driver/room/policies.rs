@@ -5,7 +5,7 @@ use asyncnet::{
     Config, Member, MemberStats, Policy, RecvHalf, Room, RoomLimits, SendError, SendHalf,
 };
 
-use super::{HOUR, assert_put_out, client, room, say};
+use super::{HOUR, assert_disconnected, client, room, say};
 use crate::pipe::End;
 use crate::tasks::Tasks;
 use crate::{WIDE, clock, open_split, poll_once};
@@ -91,7 +91,7 @@ fn filled(policy: Policy, free: isize) -> One {
 }
 
 #[test]
-fn a_queue_may_be_exactly_full() {
+fn r4_a_queue_may_be_exactly_full() {
     for policy in POLICIES {
         for free in [0, 1] {
             let one = filled(policy, free);
@@ -103,11 +103,11 @@ fn a_queue_may_be_exactly_full() {
 }
 
 #[test]
-fn one_byte_more_is_too_much() {
+fn r4_one_byte_more_is_too_much() {
     let mut one = filled(Policy::Disconnect, -1);
     let stats = one.room.stats();
     assert_eq!((stats.members, stats.evicted_hard, stats.evicted_soft), (0, 1, 0));
-    assert_put_out(&mut one.receiver);
+    assert_disconnected(&mut one.receiver);
     // Only what was handed to its connection is in the numbers: that is gone with the rest.
     one.assert_counted((1, 100), (0, 0));
 
@@ -124,7 +124,7 @@ fn one_byte_more_is_too_much() {
 }
 
 #[test]
-fn the_newest_are_dropped_until_there_is_room_again() {
+fn r4_the_newest_are_dropped_until_there_is_room_again() {
     let mut one = One::new(Policy::DropNewest, 130);
     one.say_all(0..20);
     // One line is on the wire, and a part of the next; of the rest as many whole lines wait as fit.
@@ -138,7 +138,7 @@ fn the_newest_are_dropped_until_there_is_room_again() {
 }
 
 #[test]
-fn the_oldest_are_dropped_but_for_those_on_the_wire() {
+fn r5_the_oldest_are_dropped_but_for_those_on_the_wire() {
     let mut one = One::new(Policy::DropOldest, 130);
     one.say_all(0..20);
     // One line is on the wire, and a part of the next, which stays whole.
@@ -152,7 +152,7 @@ fn the_oldest_are_dropped_but_for_those_on_the_wire() {
 }
 
 #[test]
-fn messages_of_one_turn_are_dropped_and_counted_together() {
+fn r5_messages_of_one_turn_are_dropped_and_counted_together() {
     for policy in [Policy::DropNewest, Policy::DropOldest] {
         let mut one = One::new(policy, 0);
         for turn in 0..10 {
@@ -173,7 +173,7 @@ fn messages_of_one_turn_are_dropped_and_counted_together() {
 }
 
 #[test]
-fn a_message_above_the_limit_drives_out_no_other() {
+fn r4_a_message_above_the_limit_drives_out_no_other() {
     for policy in [Policy::DropNewest, Policy::DropOldest] {
         let mut one = One::new(policy, 0);
         one.say(9, HARD + 1);
@@ -191,7 +191,7 @@ fn a_message_above_the_limit_drives_out_no_other() {
 }
 
 #[test]
-fn each_member_has_its_own_policy_and_the_rooms_without_a_word() {
+fn r7_each_member_has_its_own_policy_and_its_own_numbers() {
     let limits = RoomLimits::default().hard(HARD).policy(Policy::DropNewest);
     let (room, mut tasks) = room(limits);
     let slow = [client(0), client(0), client(0)];
@@ -205,7 +205,7 @@ fn each_member_has_its_own_policy_and_the_rooms_without_a_word() {
     for number in 0..20 {
         say(&room, &line(number, 100).as_bytes()[..98]);
         tasks.run();
-        // Nobody waits for the others.
+        // It does not wait for the slow ones.
         assert_eq!(peer.hear(), line(number, 100).as_bytes());
     }
     let dropped = members.each_ref().map(|member| member.stats().dropped_messages);
@@ -220,7 +220,7 @@ fn each_member_has_its_own_policy_and_the_rooms_without_a_word() {
 }
 
 #[test]
-fn the_soft_limit_is_for_those_that_are_disconnected() {
+fn r6_the_soft_limit_is_for_members_with_disconnect() {
     let (room, mut tasks) = room(RoomLimits::default().soft(1000, HOUR));
     let slow: [_; 3] = std::array::from_fn(|_| client(0));
     let _members = [0, 1, 2].map(|i| room.join_with(slow[i].1.clone(), POLICIES[i]).unwrap());
@@ -234,7 +234,7 @@ fn the_soft_limit_is_for_those_that_are_disconnected() {
 }
 
 #[test]
-fn who_leaves_takes_along_what_waits_in_the_room() {
+fn r8_a_member_that_leaves_takes_along_what_waits_for_it() {
     let mut one = One::new(Policy::DropOldest, 130);
     one.say_all(0..20);
     drop(one.member.take());
@@ -246,7 +246,7 @@ fn who_leaves_takes_along_what_waits_in_the_room() {
 }
 
 #[test]
-fn a_room_that_is_closed_leaves_nothing_behind() {
+fn r8_a_room_that_is_closed_leaves_nothing_behind() {
     let mut one = One::new(Policy::DropOldest, 130);
     one.say_all(0..20);
     one.room.close();
@@ -256,7 +256,7 @@ fn a_room_that_is_closed_leaves_nothing_behind() {
 }
 
 #[test]
-fn a_member_with_a_backlog_that_is_gone_is_forgotten_at_once() {
+fn r8_a_member_with_a_backlog_that_is_gone_is_forgotten_at_once() {
     let mut one = One::new(Policy::DropOldest, 0);
     one.say_all(0..20);
     one.sender.abort();
@@ -272,7 +272,7 @@ fn a_member_with_a_backlog_that_is_gone_is_forgotten_at_once() {
 }
 
 #[test]
-fn what_is_sent_past_the_room_comes_whole_though_a_backlog_waits() {
+fn r4_what_is_sent_past_the_room_comes_whole_though_a_backlog_waits() {
     let mut one = One::new(Policy::DropOldest, 130);
     one.say_all(0..20);
     assert_eq!(one.sender.feed_line(b"for you alone"), Ok(()));
@@ -302,7 +302,7 @@ fn r4_a_room_changes_nothing_about_the_connections_own_queue() {
 }
 
 #[test]
-fn what_waits_for_many_is_stored_once() {
+fn r2_what_waits_for_many_is_stored_once() {
     const MEMBERS: usize = 50;
     const MESSAGE: usize = 100 << 10;
     let (room, mut tasks) = room(RoomLimits::default());
@@ -357,7 +357,7 @@ fn r2_members_that_have_left_hold_nothing() {
                 tasks.run();
             }
             drop(members);
-            // One that is gone, one that is put out, and one that leaves are the same to the log.
+            // One that is gone, one that is disconnected, and one that leaves are the same to the log.
             slow[0].1.abort();
         }
         tasks.run();
@@ -410,4 +410,78 @@ fn r4_what_a_member_drops_is_held_for_no_one() {
         assert_eq!(heard.len() as u64, stats.bytes, "{policy:?}");
         assert_eq!(stats.messages + stats.dropped_messages, 1006, "{policy:?}");
     }
+}
+
+#[test]
+fn r4_a_member_remembers_a_bounded_number_of_gaps() {
+    const TURNS: usize = 200;
+    for policy in [Policy::DropNewest, Policy::DropOldest] {
+        let (room, mut tasks) = room(RoomLimits::default().hard(100_000).policy(policy));
+        let (_receiver, sender, peer) = client(0);
+        let member = room.join(sender).unwrap();
+        for number in 0..TURNS {
+            say(&room, &line(number, 100).as_bytes()[..98]);
+            tasks.run();
+            // Never fits.
+            say(&room, &[b'x'; 100_000]);
+            tasks.run();
+        }
+        peer.input.state().capacity = WIDE;
+        peer.input.wake_writer();
+        tasks.run();
+        // The first is in the connection; the others lie between the gaps.
+        let kept = if policy == Policy::DropNewest { 1..32 } else { 169..TURNS };
+        let heard = String::from_utf8(peer.hear()).unwrap();
+        assert_eq!(heard, lines([0].into_iter().chain(kept)), "{policy:?}");
+        let stats = member.stats();
+        assert_eq!(stats.messages + stats.dropped_messages, 2 * TURNS as u64);
+        say(&room, b"on it goes");
+        tasks.run();
+        assert_eq!(peer.hear(), b"on it goes\r\n");
+    }
+}
+
+#[test]
+fn r2_messages_of_one_turn_are_one_piece() {
+    let mut one = One::new(Policy::Disconnect, 0);
+    one.say(0, 100);
+    // 164 are in the connection. Two lines and the 64 bytes of one piece, three times: 792 more.
+    for turn in 0..3 {
+        say(&one.room, &line(2 * turn + 1, 100).as_bytes()[..98]);
+        say(&one.room, &line(2 * turn + 2, 100).as_bytes()[..98]);
+        one.tasks.run();
+    }
+    assert_eq!(one.room.stats().evicted(), 0);
+    assert_eq!(one.hear(), lines(0..7));
+}
+
+#[test]
+fn r2_a_member_that_reads_holds_nothing_of_its_own_words() {
+    let (room, mut tasks) = room(RoomLimits::default());
+    let (_receiver, sender, peer) = client(WIDE);
+    let member = room.join(sender).unwrap();
+    let info = measure(|| {
+        for _ in 0..100 {
+            // Too much to be merged with what follows.
+            assert!(poll_once(member.send_line([b'x'; 64 << 10])).is_ready());
+            say(&room, b"and for all");
+            tasks.run();
+        }
+    });
+    assert!(info.bytes_current < 10_000, "{} bytes", info.bytes_current);
+    assert_eq!(peer.hear().len(), 100 * 13);
+}
+
+#[test]
+fn r4_own_words_cost_a_member_their_place_alone() {
+    let mut one = One::new(Policy::Disconnect, 0);
+    one.say(0, 100);
+    // 164 are in the connection, and each turn brings 100, 64 for the piece, and 32 for the place.
+    for turn in 1..=5 {
+        assert_eq!(one.room.stats().evicted(), 0, "in front of turn {turn}");
+        let own = one.member.as_ref().unwrap().send_line([b'x'; 98]);
+        assert!(poll_once(own).is_ready());
+        one.say(turn, 100);
+    }
+    assert_eq!(one.room.stats().evicted_hard, 1);
 }
