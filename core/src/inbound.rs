@@ -372,7 +372,7 @@ impl Inbound {
         self.answer(end)
     }
 
-    /// What the typed view makes of an end; a clean one is no error.
+    /// What a typed call makes of an end; a clean one is no error.
     fn answer(&self, end: End) -> Result<(), Error> {
         match (end.cause, &self.tls_error) {
             (Cause::Closed, _) => Err(Error::Closed),
