@@ -5,7 +5,8 @@ use std::io::ErrorKind;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 
-use asyncnet::{Address, AsyncSocket, Datagram, DatagramTooLong, Domain, remove_stale_socket};
+use asyncnet::net::{Datagram, DatagramTooLong, Domain, remove_stale_socket};
+use asyncnet::{Address, AsyncSocket};
 
 use crate::bed::{Platform, System};
 use crate::places::{TempPath, tried};
@@ -28,7 +29,7 @@ pub async fn a10_a_path_is_bound_and_connected<P: Platform>() {
     let (mut theirs, from) = listener.accept_addr().await.expect("a connection");
     assert_eq!(from, Address::Unnamed);
     assert_eq!((from.ip(), from.port()), (None, 0));
-    assert_eq!(ours.peer_addr().expect("an address"), at);
+    assert_eq!(ours.socket().peer_addr().expect("an address"), at);
     ours.send(b"line\n").await.expect("a connection");
     assert_line!(theirs, "line");
     theirs.send(b"reply\n").await.expect("a connection");
@@ -174,7 +175,7 @@ pub async fn a13_a_unix_socket_tells_who_is_there<P: Platform>() {
     let ours = unix::<P::Runtime>().connect_unix(&path).await.expect("a connection");
     let theirs = listener.accept().await.expect("a connection");
     for conn in [ours, theirs] {
-        let told = conn.peer_cred();
+        let told = conn.socket().peer_cred();
         if cfg!(any(target_os = "linux", target_os = "android")) {
             use std::os::unix::fs::MetadataExt as _;
 
