@@ -5,12 +5,8 @@ use std::io::ErrorKind;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 
-use asyncnet::net::{ConnectOptions, connect};
-use asyncnet::{
-    Address, AsyncSocket, Datagram, DatagramTooLong, Domain, Listener, remove_stale_socket,
-};
-
-use futures_lite::future::zip;
+use asyncnet::net::{Datagram, DatagramTooLong, Domain, remove_stale_socket};
+use asyncnet::{Address, AsyncSocket};
 
 use crate::bed::{Platform, System};
 use crate::places::{TempPath, tried};
@@ -33,7 +29,7 @@ pub async fn a10_a_path_is_bound_and_connected<P: Platform>() {
     let (mut theirs, from) = listener.accept_addr().await.expect("a connection");
     assert_eq!(from, Address::Unnamed);
     assert_eq!((from.ip(), from.port()), (None, 0));
-    assert_eq!(ours.peer_addr().expect("an address"), at);
+    assert_eq!(ours.socket().peer_addr().expect("an address"), at);
     ours.send(b"line\n").await.expect("a connection");
     assert_line!(theirs, "line");
     theirs.send(b"reply\n").await.expect("a connection");
@@ -170,43 +166,6 @@ fn datagram<R: System>(path: Option<&TempPath>) -> Datagram<R> {
     socket.into_datagram().expect("a datagram socket")
 }
 
-/// A peer with an abstract name is told by that name, and can be answered.
-pub async fn a11_an_abstract_peer_is_answered<P: Platform>() {
-    if !cfg!(target_os = "linux") {
-        return;
-    }
-    let path = TempPath::new();
-    let name = path.as_ref().to_str().expect("it is text").trim_start_matches('/');
-    let [ours, theirs] = ["ours", "theirs"].map(|end| format!("unix:@{name}-{end}"));
-    let one = Datagram::<P::Runtime>::bind(&ours).await.expect("a new name");
-    let other = Datagram::<P::Runtime>::bind(&theirs).await.expect("a new name");
-    one.send_to_addr(b"?", &theirs.parse().expect("an address")).await.expect("it leaves");
-    let (message, from) = other.recv_from(9).await.expect("a datagram");
-    assert_eq!((&message[..], from.to_string()), (&b"?"[..], ours));
-    other.send_to_addr(b"!", &from).await.expect("it has a name");
-    assert_eq!(one.recv_from(9).await.expect("a datagram").0, b"!");
-}
-
-/// Listening at a path and connecting to it in one call each; abstract names too.
-pub async fn a15_a_path_is_an_address_too<P: Platform>() {
-    let path = TempPath::new();
-    let file = path.as_ref().to_str().expect("it is text");
-    let mut places = vec![format!("unix:{file}")];
-    if cfg!(target_os = "linux") {
-        places.push(format!("unix:@{file}"));
-    }
-    for place in places {
-        let listener = Listener::<P::Runtime>::bind(&place).await.expect("a new name");
-        assert_eq!(listener.local_addr().expect("an address").to_string(), place);
-        let connecting = connect::<P::Runtime>(&place, ConnectOptions::new());
-        let (ours, theirs) = zip(connecting, listener.accept()).await;
-        let (mut ours, mut theirs) = (ours.expect("a connection"), theirs.expect("a connection"));
-        assert_eq!(ours.peer_addr().expect("an address").to_string(), place);
-        ours.send_line(b"line").await.expect("a connection");
-        assert_line!(theirs, "line");
-    }
-}
-
 /// On Linux: ourselves.
 pub async fn a13_a_unix_socket_tells_who_is_there<P: Platform>() {
     let path = TempPath::new();
@@ -216,7 +175,7 @@ pub async fn a13_a_unix_socket_tells_who_is_there<P: Platform>() {
     let ours = unix::<P::Runtime>().connect_unix(&path).await.expect("a connection");
     let theirs = listener.accept().await.expect("a connection");
     for conn in [ours, theirs] {
-        let told = conn.peer_cred();
+        let told = conn.socket().peer_cred();
         if cfg!(any(target_os = "linux", target_os = "android")) {
             use std::os::unix::fs::MetadataExt as _;
 
