@@ -66,7 +66,6 @@ fn an_error_is_small() {
 
 #[cfg(feature = "std")]
 mod io {
-    #[expect(clippy::disallowed_types, reason = "the conversions are what is tested")]
     use std::io::{Error as IoError, ErrorKind};
 
     use super::*;

@@ -253,17 +253,17 @@ fn n2_the_parser_is_called_again_only_when_what_it_lacked_is_here() {
 fn n2_seen_says_what_the_call_before_saw() {
     let mut conn = receiver(b"abc");
     let (mut short, seen) = (Shortfall::default(), Cell::new(Vec::new()));
-    let mut parse = |unread: &mut Unread<'_>| {
+    let parse = |unread: &mut Unread<'_>| {
         seen.set([seen.take(), vec![unread.seen()]].concat());
         if unread.rest().len() < 5 { Err(unread.needs(unread.rest().len() + 1)) } else { Ok(()) }
     };
-    assert_eq!(conn.poll_with(&mut short, &mut parse), Ok(Step::NeedInput));
+    assert_eq!(conn.poll_with(&mut short, parse), Ok(Step::NeedInput));
     assert_eq!(conn.handle_input(b"d"), 1);
-    assert_eq!(conn.poll_with(&mut short, &mut parse), Ok(Step::NeedInput));
+    assert_eq!(conn.poll_with(&mut short, parse), Ok(Step::NeedInput));
     assert_eq!(conn.handle_input(b"ef"), 2);
-    assert_eq!(conn.poll_with(&mut short, &mut parse), Ok(Step::Ready(Some(()))));
+    assert_eq!(conn.poll_with(&mut short, parse), Ok(Step::Ready(Some(()))));
     // A new message, though the bytes are those.
-    let _ = conn.poll_with(&mut Shortfall::default(), &mut parse);
+    let _ = conn.poll_with(&mut Shortfall::default(), parse);
     assert_eq!(seen.take(), [0, 3, 4, 0]);
 }
 
