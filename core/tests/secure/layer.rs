@@ -1,41 +1,46 @@
-//! What lies between the layer and whoever drives the halves.
+//! What lies between the layer and the driver.
 
 use std::panic::catch_unwind;
+use std::time::Duration;
 
-use asyncnet_core::{Cause, Config, Connection, SecureLayer, TlsError, TlsErrorKind};
+use asyncnet_core::{Cause, Config, Connection, SecureLayer, Time, TlsErrorKind};
 
 use crate::bed::{Ending, failed, hello, in_any_chunking, notice, open, started, told};
 use crate::fake::{Fake, PING, PONG, data, record};
 use crate::schedule::{Harm, Rng, run};
 
 #[test]
-fn a_handshake_that_takes_too_long_is_given_up_by_whoever_has_a_clock() {
-    let (mut receiver, mut sender) = started(Config::default(), Fake::client(1)).into_halves();
-    assert_eq!(sender.feed(b"queued"), Ok(()));
-    sender.fail_tls(TlsError::new(TlsErrorKind::TimedOut, ""));
-    assert!(sender.pass_on(&mut receiver) && !sender.pass_on(&mut receiver));
-    assert_eq!(failed(receiver.poll_line()), Some(TlsErrorKind::TimedOut));
-    assert_eq!((sender.unsent(), sender.has_dropped()), (0, true));
-    // The answer comes after all.
-    sender.handle_wire_input(&mut hello(), Some(&mut receiver));
-    assert_eq!(failed(receiver.poll_line()), Some(TlsErrorKind::TimedOut));
-    assert!(!sender.is_handshaking());
-    assert_eq!(failed(sender.check()), Some(TlsErrorKind::TimedOut));
+fn d4_a_handshake_that_takes_too_long_is_given_up() {
+    let limit = Duration::from_millis(10);
+    let mut conn = started(Config::default().handshake_timeout(limit), Fake::client(1));
+    assert_eq!(conn.feed(b"queued"), Ok(()));
+    let end = conn.poll_timeout(Time::START).expect("a bound");
+    assert_eq!(end, Time::START + limit);
+    conn.handle_timeout(end);
+    for _ in 0..2 {
+        assert_eq!(failed(conn.next_line()), Some(TlsErrorKind::TimedOut));
+        assert_eq!(failed(conn.feed(b"x")), Some(TlsErrorKind::TimedOut));
+        assert!(!conn.is_handshaking() && conn.unsent() == 0);
+        // The answer comes after all.
+        assert_eq!(conn.handle_input(&hello()), 0);
+    }
+    let (_, link) = conn.into_halves();
+    assert!(link.has_dropped());
 }
 
 #[test]
-fn what_comes_in_while_nobody_receives_waits_in_front_of_the_rest() {
+fn what_comes_in_without_an_inbound_half_waits_in_front_of_the_rest() {
     for cut in 0..=8 {
-        let (mut receiver, mut sender) = open(Config::default()).into_halves();
+        let (mut inbound, mut link) = open(Config::default()).into_halves();
         let mut wire = [data(b"ab"), data(b"c\n")].concat();
         wire.extend(notice());
         let (early, late) = wire.split_at_mut(cut);
-        sender.handle_wire_input(early, None);
-        sender.handle_wire_input(late, Some(&mut receiver));
-        let span = receiver.poll_line().expect("a line").ready().flatten().expect("a line");
-        assert_eq!(receiver.bytes(span), b"abc");
-        assert!(!sender.pass_on(&mut receiver));
-        assert!(matches!(receiver.poll_line(), Ok(step) if step.ready() == Some(None)));
+        link.handle_input(None, early);
+        link.handle_input(Some(&mut inbound), late);
+        let span = inbound.poll_line().expect("a line").ready().flatten().expect("a line");
+        assert_eq!(inbound.bytes(span), b"abc");
+        assert!(!link.pass_on(&mut inbound));
+        assert!(matches!(inbound.poll_line(), Ok(step) if step.ready() == Some(None)));
     }
 }
 

@@ -21,7 +21,7 @@ impl Rng {
     }
 }
 
-/// Whoever decides what happens next: a number below another one.
+/// Decides what happens next: a number below another one.
 pub(crate) type Choice<'a> = &'a mut dyn FnMut(usize) -> usize;
 
 /// Mostly a small number, at times one of up to 40 000.
@@ -215,7 +215,7 @@ pub(crate) fn run(
     harm: Harm,
 ) -> usize {
     let sides = layers.map(|layer| {
-        let mut conn = Connection::new(Config::default().max_outbox(100_000));
+        let mut conn = Connection::new(Config::default().max_queue(100_000));
         assert_eq!(conn.start_tls(layer), Ok(()));
         let wire = Vec::new();
         Side { conn, wire, sent: 0, got: 0, cut: false, error: None, ended: false }
