@@ -129,6 +129,7 @@ impl<S: Transport> Connection<S> {
     /// a [`Writer`] exists.
     pub fn into_parts(mut self) -> Result<(S, Vec<u8>), Self> {
         self.handle.unshare();
+        self.handle.give_up_leaked();
         let Handle::Own(engine) = &mut self.handle else {
             return Err(self);
         };

@@ -270,42 +270,24 @@ impl<S: Transport> Connection<S> {
                     match take(&mut self.inbound) {
                         Ok(Step::NeedInput) => {}
                         Ok(Step::Ready(answer)) => {
-                            self.after_answer(None);
+                            if self.inbound.input_end().is_some() {
+                                shared.after_answer(&self.inbound, None);
+                            }
                             return Poll::Ready(Ok(answer));
                         }
                         Err(error) => {
-                            self.after_answer(Some(&error));
+                            shared.after_answer(&self.inbound, Some(&error));
                             return Poll::Ready(Err(error));
                         }
                     }
                 }
                 shared.fan_out.wait(Place::RECEIVER, cx.waker());
-                let mut state = shared.lock(Some(Place::RECEIVER));
-                let engine = &mut state.engine;
-                engine.link.bound_receive(within);
-                let cx = &mut Context::from_waker(&shared.waker);
-                let polled = engine.poll_receive(&mut self.inbound, cx, take);
-                self.replied &= engine.link.unsent() > 0;
-                polled
+                shared.poll_receive(&mut self.inbound, within, &mut self.replied, take)
             }
             Handle::Moving => unreachable!("it moves in one step"),
         };
         self.waits = polled.is_pending();
         polled
-    }
-}
-
-impl<S: Transport> Connection<S> {
-    /// Behind an answer that was taken without the lock.
-    fn after_answer(&self, error: Option<&Error>) {
-        if error.is_none() && self.inbound.input_end().is_none() {
-            return;
-        }
-        if let Handle::Shared(shared) = &self.handle {
-            let mut state = shared.lock(Some(Place::RECEIVER));
-            let cx = &mut Context::from_waker(&shared.waker);
-            state.engine.after_answer(&self.inbound, error, cx);
-        }
     }
 }
 
