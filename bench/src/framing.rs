@@ -7,7 +7,7 @@ use asyncnet_core::{Config, Connection, Step};
 use bytes::BytesMut;
 use tokio_util::codec::{Decoder, LinesCodec};
 
-use crate::process::Role;
+use crate::model::Role;
 use crate::rounds::{Comparison, Row, Unit};
 
 /// How many bytes come at a time.

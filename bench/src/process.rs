@@ -5,21 +5,9 @@ use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-use crate::Runtime;
 use crate::machine::Cores;
+use crate::model::{Kind, Role, Runtime, Task};
 use crate::servers::{Mode, PeerKind, Way};
-use crate::tls::{Kind, Task};
-
-/// What a server is in a comparison.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Role {
-    /// This library.
-    Ours,
-    /// What somebody would write or use instead.
-    Peer,
-    /// What the machine can do.
-    Floor,
-}
 
 /// One server of a workload: what to call it, and what starts it.
 pub(crate) struct Server {

@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use crate::load::{crowd, memory, stream};
 use crate::machine::{Cores, raise_descriptors};
+use crate::model::Runtime;
 use crate::process::Server;
 use crate::rounds::{Case, Unit};
 use crate::servers::{Mode, PeerKind, Way, nim};
 use crate::tls::{self, Plan};
-use crate::{Run, Runtime, framing, report};
+use crate::{Run, framing, report};
 
 /// What is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

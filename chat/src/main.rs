@@ -43,7 +43,8 @@ fn main() -> ExitCode {
 
 fn serve(options: cli::Serve) -> io::Result<()> {
     options.check()?;
-    let (stop, on_signal) = server::Stop::new();
-    ctrlc::set_handler(on_signal).map_err(io::Error::other)?;
+    let stop = server::Stop::new();
+    let signalled = stop.clone();
+    ctrlc::set_handler(move || signalled.now()).map_err(io::Error::other)?;
     runtime::serve(options, stop)
 }

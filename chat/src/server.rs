@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::pin::Pin;
 use std::time::Duration;
 
-use async_channel::Receiver;
+use async_channel::{Receiver, Sender};
 use asyncnet::net::ListenOptions;
 use asyncnet::room::{MemberStats, RoomStats};
 use asyncnet::{Address, Connection, Error, Listener, Room, SendRuntime, Transport};
@@ -25,26 +25,29 @@ const BACKLOG: u32 = 4096;
 /// How long clients may take to read what waits for them once the server stops.
 const PARTING: Duration = Duration::from_secs(10);
 
-/// Says that the server is to stop. Clone it for every task that has to know.
+/// Tells every task that has a clone of it that the server stops.
 #[derive(Clone)]
-pub(crate) struct Stop(Receiver<Infallible>);
+pub(crate) struct Stop {
+    sender: Sender<Infallible>,
+    receiver: Receiver<Infallible>,
+}
 
 impl Stop {
-    /// And what stops the server.
-    pub(crate) fn new() -> (Self, impl Fn()) {
+    pub(crate) fn new() -> Self {
+        // It carries no message: all that happens to it is that it is closed.
         let (sender, receiver) = async_channel::bounded(1);
-        let stop = move || {
-            // A second signal while the first is being obeyed says nothing new.
-            let _ = sender.close();
-        };
-        (Self(receiver), stop)
+        Self { sender, receiver }
+    }
+
+    /// The server stops. A second call changes nothing.
+    pub(crate) fn now(&self) {
+        self.sender.close();
     }
 
     /// What `future` comes to, or `otherwise` if the server stops first.
     async fn or<T>(&self, future: impl Future<Output = T>, otherwise: T) -> T {
         let stopping = async {
-            // No message comes: the channel is closed.
-            let _ = self.0.recv().await;
+            let _ = self.receiver.recv().await;
             otherwise
         };
         future::or(future, stopping).await
@@ -74,6 +77,8 @@ pub(crate) async fn serve<R: SendRuntime>(
     };
     let result = stop.or(accepting, Ok(())).await;
     info!("stopping");
+    // Where accepting failed, the clients are not told yet.
+    stop.now();
     room.close();
     let left = listener.finish(PARTING).await;
     if left > 0 {

@@ -11,7 +11,7 @@ use asyncnet_tokio::Tokio;
 
 use super::Mode;
 use super::threads::{OnAsyncStd, OnSmol, OnTokio, Thread};
-use crate::Runtime;
+use crate::model::Runtime;
 
 /// As long as that of the peers.
 pub(super) const BACKLOG: u32 = 4096;

@@ -10,10 +10,10 @@ use asyncnet_tokio::Tokio;
 use futures_lite::future::try_zip;
 
 use super::block;
-use crate::Runtime;
+use crate::model::{BANNER, BLOCK, Runtime, Task};
+use crate::secure::Identity;
 use crate::servers::ours::{BACKLOG, echo};
 use crate::servers::threads::{OnAsyncStd, OnSmol, OnTokio, Thread};
-use crate::tls::{BANNER, BLOCK, Identity, Task};
 
 pub(super) fn serve(
     runtime: Runtime,

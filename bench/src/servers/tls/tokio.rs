@@ -9,9 +9,9 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 use super::block;
+use crate::model::{BANNER, BLOCK, Task};
 use crate::servers::threads::{OnTokio, Thread as _};
 use crate::servers::tokio_ways::{Stream, echo_buffered};
-use crate::tls::{BANNER, BLOCK, Task};
 
 pub(super) fn serve(
     listener: std::net::TcpListener,
