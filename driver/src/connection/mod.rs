@@ -77,12 +77,16 @@ pub struct Connection<S: Transport> {
 }
 
 /// Settings that go with the next receive.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Once {
     /// One of them is there.
     is_set: bool,
     within: Option<Duration>,
     flags: Option<Flags>,
+}
+
+impl Once {
+    const NONE: Self = Self { is_set: false, within: None, flags: None };
 }
 
 /// # Making and taking apart
@@ -154,7 +158,7 @@ impl<S: Transport> Connection<S> {
         Self {
             inbound: Box::new(Inbound::new(*config)),
             handle: Handle::Own(engine),
-            once: Once::default(),
+            once: Once::NONE,
             waits: false,
             replied: false,
         }
