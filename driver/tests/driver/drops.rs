@@ -166,9 +166,9 @@ fn c5_a_drop_in_a_handshake_resets_if_bytes_wait_for_its_end() {
         }
         drop(conn);
         if queued {
-            assert_reset(&peer)
+            assert_reset(&peer);
         } else {
-            assert_orderly(&peer)
+            assert_orderly(&peer);
         }
         assert_eq!(plaintext(&peer.hear()), b"");
     }

@@ -9,6 +9,7 @@ mod closing;
 mod drops;
 mod ends;
 mod layer;
+mod locks;
 mod memory;
 mod messages;
 mod names;

@@ -184,14 +184,15 @@ fn b_a_batch_is_kept_across_an_await() {
         peer.say(b"a\nb\nc\n");
         let mut tasks = Tasks::in_order();
         tasks.spawn("receiver", async move {
-            let mut batch = conn.next_batch().await.unwrap().unwrap();
-            let first = batch.next_line().unwrap().unwrap();
-            turns(3).await;
-            let second = batch.next_line().unwrap().unwrap();
-            batch.reply_line(first).unwrap();
-            turns(3).await;
-            batch.reply_line(second).unwrap();
-            drop(batch);
+            {
+                let mut batch = conn.next_batch().await.unwrap().unwrap();
+                let first = batch.next_line().unwrap().unwrap();
+                turns(3).await;
+                let second = batch.next_line().unwrap().unwrap();
+                batch.reply_line(first).unwrap();
+                turns(3).await;
+                batch.reply_line(second).unwrap();
+            }
             assert_eq!(conn.next_line().await, Ok(Some(&b"c"[..])));
             conn.flush().await.unwrap();
         });

@@ -17,34 +17,34 @@ type Conn = Connection<End>;
 
 fn reads(conn: &mut Conn) {
     let (mut bytes, mut text) = (Vec::new(), String::new());
-    let _: ReadFuture<'_, Conn> = conn.read(&mut []);
-    let _: ReadVectoredFuture<'_, Conn> = conn.read_vectored(&mut []);
-    let _: ReadExactFuture<'_, Conn> = conn.read_exact(&mut []);
-    let _: ReadToEndFuture<'_, Conn> = conn.read_to_end(&mut bytes);
-    let _: ReadToStringFuture<'_, Conn> = conn.read_to_string(&mut text);
-    let _: FillBuf<'_, Conn> = conn.fill_buf();
+    drop::<ReadFuture<'_, Conn>>(conn.read(&mut []));
+    drop::<ReadVectoredFuture<'_, Conn>>(conn.read_vectored(&mut []));
+    drop::<ReadExactFuture<'_, Conn>>(conn.read_exact(&mut []));
+    drop::<ReadToEndFuture<'_, Conn>>(conn.read_to_end(&mut bytes));
+    drop::<ReadToStringFuture<'_, Conn>>(conn.read_to_string(&mut text));
+    drop::<FillBuf<'_, Conn>>(conn.fill_buf());
     conn.consume(0);
-    let _: ReadUntilFuture<'_, Conn> = conn.read_until(0, &mut bytes);
-    let _: ReadLineFuture<'_, Conn> = conn.read_line(&mut text);
+    drop::<ReadUntilFuture<'_, Conn>>(conn.read_until(0, &mut bytes));
+    drop::<ReadLineFuture<'_, Conn>>(conn.read_line(&mut text));
 }
 
 fn takes_apart(conns: [Conn; 5]) {
     let [a, b, c, d, e] = conns;
-    let _: Bytes<Conn> = a.bytes();
-    let _: Take<Conn> = b.take(0);
-    let _: Lines<Conn> = c.lines();
-    let _: Split<Conn> = d.split(b',');
-    let _: Chain<Conn, &[u8]> = e.chain(&[]);
+    drop::<Bytes<Conn>>(a.bytes());
+    drop::<Take<Conn>>(b.take(0));
+    drop::<Lines<Conn>>(c.lines());
+    drop::<Split<Conn>>(d.split(b','));
+    drop::<Chain<Conn, &[u8]>>(e.chain(&[]));
 }
 
 fn writes(conn: &mut Conn, writer: &Writer<End>) {
-    let _: WriteFuture<'_, Conn> = conn.write(&[]);
-    let _: WriteVectoredFuture<'_, Conn> = conn.write_vectored(&[]);
-    let _: WriteAllFuture<'_, Conn> = conn.write_all(&[]);
+    drop::<WriteFuture<'_, Conn>>(conn.write(&[]));
+    drop::<WriteVectoredFuture<'_, Conn>>(conn.write_vectored(&[]));
+    drop::<WriteAllFuture<'_, Conn>>(conn.write_all(&[]));
     let mut writer = writer;
-    let _: WriteFuture<'_, &Writer<End>> = writer.write(&[]);
-    let _: WriteVectoredFuture<'_, &Writer<End>> = writer.write_vectored(&[]);
-    let _: WriteAllFuture<'_, &Writer<End>> = writer.write_all(&[]);
+    drop::<WriteFuture<'_, &Writer<End>>>(writer.write(&[]));
+    drop::<WriteVectoredFuture<'_, &Writer<End>>>(writer.write_vectored(&[]));
+    drop::<WriteAllFuture<'_, &Writer<End>>>(writer.write_all(&[]));
 }
 
 /// Ours, though the traits have them too.
