@@ -42,6 +42,15 @@ impl<S: Transport> Handle<S> {
         }
     }
 
+    /// A large send whose future was leaked, and so never dropped, is given up now. Where there are writers it may
+    /// be one of theirs that is under way.
+    #[inline]
+    pub(super) fn give_up_leaked(&mut self) {
+        if let Self::Own(engine) = self {
+            engine.link.give_up_large();
+        }
+    }
+
     /// Does something that does not wait.
     #[inline]
     pub(super) fn with<T>(&mut self, work: impl FnOnce(&mut Engine<S>) -> T) -> T {

@@ -121,14 +121,9 @@ impl<S: Transport> Engine<S> {
         mut take: impl FnMut(&mut Inbound) -> Result<Step<T>, Error>,
     ) -> Poll<Result<T, Error>> {
         loop {
-            if self.link.is_congested() && !self.is_closing() && self.is_held_up(cx) {
-                // A peer that does not read is not read from.
-                self.link.wait_for_answer(inbound.arrived())?;
-                ready!(self.poll_alarm(cx));
-                continue;
-            }
-            match self.link.receive(inbound, &mut take) {
-                Ok(Step::NeedInput) => {}
+            ready!(self.poll_let_go(inbound, cx))?;
+            match take(inbound) {
+                Ok(Step::NeedInput) => ready!(self.poll_more(inbound, cx))?,
                 Ok(Step::Ready(answer)) => {
                     self.after_answer(inbound, None, cx);
                     return Poll::Ready(Ok(answer));
@@ -138,20 +133,49 @@ impl<S: Transport> Engine<S> {
                     return Poll::Ready(Err(error));
                 }
             }
-            let _ = self.poll_transmit(cx);
-            if self.link.pass_on(inbound) {
-                // The end of a handshake was not all that came.
-                continue;
-            }
-            match self.poll_fill(inbound, cx) {
-                Poll::Ready(filled) => filled?,
-                Poll::Pending if self.link.is_late() => {}
-                Poll::Pending => ready!(self.poll_alarm(cx)),
-            }
         }
     }
 
-    /// A receive that reports an end or an error tries once to write what is queued.
+    /// Ready when the task that receives may look at what has arrived.
+    #[inline]
+    pub(super) fn poll_let_go(
+        &mut self,
+        inbound: &mut Inbound,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Error>> {
+        while self.link.is_congested() && !self.is_closing() && self.is_held_up(cx) {
+            // A peer that does not read is not read from.
+            self.link.wait_for_answer(inbound.arrived())?;
+            ready!(self.poll_alarm(cx));
+        }
+        self.link.pass_on(inbound);
+        Poll::Ready(Ok(()))
+    }
+
+    /// Waits for more than has arrived. Ready when it is worth another look.
+    pub(super) fn poll_more(
+        &mut self,
+        inbound: &mut Inbound,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Error>> {
+        if let Err(late) = self.link.wait_for_answer(inbound.arrived()) {
+            log::receive_failed(&late);
+            return Poll::Ready(Err(late));
+        }
+        let _ = self.poll_transmit(cx);
+        if self.link.pass_on(inbound) {
+            // The end of a handshake was not all that came.
+            return Poll::Ready(Ok(()));
+        }
+        match self.poll_fill(inbound, cx) {
+            Poll::Ready(filled) => filled?,
+            Poll::Pending if self.link.is_late() => {}
+            Poll::Pending => ready!(self.poll_alarm(cx)),
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// A receive has its answer. One that reports an end or an error tries once to write what is queued.
     #[inline]
     pub(crate) fn after_answer(
         &mut self,
@@ -159,6 +183,7 @@ impl<S: Transport> Engine<S> {
         error: Option<&Error>,
         cx: &mut Context<'_>,
     ) {
+        self.link.answered();
         if let Some(error) = error {
             log::receive_failed(error);
         }

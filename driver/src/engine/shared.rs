@@ -8,9 +8,11 @@ use std::collections::VecDeque;
 use std::mem;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
 
-use asyncnet_core::driver::Link;
+use asyncnet_core::Step;
+use asyncnet_core::driver::{Inbound, Link};
 
 use super::Engine;
 use super::fan_out::{FanOut, Place, Waiter};
@@ -129,6 +131,46 @@ impl<S: Transport> Shared<S> {
         // The stream wakes all that wait, through the fan-out, when it takes more.
         let _ = state.engine.poll_transmit(&mut Context::from_waker(&self.waker));
         state.engine.link.check()
+    }
+
+    /// As [`Engine::poll_receive`]. `take` may run code of the program, and so runs without the lock.
+    pub(crate) fn poll_receive<T>(
+        &self,
+        inbound: &mut Inbound,
+        within: Option<Duration>,
+        replied: &mut bool,
+        mut take: impl FnMut(&mut Inbound) -> Result<Step<T>, Error>,
+    ) -> Poll<Result<T, Error>> {
+        let cx = &mut Context::from_waker(&self.waker);
+        let mut has_looked = false;
+        loop {
+            let mut state = self.lock(Some(Place::RECEIVER));
+            let engine = &mut state.engine;
+            engine.link.bound_receive(within);
+            if has_looked {
+                ready!(engine.poll_more(inbound, cx))?;
+            }
+            ready!(engine.poll_let_go(inbound, cx))?;
+            *replied &= engine.link.unsent() > 0;
+            drop(state);
+            match take(inbound) {
+                Ok(Step::NeedInput) => has_looked = true,
+                Ok(Step::Ready(answer)) => {
+                    self.after_answer(inbound, None);
+                    return Poll::Ready(Ok(answer));
+                }
+                Err(error) => {
+                    self.after_answer(inbound, Some(&error));
+                    return Poll::Ready(Err(error));
+                }
+            }
+        }
+    }
+
+    /// As [`Engine::after_answer`].
+    pub(crate) fn after_answer(&self, inbound: &Inbound, error: Option<&Error>) {
+        let cx = &mut Context::from_waker(&self.waker);
+        self.lock(Some(Place::RECEIVER)).engine.after_answer(inbound, error, cx);
     }
 
     /// Locks the state for the task at `me`.

@@ -5,12 +5,18 @@
 
 mod batch;
 mod clock;
+mod closing;
+mod drops;
 mod ends;
 mod layer;
+mod locks;
 mod memory;
+mod messages;
+mod names;
 mod net;
 mod next_line;
 mod outcomes;
+mod parts;
 mod pipe;
 mod room;
 mod schedules;
@@ -19,7 +25,12 @@ mod secure;
 mod secure_listener;
 mod secure_schedules;
 mod tasks;
+mod timeouts;
 mod toy;
+mod traits;
+mod turns;
+mod upgrade;
+mod waiting;
 mod wakes;
 
 use std::pin::pin;
