@@ -38,6 +38,9 @@ impl Inbound {
 
     /// Whether the line at the front is here, good or bad.
     pub(super) fn look_for_line(&mut self) -> Look {
+        if self.inbox.len() == 0 {
+            return self.need_line(0);
+        }
         match self.find() {
             Found::Line { .. } | Found::Bad { .. } => Look::Data,
             Found::More { .. } => self.need_line(0),

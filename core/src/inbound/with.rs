@@ -78,11 +78,7 @@ impl Inbound {
     /// [`Error::Disconnected`] if the input ended not in good order, or what is left is no whole item (it is
     /// in [`partial`](Self::partial)); [`Error::Closed`] after our own close.
     pub fn poll_items(&mut self) -> Result<Step<Option<Items<'_>>>, Error> {
-        match self.look(Want::Batch) {
-            Look::NeedInput => Ok(Step::NeedInput),
-            Look::Data => Ok(Step::Ready(Some(self.items()))),
-            Look::Final => self.meet_end_of_message().map(Step::Ready),
-        }
+        Ok(self.poll_batch()?.map(|some| some.map(|()| self.items())))
     }
 
     /// Waits as [`poll_items`](Self::poll_items) does, and takes nothing.
@@ -91,7 +87,11 @@ impl Inbound {
     ///
     /// As [`poll_items`](Self::poll_items).
     pub fn poll_batch(&mut self) -> Result<Step<Option<()>>, Error> {
-        Ok(self.poll_items()?.map(|items| items.map(drop)))
+        match self.look(Want::Batch) {
+            Look::NeedInput => Ok(Step::NeedInput),
+            Look::Data => Ok(Step::Ready(Some(()))),
+            Look::Final => self.meet_end_of_message().map(Step::Ready),
+        }
     }
 
     /// Everything that is here now, possibly nothing.

@@ -108,7 +108,12 @@ impl Link {
 
     /// Hands `inbound` what it does not know yet: plaintext that came in without it, and then the end. Returns
     /// whether there was anything.
+    #[inline]
     pub fn pass_on(&mut self, inbound: &mut Inbound) -> bool {
+        self.wire.is_some() && self.pass_on_secure(inbound)
+    }
+
+    fn pass_on_secure(&mut self, inbound: &mut Inbound) -> bool {
         let Some(wire) = &mut self.wire else {
             return false;
         };
