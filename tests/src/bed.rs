@@ -6,7 +6,10 @@ use std::thread;
 use std::time::Duration;
 
 use asyncnet::net::SystemSocket;
-use asyncnet::{Config, Connection, Datagrams, Runtime, SendRuntime, Transport};
+use asyncnet::runtime::Datagrams;
+use asyncnet::{Config, Connection, Runtime, SendRuntime, Transport};
+
+use crate::tools::try_send;
 
 /// How long a test may take before it counts as hanging. A bound, and no statement about speed.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -61,7 +64,7 @@ pub trait Bed: Executor {
     fn stuffed(config: Config) -> impl Future<Output = (Connection<Self::Stream>, Self::Peer)> {
         async move {
             let (mut conn, peer) = Self::pair(config).await;
-            conn.try_send(vec![b'.'; Self::HOLDS].into()).expect("max_outbox is too small");
+            try_send!(conn, vec![b'.'; Self::HOLDS].into()).expect("max_queue is too small");
             (conn, peer)
         }
     }

@@ -10,7 +10,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use asyncnet::net::SystemSocket;
-use asyncnet::{Address, Datagrams, Runtime, Timer};
+use asyncnet::runtime::Datagrams;
+use asyncnet::{Address, Runtime};
 
 use crate::bed::System;
 
@@ -93,10 +94,6 @@ impl<R: System> Runtime for Faulty<R> {
 
     fn clock() -> Self::Clock {
         R::clock()
-    }
-
-    fn timer() -> Timer {
-        R::timer()
     }
 }
 

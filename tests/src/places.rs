@@ -3,8 +3,9 @@
 use std::io::Error;
 use std::net::{Ipv4Addr, SocketAddr};
 
+use asyncnet::net::SocketError;
 use asyncnet::net::{ConnectOptions, connect};
-use asyncnet::{AsyncSocket, Config, Connection, Listener, Runtime, SocketError};
+use asyncnet::{AsyncSocket, Config, Connection, Listener, Runtime};
 use socket2::{Domain, Socket, Type};
 
 /// A listener on a port of this machine, and where it is.

@@ -108,7 +108,7 @@ rules! {
     S9,
     /// Every future may be dropped.
     C1,
-    /// Halves in different tasks.
+    /// A connection and writers in different tasks.
     C2,
     /// `close`.
     C3,
@@ -239,9 +239,9 @@ macro_rules! __table {
                     S5 s5_a_batch_is_answered_without_a_flush
                     S5 s5_fed_bytes_leave_before_an_end_or_an_error_is_reported
                     S5 s5_a_failing_write_side_holds_up_no_end
-                    S5 s5_a_receiving_half_tries_once_before_an_end
+                    S5 s5_a_receive_tries_once_before_an_end
                     S5 s5_drive_moves_what_was_fed
-                    S6 s6_above_max_outbox_feed_and_try_send_answer_full
+                    S6 s6_above_max_queue_feed_and_try_send_answer_full
                     S6 s6_small_pieces_are_merged
                     S6 s6_waiting_sends_are_first_come_first_served
                     S6 s6_a_receive_hands_out_nothing_while_much_is_queued
@@ -249,7 +249,7 @@ macro_rules! __table {
                 }
                 sharing {
                     C1 c1_next_line_loses_nothing
-                    C1 c1_next_lines_loses_nothing
+                    C1 c1_next_batch_loses_nothing
                     C1 c1_recv_line_loses_nothing
                     C1 c1_blocks_lose_nothing
                     C1 c1_recv_into_writes_when_it_completes
@@ -269,13 +269,13 @@ macro_rules! __table {
                     C3 c3_close_sends_what_is_queued_and_ends_in_good_order
                     C3 c3_close_after_the_end_is_fine
                     C3 c3_close_tells_what_was_lost
-                    C3 c3_a_receiving_half_gives_its_lines_then_closed
+                    C3 c3_a_receiver_gives_its_lines_then_closed
                     C3 c3_close_wakes_a_waiting_receive
                     C3 c3_abort_wakes_a_waiting_receive
                     C3 c3_abort_is_a_reset
                     C3 c3_waiting_sends_are_flushed_if_they_are_queued
                     C3 c3_close_after_a_torn_message_resets
-                    C3 c3_dropping_all_sending_halves_closes_nothing
+                    C3 c3_dropping_all_writers_closes_nothing
                     C4 c4_shutdown_write_ends_our_side_alone
                     C5 c5_drop_frees_the_stream_and_tries_once_to_send
                     C5 c5_drop_never_blocks
@@ -421,7 +421,7 @@ macro_rules! __table {
                     T5 t5_a_failed_upgrade_stays_failed
                     T12 t12_what_is_queued_in_the_handshake_waits_for_its_end
                     T12 t12_what_is_queued_in_a_handshake_that_fails_never_leaves
-                    C2 c2_halves_of_a_secure_connection_send_much_both_ways
+                    C2 c2_a_secure_connection_and_its_writer_send_much_both_ways
                 }
             }
             unix_sockets {

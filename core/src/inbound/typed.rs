@@ -1,4 +1,4 @@
-//! The typed view of receiving: calls that always say what happened.
+//! The typed receives: calls that always say what happened.
 
 use super::{Inbound, Look, Span, State, Want};
 use crate::framing::{self, Found};

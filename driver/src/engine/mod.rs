@@ -139,6 +139,10 @@ impl<S: Transport> Engine<S> {
                 }
             }
             let _ = self.poll_transmit(cx);
+            if self.link.pass_on(inbound) {
+                // The end of a handshake was not all that came.
+                continue;
+            }
             match self.poll_fill(inbound, cx) {
                 Poll::Ready(filled) => filled?,
                 Poll::Pending if self.link.is_late() => {}

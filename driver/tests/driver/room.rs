@@ -11,17 +11,18 @@ mod speakers;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use asyncnet::{Config, RecvError, RecvHalf, Room, RoomLimits, RoomTask, SendError, SendHalf};
+use asyncnet::room::{Limits, RoomTask};
+use asyncnet::{Config, Connection, Error, Room, Writer};
 
 use crate::pipe::End;
 use crate::tasks::Tasks;
-use crate::{WIDE, clock, open_split, poll_once};
+use crate::{WIDE, clock, open_shared, poll_once};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// A room and the executor that runs it.
-fn room(limits: RoomLimits) -> (Room<End>, Tasks<'static>) {
-    let (room, task) = Room::new(limits, clock::timer);
+fn room(limits: Limits) -> (Room<End>, Tasks<'static>) {
+    let (room, task) = Room::new(limits);
     let mut tasks = Tasks::in_order();
     tasks.spawn("room", run(task));
     (room, tasks)
@@ -31,8 +32,8 @@ async fn run(task: RoomTask<End>) {
     let _stats = task.await;
 }
 
-fn client(capacity: usize) -> (RecvHalf<End>, SendHalf<End>, End) {
-    open_split(capacity, Config::default())
+fn client(capacity: usize) -> (Connection<End>, Writer<End>, End) {
+    open_shared(capacity, Config::default())
 }
 
 /// Says `text`; it is delivered once `tasks` run.
@@ -41,14 +42,14 @@ fn say(room: &Room<End>, text: &[u8]) {
 }
 
 #[track_caller]
-fn assert_disconnected(receiver: &mut RecvHalf<End>) {
+fn assert_disconnected(receiver: &mut Connection<End>) {
     let line = poll_once(receiver.next_line());
-    assert!(matches!(line, Poll::Ready(Err(RecvError::Closed))), "{line:?}");
+    assert!(matches!(line, Poll::Ready(Err(Error::Closed))), "{line:?}");
 }
 
 #[test]
 fn r1_lines_go_to_all_members_in_order() {
-    let (room, mut tasks) = room(RoomLimits::default());
+    let (room, mut tasks) = room(Limits::default());
     let clients: [_; 3] = std::array::from_fn(|_| client(WIDE));
     let members = clients.each_ref().map(|(_, sender, _)| room.join(sender.clone()).unwrap());
     for i in 0..100 {
@@ -67,7 +68,7 @@ fn r1_lines_go_to_all_members_in_order() {
 
 #[test]
 fn r1_members_get_what_is_said_between_their_join_and_their_leaving() {
-    let (room, mut tasks) = room(RoomLimits::default());
+    let (room, mut tasks) = room(Limits::default());
     let (_receiver, sender, peer) = client(WIDE);
     say(&room, b"before");
     let member = room.join(sender).unwrap();
@@ -80,7 +81,7 @@ fn r1_members_get_what_is_said_between_their_join_and_their_leaving() {
 
 #[test]
 fn r8_dropped_members_leave_nothing_in_the_list() {
-    let (room, mut tasks) = room(RoomLimits::default());
+    let (room, mut tasks) = room(Limits::default());
     let mut peers = Vec::new();
     let members: Vec<_> = (0..50)
         .map(|_| {
@@ -99,7 +100,7 @@ fn r8_dropped_members_leave_nothing_in_the_list() {
 
 #[test]
 fn r8_a_member_that_has_left_leaves_nothing_in_the_list() {
-    let (room, mut tasks) = room(RoomLimits::default());
+    let (room, mut tasks) = room(Limits::default());
     let (_, sender, peer) = client(WIDE);
     let member = room.join(sender).unwrap();
     tasks.run();
@@ -114,7 +115,7 @@ fn r8_a_member_that_has_left_leaves_nothing_in_the_list() {
 
 #[test]
 fn r1_leave_waits_until_what_was_said_before_is_queued() {
-    let (room, mut tasks) = room(RoomLimits::default());
+    let (room, mut tasks) = room(Limits::default());
     let (_receiver, sender, peer) = client(WIDE);
     let member = room.join(sender.clone()).unwrap();
     // In this order the leaver is polled before the room.
@@ -122,7 +123,7 @@ fn r1_leave_waits_until_what_was_said_before_is_queued() {
     tasks.spawn("leaver", async move {
         speaker.send_line(b"last words").await.unwrap();
         member.leave().await;
-        assert_eq!(sender.stats().bytes + sender.queued() as u64, 12);
+        assert_eq!(sender.stats().bytes_sent + sender.stats().queued as u64, 12);
         sender.abort();
     });
     assert_eq!(tasks.run(), ["room"]);
@@ -131,7 +132,7 @@ fn r1_leave_waits_until_what_was_said_before_is_queued() {
 
 #[test]
 fn r4_the_hard_limit_disconnects_only_the_slow_member() {
-    let (room, mut tasks) = room(RoomLimits::default().hard(10_000));
+    let (room, mut tasks) = room(Limits::default().hard(10_000));
     let (mut slow, sender, _slow_peer) = client(100);
     let _first = room.join(sender).unwrap();
     let (mut fast, sender, peer) = client(WIDE);
@@ -148,11 +149,11 @@ fn r4_the_hard_limit_disconnects_only_the_slow_member() {
 
 #[test]
 fn r4_a_receive_that_waits_learns_that_its_member_was_disconnected() {
-    let (room, mut tasks) = room(RoomLimits::default().hard(1000));
+    let (room, mut tasks) = room(Limits::default().hard(1000));
     let (mut receiver, sender, _peer) = client(100);
     let _member = room.join(sender).unwrap();
     tasks.spawn("receiver", async move {
-        assert!(matches!(receiver.next_line().await, Err(RecvError::Closed)));
+        assert!(matches!(receiver.next_line().await, Err(Error::Closed)));
     });
     assert_eq!(tasks.run(), ["room", "receiver"]);
     for _ in 0..20 {
@@ -165,7 +166,7 @@ fn r4_a_receive_that_waits_learns_that_its_member_was_disconnected() {
 
 #[test]
 fn r6_the_soft_limit_disconnects_a_member_that_is_slow_for_too_long() {
-    let (room, mut tasks) = room(RoomLimits::default().soft(1000, HOUR));
+    let (room, mut tasks) = room(Limits::default().soft(1000, HOUR));
     let (mut slow, sender, _slow_peer) = client(100);
     let _first = room.join(sender).unwrap();
     let (_fast, sender, _peer) = client(WIDE);
@@ -181,7 +182,7 @@ fn r6_the_soft_limit_disconnects_a_member_that_is_slow_for_too_long() {
 
 #[test]
 fn r6_the_soft_limits_time_begins_anew_when_a_member_has_caught_up() {
-    let (room, mut tasks) = room(RoomLimits::default().soft(1000, HOUR));
+    let (room, mut tasks) = room(Limits::default().soft(1000, HOUR));
     let (_receiver, sender, peer) = client(100);
     let _member = room.join(sender).unwrap();
     say(&room, &[b'x'; 2000]);
@@ -205,7 +206,7 @@ fn r6_the_soft_limits_time_begins_anew_when_a_member_has_caught_up() {
 
 #[test]
 fn r6_a_soft_limit_without_an_end_never_strikes() {
-    let (room, mut tasks) = room(RoomLimits::default().soft(1000, Duration::MAX));
+    let (room, mut tasks) = room(Limits::default().soft(1000, Duration::MAX));
     let (_receiver, sender, _peer) = client(100);
     let _member = room.join(sender).unwrap();
     say(&room, &[b'x'; 2000]);
@@ -217,7 +218,7 @@ fn r6_a_soft_limit_without_an_end_never_strikes() {
 
 #[test]
 fn r4_merged_lines_disconnect_no_idle_member() {
-    let (room, mut tasks) = room(RoomLimits::default().hard(1000));
+    let (room, mut tasks) = room(Limits::default().hard(1000));
     let (_receiver, sender, peer) = client(WIDE);
     let _member = room.join(sender).unwrap();
     tasks.run();
@@ -232,7 +233,7 @@ fn r4_merged_lines_disconnect_no_idle_member() {
 
 #[test]
 fn r8_a_dropped_task_closes_the_room_and_wakes_the_tasks_that_wait() {
-    let (room, task) = Room::<End>::new(RoomLimits::default(), clock::timer);
+    let (room, task) = Room::<End>::new(Limits::default());
     let mut run = Box::pin(task);
     assert!(run.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
     let (_receiver, sender, _peer) = client(WIDE);
@@ -241,7 +242,7 @@ fn r8_a_dropped_task_closes_the_room_and_wakes_the_tasks_that_wait() {
     let mut tasks = Tasks::in_order();
     let speaker = room.clone();
     tasks.spawn("speaker", async move {
-        assert_eq!(speaker.send_line(b"me too").await, Err(SendError::Closed));
+        assert_eq!(speaker.send_line(b"me too").await, Err(Error::Closed));
     });
     tasks.spawn("leaver", async move {
         member.leave().await;
@@ -249,13 +250,13 @@ fn r8_a_dropped_task_closes_the_room_and_wakes_the_tasks_that_wait() {
     assert_eq!(tasks.run(), ["speaker", "leaver"]);
     drop(run);
     tasks.run_to_end();
-    assert_eq!(poll_once(room.send_all(b"x")), Poll::Ready(Err(SendError::Closed)));
+    assert_eq!(poll_once(room.send_all(b"x")), Poll::Ready(Err(Error::Closed)));
     assert_eq!(room.stats().members, 0);
 }
 
 #[test]
 fn r3_a_speaker_that_waits_goes_on_when_the_room_has_delivered() {
-    let (room, task) = Room::<End>::new(RoomLimits::default(), clock::timer);
+    let (room, task) = Room::<End>::new(Limits::default());
     let mut tasks = Tasks::in_order();
     let speaker = room.clone();
     tasks.spawn("speaker", async move {
@@ -270,12 +271,12 @@ fn r3_a_speaker_that_waits_goes_on_when_the_room_has_delivered() {
 
 #[test]
 fn r8_a_closed_room_delivers_what_was_said_and_ends() {
-    let (room, mut tasks) = room(RoomLimits::default());
+    let (room, mut tasks) = room(Limits::default());
     let (_receiver, sender, peer) = client(WIDE);
     let member = room.join(sender).unwrap();
     say(&room, b"good night");
     room.close();
-    assert_eq!(poll_once(room.send_line(b"wait")), Poll::Ready(Err(SendError::Closed)));
+    assert_eq!(poll_once(room.send_line(b"wait")), Poll::Ready(Err(Error::Closed)));
     tasks.run_to_end();
     assert_eq!(peer.hear(), b"good night\r\n");
     assert!(poll_once(member.leave()).is_ready());
@@ -283,7 +284,7 @@ fn r8_a_closed_room_delivers_what_was_said_and_ends() {
 
 #[test]
 fn r8_a_member_that_closed_by_itself_is_forgotten_at_the_next_message() {
-    let (room, mut tasks) = room(RoomLimits::default());
+    let (room, mut tasks) = room(Limits::default());
     let (_receiver, sender, _peer) = client(WIDE);
     let _member = room.join(sender.clone()).unwrap();
     tasks.run();
@@ -295,7 +296,7 @@ fn r8_a_member_that_closed_by_itself_is_forgotten_at_the_next_message() {
 
 #[test]
 fn r8_a_room_whose_task_was_dropped_before_its_first_poll_is_closed() {
-    let (room, task) = Room::<End>::new(RoomLimits::default(), clock::timer);
+    let (room, task) = Room::<End>::new(Limits::default());
     drop(task);
-    assert_eq!(poll_once(room.send_line(b"x")), Poll::Ready(Err(SendError::Closed)));
+    assert_eq!(poll_once(room.send_line(b"x")), Poll::Ready(Err(Error::Closed)));
 }

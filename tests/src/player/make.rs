@@ -4,13 +4,14 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use async_lock::Mutex;
-use asyncnet::{AsyncSocket, Config, Domain};
+use asyncnet::net::Domain;
+use asyncnet::{Address, AsyncSocket, Config, Connection};
 use serde_json::json;
 use socket2::{Protocol, Type};
 
 use super::answer::{Answer, Failure, ok};
 use super::system::{dead_port, flags, open_descriptors};
-use super::table::{Datagrams, Fresh, Socket};
+use super::table::{Datagrams, Fresh, Listening, Socket, os_socket};
 use super::{Event, Op, Stage};
 use crate::bed::System;
 
@@ -94,7 +95,7 @@ impl<R: System> Stage<R> {
         let backlog = backlog.try_into().map_err(|_| Failure::by_type("a backlog is an i32"))?;
         let socket = self.take_fresh(op.socket(), "listen")?;
         self.put(op.socket(), Socket::Dropped);
-        self.put(op.socket(), Socket::Listener(Rc::new(socket.listen(backlog)?)));
+        self.put(op.socket(), Socket::Listener(Rc::new(Listening::of(socket.listen(backlog)?))));
         ok(true)
     }
 
@@ -130,24 +131,42 @@ impl<R: System> Stage<R> {
     }
 
     pub(super) async fn accept(&self, op: &Op) -> Answer {
-        let Socket::Listener(listener) = self.socket(op)? else {
-            return Err(self.socket(op)?.has_no("accept"));
-        };
-        let connection = listener.accept().await?;
-        let socket = connection.os_socket().expect("it is open");
-        let mut answer = flags(socket)?;
-        answer["is_ssl"] = json!(connection.is_tls());
+        let (connection, _) = self.accepted(op).await?;
+        let mut answer = flags(os_socket(&connection).expect("it is open"))?;
+        answer["is_ssl"] = json!(connection.tls().is_some());
         self.connected(op.makes(), connection);
         Ok(answer)
     }
 
     pub(super) async fn accept_addr(&self, op: &Op) -> Answer {
-        let Socket::Listener(listener) = self.socket(op)? else {
-            return Err(self.socket(op)?.has_no("accept_addr"));
-        };
-        let (connection, from) = listener.accept_addr().await?;
+        let (connection, from) = self.accepted(op).await?;
         self.connected(op.makes(), connection);
         ok(from.ip().map(|from| from.ip().to_string()))
+    }
+
+    /// The next connection; over TLS the next whose handshake succeeds.
+    async fn accepted(&self, op: &Op) -> Result<(Connection<R::Stream>, Address), Failure> {
+        let Socket::Listener(listening) = self.socket(op)? else {
+            return Err(self.socket(op)?.has_no(op.name()));
+        };
+        if !self.wrapped.borrow().contains(op.socket()) {
+            return Ok(listening.listener.accept_addr().await?);
+        }
+        // Given up in a handshake, the next accept goes on with it.
+        let mut slot = listening.handshaking.lock().await;
+        loop {
+            let accepted = match slot.take() {
+                Some(accepted) => accepted,
+                None => listening.listener.accept_addr().await?,
+            };
+            let handshake = slot.insert(accepted).0.handshake().await;
+            let Some((mut connection, from)) = slot.take() else { continue };
+            if handshake.is_ok() {
+                return Ok((connection, from));
+            }
+            // Tells the peer why.
+            let _ = connection.close().await;
+        }
     }
 
     /// Makes a datagram socket of one that was made as such, before it is used as one.
@@ -165,10 +184,10 @@ impl<R: System> Stage<R> {
     async fn port_of(&self, name: &str) -> Result<u16, Failure> {
         Ok(match self.named(name)? {
             Socket::Fresh(fresh) => fresh.socket.lock().await.local_addr()?.port(),
-            Socket::Listener(listener) => listener.local_addr()?.port(),
+            Socket::Listener(listening) => listening.listener.local_addr()?.port(),
             Socket::Datagram(datagrams) => datagrams.socket.local_addr()?.port(),
-            Socket::Whole(connection) => connection.lock().await.local_addr()?.port(),
-            Socket::Halves(halves) => halves.send.local_addr()?.port(),
+            Socket::Whole(connection) => connection.lock().await.socket().local_addr()?.port(),
+            Socket::Shared(shared) => shared.writer.local_addr()?.port(),
             Socket::Dropped => return Err(Socket::<R>::Dropped.has_no("port")),
         })
     }

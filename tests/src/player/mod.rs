@@ -9,9 +9,9 @@
 //!
 //! - It is given up: its future is dropped, as by a timeout.
 //! - But if the script does not wait for an operation, or looks at it again later, its connection is
-//!   split first, and it goes on beside others. (Not for `wrap`, which takes a whole one.) A receive that
-//!   the script waits for holds its half, and is given up all the same; those that it does not wait for
-//!   take turns, as tasks do that share a half.
+//!   asked for a writer first, and it goes on beside others. (Not for `wrap`.) A receive that the script
+//!   waits for holds the connection, and is given up all the same; those that it does not wait for take
+//!   turns, as tasks do that share a connection.
 
 mod answer;
 mod make;
@@ -32,7 +32,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use async_executor::{LocalExecutor, Task};
-use asyncnet::{CloseBounds, Config};
+use asyncnet::{CloseLimits, Config};
 use futures_lite::future::or;
 use serde_json::{Value, json};
 
@@ -76,14 +76,14 @@ pub struct Settings {
     pub certs: ReadFile,
     /// Whether connections are buffered.
     pub buffered: bool,
-    /// Whether connections are split from the start.
-    pub halves: bool,
+    /// Whether connections have a writer from the start.
+    pub shared: bool,
     /// The operations that the script looks at again.
     pub checked: BTreeSet<i64>,
     /// The limit of a line, if not the default.
     pub max_line: Option<usize>,
     /// The bounds of a close.
-    pub close: CloseBounds,
+    pub close: CloseLimits,
     /// Who is told.
     pub events: Box<dyn Fn(Event)>,
 }
@@ -103,7 +103,7 @@ impl Settings {
             v6: false,
             certs: Box::new(|_| Err(io::ErrorKind::NotFound.into())),
             buffered: true,
-            halves: false,
+            shared: false,
             checked: ops.iter().filter_map(|op| op.number("ref")).collect(),
             max_line: limit(ops),
             close: Config::default().close.drain(DRAIN, DRAIN_BYTES),
@@ -183,7 +183,7 @@ impl<R: System> Player<R> {
         // Whether it may go on when it is late.
         let goes_on = op.is("bg") || self.stage.settings.checked.contains(&k);
         if (goes_on && op.name() != "wrap") || op.name() == "send_many" {
-            self.stage.split(op.socket());
+            self.stage.share(op.socket());
         }
         let (stage, task_op) = (Rc::clone(&self.stage), op.clone());
         let task = self

@@ -4,14 +4,16 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
-use asyncnet::{Address, AsyncSocket, Setting, SockOpt};
+use asyncnet::net::{Setting, SockOpt};
+use asyncnet::{Address, AsyncSocket};
 use serde_json::json;
 
 use super::answer::{Answer, Failure, ok};
 use super::system::{is_gone, is_half_closed, readable};
-use super::table::Socket;
+use super::table::{Socket, os_socket};
 use super::{Op, Stage};
 use crate::bed::System;
+use crate::tools::WriterFacts as _;
 
 /// How long a script waits for something of the system, and how often it looks.
 const PATIENCE: Duration = Duration::from_secs(4);
@@ -21,9 +23,9 @@ impl<R: System> Stage<R> {
     pub(super) async fn close(&self, op: &Op) -> Answer {
         match self.socket(op)? {
             Socket::Whole(connection) => connection.lock().await.close().await?,
-            Socket::Halves(halves) => {
-                halves.descriptor.replace(None);
-                halves.send.close().await?;
+            Socket::Shared(shared) => {
+                shared.descriptor.replace(None);
+                shared.writer.close().await?;
             }
             Socket::Fresh(_) | Socket::Listener(_) | Socket::Datagram(_) => {
                 self.put(op.socket(), Socket::Dropped);
@@ -36,7 +38,7 @@ impl<R: System> Stage<R> {
     pub(super) async fn is_closed(&self, op: &Op) -> Answer {
         ok(match self.socket(op)? {
             Socket::Whole(connection) => connection.lock().await.is_closed(),
-            Socket::Halves(halves) => halves.send.is_closed(),
+            Socket::Shared(shared) => shared.writer.is_closed(),
             // These are open as long as they are there.
             Socket::Fresh(_) | Socket::Listener(_) | Socket::Datagram(_) => false,
             Socket::Dropped => true,
@@ -57,9 +59,11 @@ impl<R: System> Stage<R> {
     async fn number(&self, socket: Socket<R>) -> Result<Option<i32>, Failure> {
         Ok(match socket {
             Socket::Whole(connection) => {
-                connection.lock().await.os_socket().map(|socket| socket.as_raw_fd())
+                os_socket(&*connection.lock().await).map(|socket| socket.as_raw_fd())
             }
-            Socket::Listener(listener) => Some(listener.os_socket().expect("a socket").as_raw_fd()),
+            Socket::Listener(listening) => {
+                Some(listening.listener.os_socket().expect("a socket").as_raw_fd())
+            }
             Socket::Datagram(datagrams) => {
                 Some(datagrams.socket.os_socket().expect("a socket").as_raw_fd())
             }
@@ -122,9 +126,9 @@ impl<R: System> Stage<R> {
     pub(super) async fn local_addr(&self, op: &Op) -> Answer {
         address(match self.socket(op)? {
             Socket::Fresh(fresh) => fresh.socket.lock().await.local_addr()?,
-            Socket::Whole(connection) => connection.lock().await.local_addr()?,
-            Socket::Halves(halves) => halves.send.local_addr()?,
-            Socket::Listener(listener) => listener.local_addr()?,
+            Socket::Whole(connection) => connection.lock().await.socket().local_addr()?,
+            Socket::Shared(shared) => shared.writer.local_addr()?,
+            Socket::Listener(listening) => listening.listener.local_addr()?,
             Socket::Datagram(datagrams) => datagrams.socket.local_addr()?,
             other @ Socket::Dropped => return Err(other.has_no("local_addr")),
         })
@@ -132,8 +136,8 @@ impl<R: System> Stage<R> {
 
     pub(super) async fn peer_addr(&self, op: &Op) -> Answer {
         address(match self.socket(op)? {
-            Socket::Whole(connection) => connection.lock().await.peer_addr()?,
-            Socket::Halves(halves) => halves.send.peer_addr()?,
+            Socket::Whole(connection) => connection.lock().await.socket().peer_addr()?,
+            Socket::Shared(shared) => shared.writer.peer_addr()?,
             other => return Err(other.has_no("peer_addr")),
         })
     }

@@ -2,8 +2,8 @@
 
 use std::io::ErrorKind;
 
-use asyncnet::net::{ConnectOptions, connect};
-use asyncnet::{AsyncSocket, Config, Datagram, Domain, Listener, Setting, SockOpt};
+use asyncnet::net::{ConnectOptions, Datagram, Domain, Setting, SockOpt, connect};
+use asyncnet::{AsyncSocket, Config, Listener};
 use socket2::{Domain as OsDomain, Protocol as OsProtocol, Type};
 
 use crate::bed::{Peer as _, Platform, System};
@@ -46,8 +46,8 @@ pub async fn a6_a_name_is_bound_and_connected<P: Platform>() {
     let mut socket = AsyncSocket::<P::Runtime>::default();
     let mut ours = socket.connect("localhost", port).await.expect("a connection");
     let (mut theirs, from) = listener.accept_addr().await.expect("a connection");
-    assert_eq!(ours.local_addr().expect("an address"), from);
-    assert_eq!(ours.peer_addr().expect("an address").port(), port);
+    assert_eq!(ours.socket().local_addr().expect("an address"), from);
+    assert_eq!(ours.socket().peer_addr().expect("an address").port(), port);
     ours.send(b"line\n").await.expect("a connection");
     assert_line!(theirs, "line");
 }
@@ -70,7 +70,7 @@ pub async fn a10_no_address_is_any_address<P: Platform>() {
         let ours = dial::<P::Runtime>(host, address.port(), Config::default()).await;
         let ours = ours.expect("it listens there");
         let (_theirs, from) = listener.accept_addr().await.expect("a connection");
-        assert_eq!(ours.local_addr().expect("an address"), from);
+        assert_eq!(ours.socket().local_addr().expect("an address"), from);
     }
 }
 
@@ -202,7 +202,7 @@ pub async fn a15_a_socket_of_no_family_connects_to_either<P: Platform>() {
         let mut socket = AsyncSocket::<P::Runtime>::default();
         socket.set(Setting::Flag(SockOpt::KeepAlive, true)).expect("an option");
         let conn = socket.connect(host, port).await.expect(host);
-        assert!(conn.sock_opt(SockOpt::KeepAlive).expect("an option"), "{host}");
+        assert!(conn.socket().get(SockOpt::KeepAlive).expect("an option"), "{host}");
         listener.accept().await.expect("a connection");
     }
 }

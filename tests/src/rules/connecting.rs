@@ -3,9 +3,8 @@
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 
-use asyncnet::{
-    AsyncSocket, Config, Connection, Listener, RecvError, Runtime, Setting, SockOpt, Transport,
-};
+use asyncnet::net::{Setting, SockOpt};
+use asyncnet::{AsyncSocket, Config, Connection, Error, Listener, Transport};
 use futures_lite::future::{poll_once, zip};
 use socket2::SockRef;
 
@@ -24,13 +23,13 @@ pub async fn a4_connect_reaches_an_ip_address_and_a_name<P: Platform>() {
         let ours = dial::<P::Runtime>(host, address.port(), config).await;
         let mut ours = ours.expect("a connection");
         let (mut theirs, from) = listener.accept_addr().await.expect("a connection");
-        assert_eq!(ours.local_addr().expect("an address"), from);
+        assert_eq!(ours.socket().local_addr().expect("an address"), from);
         {
-            let socket = ours.os_socket().expect("a socket");
+            let socket = ours.get_ref().and_then(Transport::os_socket).expect("a socket");
             assert!(SockRef::from(&socket).tcp_nodelay().expect("an option"));
         }
         theirs.send(b"12345\nline\n").await.expect("a connection");
-        assert_err!(ours.next_line().await, RecvError::Line(_));
+        assert_err!(ours.next_line().await, Error::Line(_));
         assert_line!(ours, "line");
     }
 }
@@ -43,7 +42,7 @@ pub async fn a4_connect_goes_on_behind_a_refusal<P: Platform>() {
     Faulty::<P::Runtime>::name([v6, refused, v6, address]);
     let ours = dial::<Faulty<P::Runtime>>("a.name", 0, Config::default()).await;
     let ours = ours.expect("the last one listens");
-    assert_eq!(ours.peer_addr().expect("an address").ip(), Some(address));
+    assert_eq!(ours.socket().peer_addr().expect("an address").ip(), Some(address));
     listener.accept().await.expect("a connection");
 }
 
@@ -55,7 +54,7 @@ pub async fn a4_connect_does_not_wait_for_a_silent_address<P: Platform>() {
     Faulty::<P::Runtime>::name([silent, silent, address]);
     let ours = dial::<Faulty<P::Runtime>>("a.name", 0, Config::default()).await;
     let ours = ours.expect("the last one listens");
-    assert_eq!(ours.peer_addr().expect("an address").ip(), Some(address));
+    assert_eq!(ours.socket().peer_addr().expect("an address").ip(), Some(address));
     listener.accept().await.expect("a connection");
 }
 
@@ -125,9 +124,9 @@ pub async fn a8_sockets_of_the_standard_library_are_adopted<P: Platform>() {
     let stream = AsyncSocket::<P::Runtime>::adopt(stream).expect("a socket");
     let mut ours = stream.into_connection().expect("a connection");
     let (mut theirs, from) = listener.accept_addr().await.expect("a connection");
-    assert_eq!(ours.local_addr().expect("an address"), from);
+    assert_eq!(ours.socket().local_addr().expect("an address"), from);
     ours.send(b"12345\nline\n").await.expect("a connection");
-    assert_err!(theirs.next_line().await, RecvError::Line(_));
+    assert_err!(theirs.next_line().await, Error::Line(_));
     assert_line!(theirs, "line");
     theirs.send(b"reply\n").await.expect("a connection");
     assert_line!(ours, "reply");
@@ -151,20 +150,20 @@ pub async fn a13_stats_count<P: Platform>() {
     assert_eq!(ours.stats(), Default::default());
     theirs.send(b"one\n12345\n\n\xff\n").await.expect("a connection");
     assert_line!(ours, "one");
-    assert_err!(ours.next_line().await, RecvError::Line(_));
+    assert_err!(ours.next_line().await, Error::Line(_));
     assert_line!(ours, "");
     assert_line!(ours, "\u{fffd}");
     ours.send_line(b"two").await.expect("a connection");
     ours.send(b"three").await.expect("a connection");
     ours.shutdown_write().await.expect("a connection");
-    let (received, sent) = ours.stats();
-    assert_eq!((received.bytes, received.lines, received.too_long), (13, 3, 1));
-    assert_eq!((received.bare, received.not_utf8), (0, 0));
-    assert_eq!(sent.lines, 1);
+    let stats = ours.stats();
+    assert_eq!((stats.bytes_received, stats.lines_received, stats.too_long), (13, 3, 1));
+    assert_eq!((stats.bare, stats.not_utf8), (0, 0));
+    assert_eq!(stats.lines_sent, 1);
     assert_line!(theirs, "two");
-    assert_err!(theirs.next_line().await, RecvError::Disconnected(_));
-    assert_eq!(theirs.stats().0.bytes, sent.bytes);
-    assert_eq!(theirs.stats().1.bytes, received.bytes);
+    assert_err!(theirs.next_line().await, Error::Disconnected(_));
+    assert_eq!(theirs.stats().bytes_received, stats.bytes_sent);
+    assert_eq!(theirs.stats().bytes_sent, stats.bytes_received);
 }
 
 /// Nor an address.
@@ -173,7 +172,7 @@ pub async fn a13_a_closed_connection_has_no_socket<P: Platform>() {
     for close in [true, false] {
         let peer = SocketPeer::connect(&address.into());
         let mut conn = listener.accept().await.expect("a connection");
-        assert!(conn.os_socket().is_some() && conn.get_ref().is_some());
+        assert!(conn.get_ref().is_some_and(|stream| stream.os_socket().is_some()));
         if close {
             let rest = async {
                 assert_eq!(peer.recv_all().await, Rest::clean(""));
@@ -184,10 +183,10 @@ pub async fn a13_a_closed_connection_has_no_socket<P: Platform>() {
             conn.abort();
         }
         assert!(conn.is_closed());
-        assert!(conn.os_socket().is_none() && conn.get_ref().is_none());
-        assert_eq!(conn.local_addr().expect_err("closed").kind(), ErrorKind::NotConnected);
-        assert_eq!(conn.peer_addr().expect_err("closed").kind(), ErrorKind::NotConnected);
-        assert_eq!(conn.peer_cred().expect_err("closed").kind(), ErrorKind::NotConnected);
+        assert!(conn.get_ref().is_none());
+        assert_eq!(conn.socket().local_addr().expect_err("closed").kind(), ErrorKind::NotConnected);
+        assert_eq!(conn.socket().peer_addr().expect_err("closed").kind(), ErrorKind::NotConnected);
+        assert_eq!(conn.socket().peer_cred().expect_err("closed").kind(), ErrorKind::NotConnected);
     }
 }
 
@@ -196,7 +195,7 @@ pub async fn a13_tcp_does_not_tell_who_is_there<P: Platform>() {
     let (listener, address) = listen::<P::Runtime>().await;
     let _peer = SocketPeer::connect(&address.into());
     let conn = listener.accept().await.expect("a connection");
-    assert_eq!(conn.peer_cred().expect_err("TCP").kind(), ErrorKind::Unsupported);
+    assert_eq!(conn.socket().peer_cred().expect_err("TCP").kind(), ErrorKind::Unsupported);
 }
 
 fn moves<T: Send>(it: T) -> T {
@@ -208,14 +207,15 @@ pub async fn c2_everything_moves_between_threads<P: Platform>() {
     let (listener, address) = moves(listen::<P::Runtime>()).await;
     let mut socket = moves(AsyncSocket::<P::Runtime>::default());
     let mut ours = moves(socket.connect("127.0.0.1", address.port())).await.expect("a connection");
-    let theirs = moves(moves(&listener).accept()).await.expect("a connection");
-    let (mut receiver, sender) = moves(theirs.split());
+    let accepted = moves(moves(&listener).accept()).await;
+    let mut receiver = moves(accepted.expect("a connection"));
+    let sender = moves(receiver.writer());
     moves(ours.send(b"one\ntwo\n")).await.expect("a connection");
     moves(ours.flush()).await.expect("a connection");
     assert_eq!(moves(receiver.next_line()).await.expect("a line"), Some(&b"one"[..]));
     assert_eq!(moves(receiver.recv_line()).await.expect("a line"), "two");
     moves(sender.send_line(b"three")).await.expect("a connection");
-    assert!(moves(ours.next_lines()).await.expect("a line").is_some());
+    assert!(moves(ours.next_batch()).await.expect("a line").is_some());
     drop((receiver, sender));
     moves(ours.close()).await.expect("a connection");
     moves(moves(listener).finish(std::time::Duration::ZERO)).await;
@@ -230,14 +230,17 @@ pub async fn c2_a_stream_that_cannot_move_is_fine<P: Platform>() {
         listener.accept().await.expect("a connection").into_parts().expect("it is open");
     // Neither `Send` nor of any type in particular.
     let stream: Box<dyn Transport> = Box::new(stream);
-    let mut conn = Connection::with_timer(stream, Config::default(), P::Runtime::timer());
-    assert!(conn.os_socket().is_some(), "it is asked through the box");
+    let mut conn = Connection::new(stream, Config::default());
+    assert!(
+        conn.get_ref().is_some_and(|stream| stream.os_socket().is_some()),
+        "it is asked through the box"
+    );
     peer.send(b"line\nanother\n").await;
     assert_line!(conn, "line");
-    let (mut receiver, sender) = conn.split();
-    assert_line!(receiver, "another");
+    let sender = conn.writer();
+    assert_line!(conn, "another");
     sender.send_line(b"reply").await.expect("a connection");
-    drop((receiver, sender));
+    drop((conn, sender));
     let rest = peer.recv_all().await;
     assert!(rest.bytes.starts_with(b"reply"), "{rest:?}");
 }

@@ -5,7 +5,8 @@ use std::net::{Ipv6Addr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 
-use asyncnet::{Address, AsyncSocket, Datagram, DatagramTooLong, Domain};
+use asyncnet::net::{Datagram, DatagramTooLong, Domain};
+use asyncnet::{Address, AsyncSocket};
 use futures_lite::future::{poll_once, yield_now};
 
 use crate::bed::{Platform, System};

@@ -5,9 +5,8 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 
-use asyncnet::{
-    AsyncSocket, Config, Listener, OsSocket, RecvError, Setting, SockOpt, Transport as _,
-};
+use asyncnet::net::{OsSocket, Setting, SockOpt};
+use asyncnet::{AsyncSocket, Config, Listener, Transport};
 use futures_lite::future::{poll_once, yield_now};
 use socket2::{SockAddr, SockRef};
 
@@ -162,7 +161,7 @@ pub async fn a7_accepted_sockets_inherit_the_settings<P: Platform>() {
             assert_eq!(socket.tcp_nodelay().expect("an option"), nodelay);
         }
         peer.send(b"12345\n").await;
-        assert_err!(conn.next_line().await, RecvError::Line(_));
+        assert_err!(conn.next_line().await, asyncnet::Error::Line(_));
     }
 }
 

@@ -4,7 +4,8 @@ use std::io::ErrorKind;
 use std::net::TcpListener;
 use std::time::Duration;
 
-use asyncnet::{AsyncSocket, Config, Domain, KeepAlive, Setting, SockOpt};
+use asyncnet::net::{Domain, KeepAlive, Setting, SockOpt};
+use asyncnet::{AsyncSocket, Config, Transport};
 use socket2::SockRef;
 
 use crate::Tcp;
@@ -80,7 +81,7 @@ pub async fn a5_an_option_sets_what_it_names<P: Platform>() {
         }
         let conn = socket.connect("127.0.0.1", address.port()).await.expect("a connection");
         let _theirs = listener.accept().await.expect("a connection");
-        let socket = conn.os_socket().expect("a socket");
+        let socket = conn.get_ref().and_then(Transport::os_socket).expect("a socket");
         let socket = SockRef::from(&socket);
         assert_eq!(socket.tcp_nodelay().expect("an option"), on);
         assert_eq!(socket.keepalive().expect("an option"), on);
@@ -94,7 +95,7 @@ pub async fn a5_an_option_sets_what_it_names<P: Platform>() {
     let mut socket = AsyncSocket::<P::Runtime>::default();
     assert!(socket.get(SockOpt::NoDelay).expect("an option"));
     let conn = socket.connect("127.0.0.1", address.port()).await.expect("a connection");
-    let socket = conn.os_socket().expect("a socket");
+    let socket = conn.get_ref().and_then(Transport::os_socket).expect("a socket");
     assert!(SockRef::from(&socket).tcp_nodelay().expect("an option"));
 }
 
@@ -113,7 +114,7 @@ pub async fn a5_keepalive_buffers_and_linger_are_set<P: Platform>() {
     let conn = socket.connect("127.0.0.1", address.port()).await.expect("a connection");
     let mut theirs = listener.accept().await.expect("a connection");
     {
-        let socket = conn.os_socket().expect("a socket");
+        let socket = conn.get_ref().and_then(Transport::os_socket).expect("a socket");
         let socket = SockRef::from(&socket);
         assert!(socket.keepalive().expect("an option"));
         #[cfg(unix)]
@@ -217,7 +218,7 @@ pub async fn a9_a_failed_connect_keeps_the_settings<P: Platform>() {
     assert!(socket.local_addr().expect("an address").port() != 0, "it is bound again");
     let conn = socket.connect("127.0.0.1", address.port()).await.expect("a connection");
     let _theirs = listener.accept().await.expect("a connection");
-    let socket = conn.os_socket().expect("a socket");
+    let socket = conn.get_ref().and_then(Transport::os_socket).expect("a socket");
     let socket = SockRef::from(&socket);
     assert!(!socket.tcp_nodelay().expect("an option"));
     assert!(socket.out_of_band_inline().expect("an option"));
@@ -225,16 +226,16 @@ pub async fn a9_a_failed_connect_keeps_the_settings<P: Platform>() {
     assert_eq!(socket.linger().expect("an option"), Some(Duration::ZERO));
 }
 
-/// Also when it is open, whole or split.
+/// Also when it is open, with a writer or without.
 pub async fn a5_options_of_a_connection_are_set_and_read<P: Platform>() {
     let (mut conn, _peer) = Tcp::<P>::pair(Config::default()).await;
-    conn.set_sock_opt(SockOpt::KeepAlive, true).expect("an option");
-    assert!(conn.sock_opt(SockOpt::KeepAlive).expect("an option"));
-    let (_receiver, sender) = conn.split();
-    sender.set_sock_opt(SockOpt::KeepAlive, false).expect("an option");
-    assert!(!sender.sock_opt(SockOpt::KeepAlive).expect("an option"));
-    sender.abort();
-    let gone = sender.sock_opt(SockOpt::KeepAlive).expect_err("it is closed");
+    conn.socket().set(Setting::Flag(SockOpt::KeepAlive, true)).expect("an option");
+    assert!(conn.socket().get(SockOpt::KeepAlive).expect("an option"));
+    let writer = conn.writer();
+    conn.socket().set(Setting::Flag(SockOpt::KeepAlive, false)).expect("an option");
+    assert!(!conn.socket().get(SockOpt::KeepAlive).expect("an option"));
+    writer.abort();
+    let gone = conn.socket().get(SockOpt::KeepAlive).expect_err("it is closed");
     assert_eq!(gone.kind(), ErrorKind::NotConnected);
 }
 

@@ -5,11 +5,10 @@ use std::io::ErrorKind;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 
-use asyncnet::net::{ConnectOptions, connect};
-use asyncnet::{
-    Address, AsyncSocket, Datagram, DatagramTooLong, Domain, Listener, remove_stale_socket,
+use asyncnet::net::{
+    ConnectOptions, Datagram, DatagramTooLong, Domain, connect, remove_stale_socket,
 };
-
+use asyncnet::{Address, AsyncSocket, Listener};
 use futures_lite::future::zip;
 
 use crate::bed::{Platform, System};
@@ -33,7 +32,7 @@ pub async fn a10_a_path_is_bound_and_connected<P: Platform>() {
     let (mut theirs, from) = listener.accept_addr().await.expect("a connection");
     assert_eq!(from, Address::Unnamed);
     assert_eq!((from.ip(), from.port()), (None, 0));
-    assert_eq!(ours.peer_addr().expect("an address"), at);
+    assert_eq!(ours.socket().peer_addr().expect("an address"), at);
     ours.send(b"line\n").await.expect("a connection");
     assert_line!(theirs, "line");
     theirs.send(b"reply\n").await.expect("a connection");
@@ -170,6 +169,29 @@ fn datagram<R: System>(path: Option<&TempPath>) -> Datagram<R> {
     socket.into_datagram().expect("a datagram socket")
 }
 
+/// On Linux: ourselves.
+pub async fn a13_a_unix_socket_tells_who_is_there<P: Platform>() {
+    let path = TempPath::new();
+    let mut socket = unix::<P::Runtime>();
+    socket.bind_unix(&path).expect("a new path");
+    let listener = socket.listen(4).expect("a listener");
+    let ours = unix::<P::Runtime>().connect_unix(&path).await.expect("a connection");
+    let theirs = listener.accept().await.expect("a connection");
+    for conn in [ours, theirs] {
+        let told = conn.socket().peer_cred();
+        if cfg!(any(target_os = "linux", target_os = "android")) {
+            use std::os::unix::fs::MetadataExt as _;
+
+            let told = told.expect("an answer");
+            let file = fs::metadata(&path).expect("the socket file");
+            assert_eq!(told.pid.unsigned_abs(), std::process::id());
+            assert_eq!(told.uid, file.uid());
+        } else {
+            assert_eq!(told.expect_err("no answer").kind(), ErrorKind::Unsupported);
+        }
+    }
+}
+
 /// A peer with an abstract name is told by that name, and can be answered.
 pub async fn a11_an_abstract_peer_is_answered<P: Platform>() {
     if !cfg!(target_os = "linux") {
@@ -201,31 +223,8 @@ pub async fn a15_a_path_is_an_address_too<P: Platform>() {
         let connecting = connect::<P::Runtime>(&place, ConnectOptions::new());
         let (ours, theirs) = zip(connecting, listener.accept()).await;
         let (mut ours, mut theirs) = (ours.expect("a connection"), theirs.expect("a connection"));
-        assert_eq!(ours.peer_addr().expect("an address").to_string(), place);
+        assert_eq!(ours.socket().peer_addr().expect("an address").to_string(), place);
         ours.send_line(b"line").await.expect("a connection");
         assert_line!(theirs, "line");
-    }
-}
-
-/// On Linux: ourselves.
-pub async fn a13_a_unix_socket_tells_who_is_there<P: Platform>() {
-    let path = TempPath::new();
-    let mut socket = unix::<P::Runtime>();
-    socket.bind_unix(&path).expect("a new path");
-    let listener = socket.listen(4).expect("a listener");
-    let ours = unix::<P::Runtime>().connect_unix(&path).await.expect("a connection");
-    let theirs = listener.accept().await.expect("a connection");
-    for conn in [ours, theirs] {
-        let told = conn.peer_cred();
-        if cfg!(any(target_os = "linux", target_os = "android")) {
-            use std::os::unix::fs::MetadataExt as _;
-
-            let told = told.expect("an answer");
-            let file = fs::metadata(&path).expect("the socket file");
-            assert_eq!(told.pid.unsigned_abs(), std::process::id());
-            assert_eq!(told.uid, file.uid());
-        } else {
-            assert_eq!(told.expect_err("no answer").kind(), ErrorKind::Unsupported);
-        }
     }
 }

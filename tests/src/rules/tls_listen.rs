@@ -8,9 +8,9 @@ use std::sync::mpsc::channel;
 use std::thread::sleep;
 use std::time::Duration;
 
-use asyncnet::{
-    AsyncSocket, Config, ListenOptions, Listener, TlsContext, TlsErrorKind, TlsRole, UpgradeError,
-};
+use asyncnet::net::ListenOptions;
+use asyncnet::tls::{TlsErrorKind, UpgradeRefused};
+use asyncnet::{AsyncSocket, Config, Error, Listener, TlsContext};
 use blocking::{Task, unblock};
 use futures_lite::future::or;
 
@@ -21,7 +21,7 @@ use crate::raw::{
     ROLES, Raw, VERSIONS, client_config, connect, listen, plain, serve, server_config, stranger,
     trusting,
 };
-use crate::tls::{context, identity};
+use crate::tls::{Role, context, identity};
 use crate::tools::{assert_err, assert_line, interrupted, refusal, waits};
 
 /// Time enough for whoever is there to do a handshake, and short for whoever waits for its end.
@@ -47,7 +47,7 @@ pub async fn t4_connect_returns_after_the_handshake<P: Platform>() {
         assert!(waits(connecting.as_mut()).await, "the server has said nothing yet");
         go.send(()).expect("it waits");
         let mut conn = connecting.await.expect("a connection");
-        assert!(conn.is_tls() && conn.tls_session().is_some_and(|tls| tls.version.is_some()));
+        assert!(conn.tls().is_some_and(|tls| tls.version().is_some()));
         assert_line!(conn, "welcome");
     }
     server.await;
@@ -101,15 +101,15 @@ static SLOW: [u8; 5000] = {
 
 /// Bytes that keep coming do not put it off.
 pub async fn t4_a_handshake_ends_at_its_deadline<P: Platform>() {
-    let config = Config::default().handshake(SHORT);
+    let config = Config::default().handshake_timeout(SHORT);
     for role in ROLES {
         for said in [&[][..], &SLOW] {
             let (mut conn, socket) = plain::<P::Runtime>(config);
             let peer = dawdle(said, socket);
             for _ in 0..2 {
-                let error = conn.upgrade_tls(context(), role).await.expect_err("it dawdles");
+                let error = conn.upgrade_tls(role.of(context())).await.expect_err("it dawdles");
                 assert!(
-                    matches!(&error, UpgradeError::Tls(error) if error.kind() == TlsErrorKind::TimedOut),
+                    matches!(&error, Error::Tls(error) if error.kind() == TlsErrorKind::TimedOut),
                     "{error:?}"
                 );
                 assert_eq!(std::io::Error::from(error).kind(), ErrorKind::TimedOut);
@@ -155,9 +155,9 @@ pub async fn t6_a_wrapped_listener_hands_out_secure_connections<P: Platform>() {
         Ok::<_, std::io::Error>(peer)
     });
     let (mut conn, from) = listener.accept_addr().await.expect("a connection");
-    assert!(conn.is_tls());
+    assert!(conn.tls().is_some());
     conn.handshake().await.expect("the handshake succeeds");
-    assert!(conn.tls_session().is_some_and(|tls| tls.version.is_some()));
+    assert!(conn.tls().is_some_and(|tls| tls.version().is_some()));
     assert_line!(conn, "line");
     let peer = peer.await.expect("the handshake succeeds");
     assert_eq!(from.ip(), Some(peer.socket.local_addr().expect("an address")));
@@ -171,37 +171,6 @@ pub async fn t6_a_listener_needs_a_servers_settings<P: Platform>() {
     socket.bind_addr("127.0.0.1", 0).await.expect("a port");
     let error = socket.listen(1).expect_err("it has no certificate");
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
-}
-
-/// Early data (0-RTT) would be lost without a word, so settings that allow it are refused.
-pub async fn t6_settings_with_early_data_are_refused<P: Platform>() {
-    let mut config = server_config(&VERSIONS);
-    config.max_early_data_size = 1024;
-    let early = TlsContext::from(Arc::new(config));
-    let options = ListenOptions::new().tls(&early);
-    let error = Listener::<P::Runtime>::bind_with("127.0.0.1:0", options).await;
-    let error = error.expect_err("0-RTT");
-    assert_eq!(error.kind(), ErrorKind::InvalidInput);
-    assert!(error.to_string().contains("max_early_data_size"), "{error}");
-    let (mut conn, _socket) = plain::<P::Runtime>(Config::default());
-    assert_err!(conn.upgrade_tls(&early, TlsRole::Server).await, UpgradeError::Context(_));
-    assert!(!conn.is_tls());
-}
-
-/// The next address would only hide why.
-pub async fn t6_a_certificate_error_is_not_hidden_by_the_next_address<P: Platform>() {
-    let (_nobody, refused) = refusing();
-    let (address, server) = serve(1, |socket| {
-        assert!(Raw::server(socket, server_config(&VERSIONS)).is_err(), "it is not trusted");
-    });
-    Faulty::<P::Runtime>::name([address, refused]);
-    let stranger = stranger("somebody.test").0;
-    let client = TlsContext::client().ca_pem(stranger.as_bytes()).expect("PEM");
-    let mut socket = AsyncSocket::<Faulty<P::Runtime>>::default();
-    socket.wrap_tls(&client.build().expect("a client"));
-    let error = socket.connect("server.test", 0).await.expect_err("it is not trusted");
-    assert!(matches!(refusal(&error), TlsErrorKind::Certificate(_)), "{error}");
-    server.await;
 }
 
 /// Peers that say nothing, or nonsense, or leave: the next one does not notice.
@@ -233,7 +202,7 @@ pub async fn t6_bad_peers_cost_only_themselves<P: Platform>() {
                     served += 1;
                 }
                 Err(error) => {
-                    assert!(matches!(error, UpgradeError::Tls(_)), "{error:?}");
+                    assert!(matches!(error, Error::Tls(_)), "{error:?}");
                     refused += 1;
                 }
             }
@@ -247,7 +216,7 @@ pub async fn t6_bad_peers_cost_only_themselves<P: Platform>() {
 /// A peer that dawdles is given up at the deadline: a silent one by the listener, and one that has begun
 /// by its connection.
 pub async fn t6_peers_that_dawdle_are_given_up<P: Platform>() {
-    let config = Config::default().handshake(SHORT);
+    let config = Config::default().handshake_timeout(SHORT);
     let (listener, address) = listen::<P::Runtime>(context(), config).await;
     let silent = dawdle(&[], connect(address));
     let accepting = async {
@@ -259,7 +228,7 @@ pub async fn t6_peers_that_dawdle_are_given_up<P: Platform>() {
     let mut conn = listener.accept().await.expect("it has spoken");
     let error = conn.handshake().await.expect_err("it dawdles");
     assert!(
-        matches!(&error, UpgradeError::Tls(error) if error.kind() == TlsErrorKind::TimedOut),
+        matches!(&error, Error::Tls(error) if error.kind() == TlsErrorKind::TimedOut),
         "{error:?}"
     );
     drop(conn);
@@ -340,9 +309,46 @@ pub async fn t6_settings_without_the_role_are_refused<P: Platform>() {
     let client = TlsContext::client().ca_pem(identity().0.as_bytes()).expect("PEM");
     let client = client.build().expect("a client");
     let (mut conn, _socket) = plain::<P::Runtime>(Config::default());
-    let refused = conn.upgrade_tls(&client, TlsRole::Server).await;
-    assert_err!(refused, UpgradeError::Context(_));
-    let nameless = TlsRole::Client { server_name: "not a name" };
-    assert_err!(conn.upgrade_tls(&client, nameless).await, UpgradeError::Context(_));
-    assert!(!conn.is_tls());
+    let refused = conn.upgrade_tls(Role::Server.of(&client)).await;
+    assert_err!(refused, Error::Upgrade(UpgradeRefused::Settings(_)));
+    let nameless = Role::Client { server_name: "not a name" };
+    assert_err!(
+        conn.upgrade_tls(nameless.of(&client)).await,
+        Error::Upgrade(UpgradeRefused::Settings(_))
+    );
+    assert!(conn.tls().is_none());
+}
+
+/// Early data (0-RTT) would be lost without a word, so settings that allow it are refused.
+pub async fn t6_settings_with_early_data_are_refused<P: Platform>() {
+    let mut config = server_config(&VERSIONS);
+    config.max_early_data_size = 1024;
+    let early = TlsContext::from(Arc::new(config));
+    let options = ListenOptions::new().tls(&early);
+    let error = Listener::<P::Runtime>::bind_with("127.0.0.1:0", options).await;
+    let error = error.expect_err("0-RTT");
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert!(error.to_string().contains("max_early_data_size"), "{error}");
+    let (mut conn, _socket) = plain::<P::Runtime>(Config::default());
+    assert_err!(
+        conn.upgrade_tls(early.as_server()).await,
+        Error::Upgrade(UpgradeRefused::Settings(_))
+    );
+    assert!(conn.tls().is_none());
+}
+
+/// The next address would only hide why.
+pub async fn t6_a_certificate_error_is_not_hidden_by_the_next_address<P: Platform>() {
+    let (_nobody, refused) = refusing();
+    let (address, server) = serve(1, |socket| {
+        assert!(Raw::server(socket, server_config(&VERSIONS)).is_err(), "it is not trusted");
+    });
+    Faulty::<P::Runtime>::name([address, refused]);
+    let stranger = stranger("somebody.test").0;
+    let client = TlsContext::client().ca_pem(stranger.as_bytes()).expect("PEM");
+    let mut socket = AsyncSocket::<Faulty<P::Runtime>>::default();
+    socket.wrap_tls(&client.build().expect("a client"));
+    let error = socket.connect("server.test", 0).await.expect_err("it is not trusted");
+    assert!(matches!(refusal(&error), TlsErrorKind::Certificate(_)), "{error}");
+    server.await;
 }

@@ -2,7 +2,8 @@
 
 use std::io::ErrorKind;
 
-use asyncnet::{AsyncSocket, Domain, TlsContext};
+use asyncnet::net::Domain;
+use asyncnet::{AsyncSocket, TlsContext};
 use futures_lite::future::zip;
 
 use crate::bed::Platform;

@@ -18,32 +18,32 @@ use crate::step::{Act, Expected, Peer};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Way {
     pub(crate) buffered: bool,
-    pub(crate) halves: bool,
+    pub(crate) writer: bool,
 }
 
 /// All of them.
 pub(crate) const WAYS: [Way; 4] = [
-    Way { buffered: true, halves: false },
-    Way { buffered: false, halves: false },
-    Way { buffered: true, halves: true },
-    Way { buffered: false, halves: true },
+    Way { buffered: true, writer: false },
+    Way { buffered: false, writer: false },
+    Way { buffered: true, writer: true },
+    Way { buffered: false, writer: true },
 ];
 
 impl Way {
     fn words(self) -> [&'static str; 2] {
         let buffered = if self.buffered { "buffered" } else { "unbuffered" };
-        [buffered, if self.halves { "halves" } else { "whole" }]
+        [buffered, if self.writer { "writer" } else { "whole" }]
     }
 
     /// Whether `vector` is to be played so.
     pub(crate) fn is_for(self, vector: &Vector) -> bool {
         let has = |word: &str| vector.only.iter().any(|only| only == word);
         let allowed = |one, other| has(one) || !has(other);
-        let [buffered, halves] = self.words();
-        let [not_buffered, not_halves] =
-            Self { buffered: !self.buffered, halves: !self.halves }.words();
+        let [buffered, writer] = self.words();
+        let [not_buffered, not_writer] =
+            Self { buffered: !self.buffered, writer: !self.writer }.words();
         let here = !vector.needs_v6 || TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok();
-        here && allowed(buffered, not_buffered) && allowed(halves, not_halves)
+        here && allowed(buffered, not_buffered) && allowed(writer, not_writer)
     }
 }
 
@@ -99,7 +99,7 @@ fn settings(vector: &Vector, way: Way, peers: &Peers, told: Rc<RefCell<Vec<Event
         peer_port: peers.port(),
         certs: Box::new(file),
         buffered: way.buffered,
-        halves: way.halves,
+        shared: way.writer,
         events: Box::new(move |event| told.borrow_mut().push(event)),
         ..settings
     }

@@ -6,13 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Wake, Waker};
 use std::thread;
 
-use asyncnet::{Policy, Room, RoomLimits};
+use asyncnet::Room;
+use asyncnet::room::{Limits, Policy};
 use futures_io::AsyncRead;
 use futures_lite::future::block_on;
 
 use super::{client, room, say};
 use crate::pipe::End;
-use crate::{WIDE, clock, poll_once};
+use crate::{WIDE, poll_once};
 
 type Action = Box<dyn FnOnce() + Send>;
 
@@ -38,7 +39,7 @@ fn when_it_hears(peer: &mut End, action: impl FnOnce() + Send + 'static) {
 
 #[test]
 fn r2_what_is_said_in_one_turn_leaves_in_one_write() {
-    let (room, mut tasks) = room(RoomLimits::default());
+    let (room, mut tasks) = room(Limits::default());
     let (_first, sender, mut first) = client(WIDE);
     let speaker = room.join(sender).unwrap();
     let (_second, sender, mut second) = client(WIDE);
@@ -61,7 +62,7 @@ fn r2_what_is_said_in_one_turn_leaves_in_one_write() {
 
 #[test]
 fn r2_what_ready_tasks_say_leaves_in_the_same_write() {
-    let (room, mut tasks) = room(RoomLimits::default());
+    let (room, mut tasks) = room(Limits::default());
     let (_receiver, sender, mut peer) = client(WIDE);
     let _member = room.join(sender).unwrap();
     tasks.run();
@@ -81,7 +82,7 @@ fn r2_what_ready_tasks_say_leaves_in_the_same_write() {
 #[test]
 fn r8_members_come_and_go_behind_the_delivery_that_is_under_way() {
     for policy in [Policy::Disconnect, Policy::DropNewest, Policy::DropOldest] {
-        let (room, mut tasks) = room(RoomLimits::default().policy(policy));
+        let (room, mut tasks) = room(Limits::default().policy(policy));
         let (_first, sender, mut first) = client(WIDE);
         let _member = room.join(sender).unwrap();
         let (_second, sender, second) = client(WIDE);
@@ -110,7 +111,7 @@ fn r8_members_come_and_go_behind_the_delivery_that_is_under_way() {
 #[test]
 fn r3_a_connection_that_breaks_in_the_middle_of_a_delivery_harms_no_other() {
     for policy in [Policy::Disconnect, Policy::DropNewest, Policy::DropOldest] {
-        let (room, mut tasks) = room(RoomLimits::default().policy(policy));
+        let (room, mut tasks) = room(Limits::default().policy(policy));
         let mut all: [_; 3] = std::array::from_fn(|_| client(WIDE));
         let _members = all.each_ref().map(|(_, sender, _)| room.join(sender.clone()).unwrap());
         tasks.run();
@@ -159,7 +160,7 @@ fn come_and_go(room: &Room<End>, policy: Policy) {
 
 #[test]
 fn r8_members_of_many_threads_come_and_go_while_the_room_runs() {
-    let (room, task) = Room::<End>::new(RoomLimits::default(), clock::timer);
+    let (room, task) = Room::<End>::new(Limits::default());
     thread::scope(|scope| {
         let run = scope.spawn(|| block_on(task));
         let speaker = scope.spawn(|| {

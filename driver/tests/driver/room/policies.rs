@@ -1,14 +1,13 @@
 //! What happens to a member that is too far behind, to the byte. What waits counts 64 bytes for each piece.
 
 use allocation_counter::measure;
-use asyncnet::{
-    Config, Member, MemberStats, Policy, RecvHalf, Room, RoomLimits, SendError, SendHalf,
-};
+use asyncnet::room::{Limits, Member, MemberStats, Policy};
+use asyncnet::{Config, Connection, Error, Room, Writer};
 
 use super::{HOUR, assert_disconnected, client, room, say};
 use crate::pipe::End;
 use crate::tasks::Tasks;
-use crate::{WIDE, clock, open_split, poll_once};
+use crate::{WIDE, clock, open_shared, poll_once};
 
 const HARD: usize = 1000;
 const POLICIES: [Policy; 3] = [Policy::Disconnect, Policy::DropNewest, Policy::DropOldest];
@@ -27,15 +26,15 @@ fn lines(numbers: impl IntoIterator<Item = usize>) -> String {
 struct One {
     room: Room<End>,
     tasks: Tasks<'static>,
-    receiver: RecvHalf<End>,
-    sender: SendHalf<End>,
+    receiver: Connection<End>,
+    sender: Writer<End>,
     peer: End,
     member: Option<Member<End>>,
 }
 
 impl One {
     fn new(policy: Policy, capacity: usize) -> Self {
-        let (room, mut tasks) = room(RoomLimits::default().hard(HARD).soft(HARD, HOUR));
+        let (room, mut tasks) = room(Limits::default().hard(HARD).soft(HARD, HOUR));
         let (receiver, sender, peer) = client(capacity);
         let member = Some(room.join_with(sender.clone(), policy).unwrap());
         tasks.run();
@@ -192,7 +191,7 @@ fn r4_a_message_above_the_limit_drives_out_no_other() {
 
 #[test]
 fn r7_each_member_has_its_own_policy_and_its_own_numbers() {
-    let limits = RoomLimits::default().hard(HARD).policy(Policy::DropNewest);
+    let limits = Limits::default().hard(HARD).policy(Policy::DropNewest);
     let (room, mut tasks) = room(limits);
     let slow = [client(0), client(0), client(0)];
     let (_receiver, fast, peer) = client(WIDE);
@@ -221,7 +220,7 @@ fn r7_each_member_has_its_own_policy_and_its_own_numbers() {
 
 #[test]
 fn r6_the_soft_limit_is_for_members_with_disconnect() {
-    let (room, mut tasks) = room(RoomLimits::default().soft(1000, HOUR));
+    let (room, mut tasks) = room(Limits::default().soft(1000, HOUR));
     let slow: [_; 3] = std::array::from_fn(|_| client(0));
     let _members = [0, 1, 2].map(|i| room.join_with(slow[i].1.clone(), POLICIES[i]).unwrap());
     say(&room, &[b'x'; 2000]);
@@ -230,7 +229,7 @@ fn r6_the_soft_limit_is_for_members_with_disconnect() {
     tasks.run();
     let stats = room.stats();
     assert_eq!((stats.members, stats.evicted_hard, stats.evicted_soft), (2, 0, 1));
-    assert!(slow[0].1.is_closed());
+    assert_eq!(slow[0].1.check(), Err(Error::Closed));
 }
 
 #[test]
@@ -284,31 +283,31 @@ fn r4_what_is_sent_past_the_room_comes_whole_though_a_backlog_waits() {
 #[test]
 fn r4_a_room_changes_nothing_about_the_connections_own_queue() {
     const OWN: usize = 500;
-    let (room, mut tasks) = room(RoomLimits::default());
-    let (_receiver, sender, peer) = open_split(0, Config::default().max_outbox(OWN));
+    let (room, mut tasks) = room(Limits::default());
+    let (_receiver, sender, peer) = open_shared(0, Config::default().max_queue(OWN));
     let member = room.join(sender.clone()).unwrap();
     // Larger than the connection's queue, and it goes as a whole.
     say(&room, &[b'x'; 10 * OWN]);
     tasks.run();
     assert_eq!(member.stats().messages, 1);
-    assert!(matches!(sender.feed(b"y"), Err(SendError::Full { max: OWN, .. })));
+    assert!(matches!(sender.feed(b"y"), Err(Error::Full { max: OWN, .. })));
     drop(member);
     tasks.run();
     peer.input.state().capacity = WIDE;
     assert!(poll_once(sender.flush()).is_ready());
     assert_eq!(peer.hear().len(), 10 * OWN + 2);
     assert_eq!(sender.feed(&[b'y'; OWN]), Ok(()));
-    assert!(matches!(sender.feed(b"y"), Err(SendError::Full { max: OWN, .. })));
+    assert!(matches!(sender.feed(b"y"), Err(Error::Full { max: OWN, .. })));
 }
 
 #[test]
 fn r2_what_waits_for_many_is_stored_once() {
     const MEMBERS: usize = 50;
     const MESSAGE: usize = 100 << 10;
-    let (room, mut tasks) = room(RoomLimits::default());
+    let (room, mut tasks) = room(Limits::default());
     let slow: Vec<_> = (0..MEMBERS).map(|_| client(0)).collect();
     let policy = |i| if i % 2 == 0 { Policy::DropNewest } else { Policy::DropOldest };
-    let join = |(i, (_, sender, _)): (usize, &(_, SendHalf<End>, _))| {
+    let join = |(i, (_, sender, _)): (usize, &(_, Writer<End>, _))| {
         room.join_with(sender.clone(), policy(i)).unwrap()
     };
     let _members: Vec<_> = slow.iter().enumerate().map(join).collect();
@@ -327,9 +326,9 @@ fn r2_what_waits_for_many_is_stored_once() {
 fn r2_small_messages_too_are_stored_once() {
     const MEMBERS: usize = 100;
     const MESSAGES: usize = 9437;
-    let (room, mut tasks) = room(RoomLimits::default());
+    let (room, mut tasks) = room(Limits::default());
     let slow: Vec<_> = (0..MEMBERS).map(|_| client(0)).collect();
-    let join = |(_, sender, _): &(_, SendHalf<End>, _)| room.join(sender.clone()).unwrap();
+    let join = |(_, sender, _): &(_, Writer<End>, _)| room.join(sender.clone()).unwrap();
     let _members: Vec<_> = slow.iter().map(join).collect();
     tasks.run();
     let info = measure(|| {
@@ -346,8 +345,8 @@ fn r2_small_messages_too_are_stored_once() {
 
 #[test]
 fn r2_members_that_have_left_hold_nothing() {
-    let (room, mut tasks) = room(RoomLimits::default());
-    let join = |(_, sender, _): &(_, SendHalf<End>, _)| room.join(sender.clone()).unwrap();
+    let (room, mut tasks) = room(Limits::default());
+    let join = |(_, sender, _): &(_, Writer<End>, _)| room.join(sender.clone()).unwrap();
     let info = measure(|| {
         for _ in 0..10 {
             let slow: Vec<_> = (0..10).map(|_| client(0)).collect();
@@ -369,7 +368,7 @@ fn r2_members_that_have_left_hold_nothing() {
 #[test]
 fn r4_a_member_that_speaks_and_does_not_read_holds_nothing_of_its_own_words() {
     for policy in POLICIES {
-        let (room, mut tasks) = room(RoomLimits::default().policy(policy));
+        let (room, mut tasks) = room(Limits::default().policy(policy));
         let (_receiver, sender, _peer) = client(0);
         let member = room.join(sender).unwrap();
         let (_other, sender, peer) = client(WIDE);
@@ -416,7 +415,7 @@ fn r4_what_a_member_drops_is_held_for_no_one() {
 fn r4_a_member_remembers_a_bounded_number_of_gaps() {
     const TURNS: usize = 200;
     for policy in [Policy::DropNewest, Policy::DropOldest] {
-        let (room, mut tasks) = room(RoomLimits::default().hard(100_000).policy(policy));
+        let (room, mut tasks) = room(Limits::default().hard(100_000).policy(policy));
         let (_receiver, sender, peer) = client(0);
         let member = room.join(sender).unwrap();
         for number in 0..TURNS {
@@ -457,7 +456,7 @@ fn r2_messages_of_one_turn_are_one_piece() {
 
 #[test]
 fn r2_a_member_that_reads_holds_nothing_of_its_own_words() {
-    let (room, mut tasks) = room(RoomLimits::default());
+    let (room, mut tasks) = room(Limits::default());
     let (_receiver, sender, peer) = client(WIDE);
     let member = room.join(sender).unwrap();
     let info = measure(|| {

@@ -4,11 +4,11 @@
 
 use std::cell::{Cell, RefCell};
 
-use asyncnet::{Config, Connection, Member, MemberStats, Policy, Room, RoomLimits};
+use asyncnet::room::{Limits, Member, MemberStats, Policy};
+use asyncnet::{Config, Connection, Error, Room};
 use futures_lite::io::AsyncReadExt;
 
 use super::run;
-use crate::clock;
 use crate::pipe::{End, duplex};
 use crate::tasks::{Random, Tasks, turn, turns};
 
@@ -146,7 +146,7 @@ async fn visit(
     mut random: Random,
 ) {
     turns(manners.comes_after).await;
-    let (mut receiver, sender) = conn.split();
+    let (mut receiver, sender) = crate::with_writer(conn);
     let receiving = async move { while let Ok(Some(_)) = receiver.next_line().await {} };
     let mut speaking = Random(random.next());
     let staying = async {
@@ -175,7 +175,7 @@ async fn visit(
                 None
             }
         };
-        let was_disconnected = sender.is_closed();
+        let was_disconnected = sender.check() == Err(Error::Closed);
         let _ = sender.close().await;
         (came, went, stats, was_disconnected)
     };
@@ -191,7 +191,7 @@ async fn visit(
 fn play(seed: u64) -> [usize; 3] {
     let mut random = Random(seed);
     let hard = random.pick(&[600, 1000, 3000, 1 << 20]);
-    let (room, task) = Room::new(RoomLimits::default().hard(hard), clock::timer);
+    let (room, task) = Room::new(Limits::default().hard(hard));
     let stage = Stage {
         room,
         said: RefCell::default(),
@@ -226,7 +226,7 @@ fn play(seed: u64) -> [usize; 3] {
             breaks: random.one_in(6),
             naps: random.pick(&[0, 3, 10, 30]),
         };
-        let conn = Connection::with_timer(end, Config::default(), clock::timer);
+        let conn = Connection::new(end.with_clock(), Config::default());
         tasks.spawn("guest", visit(id, conn, peer, stage, manners, random));
     }
     tasks.run_to_end();
