@@ -295,8 +295,15 @@ impl Connection {
             self.link.answered();
             return Ok(Step::Ready(Some(self.inbound.bytes(span))));
         }
-        let step = self.receive(Inbound::poll_no_line)?;
+        let step = self.poll_no_line()?;
         Ok(step.map(|span| span.map(|span| self.inbound.bytes(span))))
+    }
+
+    /// The answer where no good line is here. Apart, so that the way of a line that is here is short.
+    #[cold]
+    #[inline(never)]
+    fn poll_no_line(&mut self) -> Result<Step<Option<Span>>, Error> {
+        self.receive(Inbound::poll_no_line)
     }
 
     /// All that has arrived, to be taken item by item. `None`: the input ended in good order.
