@@ -295,15 +295,15 @@ impl Connection {
             self.link.answered();
             return Ok(Step::Ready(Some(self.inbound.bytes(span))));
         }
-        let step = self.poll_no_line()?;
-        Ok(step.map(|span| span.map(|span| self.inbound.bytes(span))))
+        self.no_line()
     }
 
     /// The answer where no good line is here. Apart, so that the way of a line that is here is short.
     #[cold]
     #[inline(never)]
-    fn poll_no_line(&mut self) -> Result<Step<Option<Span>>, Error> {
-        self.receive(Inbound::poll_no_line)
+    fn no_line(&mut self) -> Result<Step<Option<&[u8]>>, Error> {
+        let step = self.receive(Inbound::poll_no_line)?;
+        Ok(step.map(|span| span.map(|span| self.inbound.bytes(span))))
     }
 
     /// All that has arrived, to be taken item by item. `None`: the input ended in good order.
