@@ -173,7 +173,12 @@ impl<'a> Items<'a> {
         if !matches!(self.state, State::Open) {
             return Ok(None);
         }
-        match framing::find(self.framing, self.max_line, self.unread(), self.front.searched) {
+        let unread = self.unread();
+        if unread.is_empty() {
+            self.lacks(Lack::Line { begins: 0 });
+            return Ok(None);
+        }
+        match framing::find(self.framing, self.max_line, unread, self.front.searched) {
             Found::Bad { error, resume, .. } => Err(self.discard(error, resume)),
             Found::Line { .. } | Found::More { .. } => {
                 self.lacks(Lack::Line { begins: 0 });
