@@ -18,7 +18,7 @@
 //! | `accept()`, `acceptAddr()` | [`Listener::accept`], [`Listener::accept_addr`] |
 //! | `connect(address, port)` | [`AsyncSocket::connect`], which makes a [`Connection`] |
 //! | `connectUnix(path)` | [`AsyncSocket::connect_unix`] |
-//! | `dial(address, port)` | [`AsyncSocket::dial`] |
+//! | `dial(address, port)` | [`connect`](crate::net::connect) |
 //! | `recv(size)` | [`Connection::recv`] |
 //! | `recvInto(buf, size)` | [`Connection::recv_into`] |
 //! | `recvLine()` | [`Connection::recv_line`] |
@@ -31,7 +31,7 @@
 //! | `getFd()` | [`Connection::os_socket`], [`Listener::os_socket`] |
 //! | `hasDataBuffered()` | [`Connection::has_data_buffered`] |
 //! | `getLocalAddr()`, `getPeerAddr()` | [`Connection::local_addr`], [`Connection::peer_addr`] |
-//! | `setSockOpt(opt, value)`, `getSockOpt(opt)` | [`AsyncSocket::set_sock_opt`], [`AsyncSocket::sock_opt`] |
+//! | `setSockOpt(opt, value)`, `getSockOpt(opt)` | [`AsyncSocket::set`], [`AsyncSocket::get`] |
 //! | `OptReuseAddr`, .. (`SOBool`) | [`SockOpt`] |
 //! | `asyncCheck`, `runForever` | your runtime's `spawn` and `block_on` |
 //! | `newContext(..)` | `TlsContext::client()`, `TlsContext::server()` (feature `tls`, as the next two) |
@@ -46,11 +46,11 @@
 //! ```no_run
 //! # async fn serve<R: asyncnet::Runtime>() -> std::io::Result<()> {
 //! # type AsyncSocket<R> = asyncnet::AsyncSocket<R>;
-//! use asyncnet::{Domain, Protocol, SockOpt, SockType};
+//! use asyncnet::{Domain, Setting, SockOpt};
 //!
 //! let mut server = AsyncSocket::<R>::new(Domain::Ipv4)?;
-//! server.set_sock_opt(SockOpt::ReuseAddr, true)?;
-//! assert!(server.sock_opt(SockOpt::ReuseAddr)?);
+//! server.set(Setting::Flag(SockOpt::ReuseAddr, true))?;
+//! assert!(server.get(SockOpt::ReuseAddr)?);
 //! server.bind_addr("", 12345).await?;
 //! let server = server.listen(128)?;
 //! let (mut client, address) = server.accept_addr().await?;
@@ -95,12 +95,14 @@
 //! The other ways to make a socket and to connect one; datagrams have their example at [`Datagram`]:
 //!
 //! ```no_run
-//! # async fn others<R: asyncnet::Runtime>() -> std::io::Result<()> {
+//! # use asyncnet::{Runtime, net::SystemSocket};
+//! # async fn others<R: Runtime<Socket = SystemSocket>>() -> std::io::Result<()> {
 //! # type AsyncSocket<R> = asyncnet::AsyncSocket<R>;
-//! use asyncnet::{Domain, Protocol, SockType};
+//! use asyncnet::Domain;
+//! use asyncnet::net::{ConnectOptions, connect};
 //!
 //! // The first of all addresses that answers, of either family.
-//! let web = AsyncSocket::<R>::dial("localhost", 80).await?;
+//! let web = connect::<R>("localhost:80", ConnectOptions::new()).await?;
 //! assert!(!web.is_closed() && !web.has_data_buffered());
 //! println!("connected to {}, descriptor {:?}", web.peer_addr()?, web.os_socket());
 //!
