@@ -27,7 +27,12 @@ pub async fn t4_a_unix_socket_needs_a_name<P: Platform>() {
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
     let named = context().clone().for_server(NAME).expect("a name");
     let mut socket = wrapped(&named);
-    let ends = zip(socket.connect_unix(&path), listener.accept());
+    let accepting = async {
+        let mut conn = listener.accept().await?;
+        conn.handshake().await?;
+        Ok::<_, asyncnet::Error>(conn)
+    };
+    let ends = zip(socket.connect_unix(&path), accepting);
     let (ours, theirs) = ends.await;
     let (mut ours, mut theirs) = (ours.expect("a connection"), theirs.expect("a connection"));
     ours.send_line(b"line").await.expect("a connection");

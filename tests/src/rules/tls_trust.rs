@@ -307,7 +307,12 @@ pub async fn t9_a_later_connection_resumes<P: Platform>() {
             let mut socket = AsyncSocket::<P::Runtime>::default();
             socket.wrap_tls(&client);
             let connect = socket.connect("127.0.0.1", address.port());
-            let (ours, theirs) = zip(connect, listener.accept()).await;
+            let accept = async {
+                let mut conn = listener.accept().await?;
+                conn.handshake().await?;
+                Ok::<_, asyncnet::Error>(conn)
+            };
+            let (ours, theirs) = zip(connect, accept).await;
             let mut ours = ours.expect("a connection");
             let mut theirs = theirs.expect("a connection");
             theirs.send_line(b"welcome").await.expect("a connection");
