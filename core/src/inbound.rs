@@ -366,18 +366,24 @@ impl Inbound {
         if self.is_discarding() {
             self.inbox.free();
         }
-        // No more will come: the block is of no use any more.
+        // No more will come, so the block is not needed any more.
         self.inbox.reclaim();
         self.state = State::Ended(end);
         self.answer(end)
     }
 
-    /// What the typed view makes of an end; a clean one is no error.
+    /// Whether a part of a message was consumed, and nothing behind it.
+    fn is_in_message(&self) -> bool {
+        self.inbox.front().open_at == Some(self.inbox.position())
+    }
+
+    /// What the typed calls make of an end; a clean one is no error.
     fn answer(&self, end: End) -> Result<(), Error> {
         match (end.cause, &self.tls_error) {
             (Cause::Closed, _) => Err(Error::Closed),
             (_, Some(error)) => Err(Error::Tls(error.clone())),
-            _ if end.is_clean() => Ok(()),
+            // In the middle of a message of which a part was consumed, no end is clean.
+            _ if end.is_clean() && !self.is_in_message() => Ok(()),
             _ => Err(Error::Disconnected(end)),
         }
     }

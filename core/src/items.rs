@@ -14,7 +14,7 @@ use crate::{Config, Error, Framing, LineError, Unread};
 /// What it hands out borrows the received bytes and lives as long as the batch's own borrow, so several
 /// items can be held at once. An item is consumed when it is handed out; what is not taken stays for the
 /// next receive. `None` always means that the item is not all here: nothing of it was taken, and the next
-/// batch waits for exactly what it lacked ([`Want::Batch`](crate::Want::Batch)). A batch that took nothing
+/// batch waits for exactly what it lacked. A batch that took nothing
 /// and lacked nothing waits for one byte more.
 ///
 /// It has no destructor and holds nothing but borrows.
@@ -79,6 +79,7 @@ impl<'a> Items<'a> {
     pub fn next_block(&mut self, n: usize) -> Result<Option<&'a [u8]>, Error> {
         let max = self.config.max_block;
         if n > max {
+            self.answered();
             return Err(Error::TooLarge { len: n, max });
         }
         let Some(block) = self.unread().get(..n) else {
@@ -86,7 +87,7 @@ impl<'a> Items<'a> {
             return Ok(None);
         };
         self.consume(n, 0);
-        self.took_something();
+        self.answered();
         Ok(Some(block))
     }
 
@@ -99,7 +100,7 @@ impl<'a> Items<'a> {
             return None;
         }
         self.consume(bytes.len(), 0);
-        self.took_something();
+        self.answered();
         Some(bytes)
     }
 
@@ -126,9 +127,8 @@ impl<'a> Items<'a> {
         self.front.note(searched, self.at(), is_over, bytes);
         match outcome {
             Outcome::Answer(answer) => {
-                let value = answer?;
-                self.took_something();
-                Ok(Some(value))
+                self.answered();
+                answer.map(Some)
             }
             Outcome::BadLine(error, resume) => Err(self.discard(error, resume)),
             Outcome::Short(lack) => {
@@ -209,8 +209,8 @@ impl<'a> Items<'a> {
         self.base.wrapping_add(self.front.head as u64)
     }
 
-    /// An item was handed out, perhaps an empty one: the next batch need not wait.
-    fn took_something(&mut self) {
+    /// There was an item, perhaps an empty one, or an error: the next batch need not wait.
+    fn answered(&mut self) {
         self.lacks(Lack::Nothing);
     }
 

@@ -5,7 +5,7 @@ mod model;
 
 use allocation_counter::measure;
 use arbitrary::{Result, Unstructured};
-use asyncnet_core::{Cause, Config, Connection, Ends, Error, Loss, Step};
+use asyncnet_core::{Cause, Config, Connection, End, Ends, Error, Loss, Step};
 
 use crate::input;
 use model::{Answer, Model};
@@ -240,7 +240,7 @@ impl World<'_> {
             Err(Error::Closed) => assert!(closed),
             Err(Error::Disconnected(told)) => {
                 assert!(!hidden && !closed, "E3");
-                assert_eq!(Some(told), loss);
+                assert_eq!(Some(told), loss.map(End::from));
             }
             Err(Error::Full { .. }) => {
                 assert!(!closed && loss.is_none());

@@ -103,6 +103,13 @@ pub(crate) async fn secure<R: System>(
     (conn, peer.await)
 }
 
+/// The next connection of a TLS listener, its handshake done.
+pub(crate) async fn accept_secure<R: System>(listener: &Listener<R>) -> Connection<R::Stream> {
+    let mut conn = listener.accept().await.expect("a peer that has spoken");
+    conn.handshake().await.expect("the handshake succeeds");
+    conn
+}
+
 /// A listener whose connections are secure, and where it is.
 pub(crate) async fn listen<R: System>(
     context: &TlsContext,

@@ -19,6 +19,8 @@ pub mod options;
 pub mod paths;
 pub mod sending;
 pub mod sharing;
+#[cfg(unix)]
+pub mod signals;
 pub mod tls_ends;
 pub mod tls_floods;
 pub mod tls_listen;
@@ -102,6 +104,8 @@ rules! {
     S6,
     /// Flushing, and errors of writes.
     S7,
+    /// No write raises SIGPIPE.
+    S9,
     /// Every future may be dropped.
     C1,
     /// A connection and writers in different tasks.
@@ -142,6 +146,8 @@ rules! {
     A13,
     /// A socket becomes only what it is.
     A14,
+    /// Listening and connecting in one call.
+    A15,
     /// The layer asks nothing of an adapter.
     T1,
     /// Certificates and names are verified.
@@ -304,6 +310,10 @@ macro_rules! __table {
                     A7 a7_accepted_sockets_are_close_on_exec
                 }
                 addresses {
+                    A15 a15_listen_and_connect_take_a_host_and_a_port
+                    A15 a15_a_listener_can_be_restarted
+                    A15 a15_a_text_that_is_no_address_is_an_error_that_shows_one
+                    A15 a15_a_socket_of_no_family_connects_to_either
                     A6 a6_a_name_without_an_address_is_an_error_that_names_it
                     A6 a6_a_name_is_bound_and_connected
                     A10 a10_no_address_is_any_address
@@ -316,6 +326,7 @@ macro_rules! __table {
                     A5 a5_whether_it_listens_can_only_be_asked
                     A5 a5_an_option_sets_what_it_names
                     A5 a5_keepalive_buffers_and_linger_are_set
+                    A5 a5_the_user_timeout_is_set
                     A5 a5_only_v6_is_set
                     A5 a5_two_listeners_share_a_port
                     A5 a5_options_of_a_connection_are_set_and_read
@@ -379,6 +390,8 @@ macro_rules! __table {
                     T4 t4_a_dropped_connect_closes_its_socket
                     T6 t6_a_wrapped_listener_hands_out_secure_connections
                     T6 t6_a_listener_needs_a_servers_settings
+                    T6 t6_settings_with_early_data_are_refused
+                    T6 t6_a_certificate_error_is_not_hidden_by_the_next_address
                     T6 t6_bad_peers_cost_only_themselves
                     T6 t6_peers_that_dawdle_are_given_up
                     T6 t6_several_tasks_accept
@@ -412,6 +425,9 @@ macro_rules! __table {
                 }
             }
             unix_sockets {
+                signals {
+                    S9 s9_a_write_to_a_peer_that_left_raises_no_signal
+                }
                 tls_paths {
                     T4 t4_a_unix_socket_needs_a_name
                 }
@@ -421,6 +437,8 @@ macro_rules! __table {
                     A10 a10_only_a_stale_socket_is_removed
                     A10 a10_an_abstract_name_leaves_no_file
                     A8 a8_unix_sockets_are_adopted
+                    A11 a11_an_abstract_peer_is_answered
+                    A15 a15_a_path_is_an_address_too
                     A11 a11_unix_datagrams_stay_apart
                     A13 a13_a_unix_socket_tells_who_is_there
                 }

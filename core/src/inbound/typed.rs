@@ -1,4 +1,4 @@
-//! The typed view of receiving: calls that always say what happened.
+//! The typed receives: calls that always say what happened.
 
 use super::{Inbound, Look, Span, State, Want};
 use crate::framing::{self, Found};
@@ -157,7 +157,7 @@ impl Inbound {
     }
 
     /// Consumes `left` bytes, counts `left` down to 0, and stores none of them: for a block above
-    /// `max_block`, or one that nobody wants. It can be called again with what is left.
+    /// `max_block`, or one that is refused. It can be called again with what is left.
     ///
     /// # Errors
     ///
@@ -215,7 +215,7 @@ impl Inbound {
         }
     }
 
-    /// Consumes bytes as the seed's `recv` does: buffered, `n` bytes and fewer only at the end;
+    /// Consumes bytes as Nim's `recv` does: buffered, `n` bytes and fewer only at the end;
     /// unbuffered, what there is, at most `n`. `None`: the input ended in good order.
     ///
     /// # Errors

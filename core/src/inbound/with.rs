@@ -3,7 +3,7 @@
 use super::{Inbound, Look, State, Want};
 use crate::shortfall::{Lack, Shortfall};
 use crate::unread::{Outcome, Settled};
-use crate::{Cause, End, Error, Items, Step, Unread};
+use crate::{Error, Items, Step, Unread};
 
 impl Inbound {
     /// One message in a form of your own. [`Unread`] says what a parser can do, and what its answer consumes.
@@ -41,7 +41,7 @@ impl Inbound {
     ) -> Result<Step<Option<T>>, Error> {
         match self.look(Want::More(*short)) {
             Look::NeedInput => return Ok(Step::NeedInput),
-            Look::Final => return self.meet_end_of_message().map(Step::Ready),
+            Look::Final => return self.meet_end().map(|()| Step::Ready(None)),
             Look::Data => {}
         }
         let position = self.inbox.position();
@@ -62,7 +62,7 @@ impl Inbound {
             Outcome::Short(lack) => {
                 *short = Shortfall::new(position, self.inbox.len(), lack);
                 match self.look(Want::More(*short)) {
-                    Look::Final => self.meet_end_of_message().map(Step::Ready),
+                    Look::Final => self.meet_end().map(|()| Step::Ready(None)),
                     Look::Data | Look::NeedInput => Ok(Step::NeedInput),
                 }
             }
@@ -81,7 +81,7 @@ impl Inbound {
         match self.look(Want::Batch) {
             Look::NeedInput => Ok(Step::NeedInput),
             Look::Data => Ok(Step::Ready(Some(self.items()))),
-            Look::Final => self.meet_end_of_message().map(Step::Ready),
+            Look::Final => self.meet_end().map(|()| Step::Ready(None)),
         }
     }
 
@@ -117,12 +117,5 @@ impl Inbound {
             Lack::Line { begins: 0 } => self.look_for_line(),
             Lack::Line { begins } => self.look_for_line_behind(begins),
         }
-    }
-
-    /// Meets the end. That in the middle of a message is not a clean one, though nothing is unread.
-    fn meet_end_of_message<T>(&mut self) -> Result<Option<T>, Error> {
-        let is_open = self.inbox.front().open_at == Some(self.inbox.position());
-        self.meet_end()?;
-        if is_open { Err(Error::Disconnected(End::new(Cause::Eof, 0))) } else { Ok(None) }
     }
 }

@@ -139,7 +139,7 @@ fn n7_a_message_that_is_not_all_here_is_waited_for() {
 #[test]
 fn n7_a_batch_that_took_nothing_and_lacked_nothing_waits_for_one_byte_more() {
     let mut conn = receiver(Config::default(), b"abc");
-    drop(batch(&mut conn));
+    let _ = batch(&mut conn);
     assert!(waits(&mut conn) && waits(&mut conn));
     assert_eq!(conn.handle_input(b"d"), 1);
     assert_eq!(batch(&mut conn).next_bytes(2), Some(&b"ab"[..]));
@@ -226,4 +226,13 @@ fn n8_a_block_that_is_too_large_is_an_error_and_nothing_is_taken() {
     assert_eq!(items.next_block(3), Err(Error::TooLarge { len: 3, max: 2 }));
     assert_eq!(items.next_bytes(9), Some(&b"abc"[..]), "in pieces it can be taken");
     assert_eq!(conn.look(Want::Batch), Look::NeedInput);
+}
+
+#[test]
+fn n8_behind_an_error_the_next_batch_is_what_is_here() {
+    let mut conn = receiver(Config::default().max_block(2), b"abc");
+    assert_eq!(batch(&mut conn).next_block(3), Err(Error::TooLarge { len: 3, max: 2 }));
+    let told = batch(&mut conn).next_with(|_| Err::<(), _>(Error::protocol("no")));
+    assert_eq!(told, Err(Error::protocol("no")));
+    assert_eq!(batch(&mut conn).next_bytes(9), Some(&b"abc"[..]));
 }

@@ -250,7 +250,7 @@ fn l6_an_end_that_is_known_already_waits_behind_the_lines() {
 }
 
 #[test]
-fn l7_an_empty_line_is_cr_lf_in_the_seed_view_and_empty_in_the_typed() {
+fn l7_an_empty_line_is_cr_lf_in_nim_style_calls_and_empty_in_typed_ones() {
     for config in [lenient(), strict()] {
         in_any_chunking(config, b"\r\n\r\n\r\n", Ending::Eof, |play| {
             assert_eq!(play.recv_line().as_deref(), Ok(EMPTY_LINE));

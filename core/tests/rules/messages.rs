@@ -205,12 +205,12 @@ fn n1_the_answer_says_what_is_consumed() {
 #[test]
 fn n1_a_panic_of_the_parser_consumes_nothing() {
     let mut conn = receiver(b"abc");
-    let mut parse = |unread: &mut Unread<'_>| -> Result<(), Error> {
+    let parse = |unread: &mut Unread<'_>| -> Result<(), Error> {
         unread.block(2)?;
         panic!("the parser's own")
     };
     let mut short = Shortfall::default();
-    let alone = catch_unwind(AssertUnwindSafe(|| conn.poll_with(&mut short, &mut parse)));
+    let alone = catch_unwind(AssertUnwindSafe(|| conn.poll_with(&mut short, parse)));
     assert!(alone.is_err());
     assert!(catch_unwind(AssertUnwindSafe(|| conn.items().next_with(parse))).is_err());
     assert_eq!(conn.peek(), b"abc");
@@ -253,17 +253,17 @@ fn n2_the_parser_is_called_again_only_when_what_it_lacked_is_here() {
 fn n2_seen_says_what_the_call_before_saw() {
     let mut conn = receiver(b"abc");
     let (mut short, seen) = (Shortfall::default(), Cell::new(Vec::new()));
-    let mut parse = |unread: &mut Unread<'_>| {
+    let parse = |unread: &mut Unread<'_>| {
         seen.set([seen.take(), vec![unread.seen()]].concat());
         if unread.rest().len() < 5 { Err(unread.needs(unread.rest().len() + 1)) } else { Ok(()) }
     };
-    assert_eq!(conn.poll_with(&mut short, &mut parse), Ok(Step::NeedInput));
+    assert_eq!(conn.poll_with(&mut short, parse), Ok(Step::NeedInput));
     assert_eq!(conn.handle_input(b"d"), 1);
-    assert_eq!(conn.poll_with(&mut short, &mut parse), Ok(Step::NeedInput));
+    assert_eq!(conn.poll_with(&mut short, parse), Ok(Step::NeedInput));
     assert_eq!(conn.handle_input(b"ef"), 2);
-    assert_eq!(conn.poll_with(&mut short, &mut parse), Ok(Step::Ready(Some(()))));
+    assert_eq!(conn.poll_with(&mut short, parse), Ok(Step::Ready(Some(()))));
     // A new message, though the bytes are those.
-    let _ = conn.poll_with(&mut Shortfall::default(), &mut parse);
+    let _ = conn.poll_with(&mut Shortfall::default(), parse);
     assert_eq!(seen.take(), [0, 3, 4, 0]);
 }
 
@@ -397,6 +397,23 @@ fn n4_an_end_behind_a_checkpoint_is_not_a_clean_one() {
             }
         });
     }
+    // Nor for another call, in the place of one that was dropped.
+    in_any_chunking(Config::default(), b"a\n", Ending::Eof, |play| {
+        let mut short = Shortfall::default();
+        let mut begin = |conn: &mut Receiver| {
+            let step = conn.poll_with(&mut short, |unread| {
+                unread.line()?;
+                unread.checkpoint();
+                Err::<(), _>(Error::Incomplete)
+            });
+            // The call is dropped when a part is consumed.
+            let begun = conn.stats().lines == 1;
+            step.map(|_| if begun { Step::Ready(()) } else { Step::NeedInput })
+        };
+        assert_eq!(play.ask(&mut begin), Ok(()));
+        let told = play.ask(|conn| conn.poll_line());
+        assert!(matches!(told, Err(Error::Disconnected(_))), "{told:?}");
+    });
     // Nor for a batch.
     let mut conn = receiver(b"a\n");
     let part = |unread: &mut Unread<'_>| {

@@ -1,4 +1,4 @@
-//! Random streams, random chunkings and random calls of both views.
+//! Random streams, random chunkings and random calls of both styles.
 
 use asyncnet_core::{
     Config, End, Ends, Error, Framing, Items, Loss, Receiver, RecvStats, Shortfall, Step, Unread,
@@ -338,7 +338,7 @@ fn cases(cases: u32) -> ProptestConfig {
 }
 
 proptest! {
-    #![proptest_config(cases(500))]
+    #![proptest_config(cases(1000))]
 
     #[test]
     fn l5_two_chunkings_give_the_same_answers(

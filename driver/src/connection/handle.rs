@@ -30,7 +30,7 @@ impl<S: Transport> Handle<S> {
         }
     }
 
-    /// Takes the engine back, if nobody else has it.
+    /// Takes the engine back, if no writer has it.
     pub(super) fn unshare(&mut self) {
         if let Self::Shared(_) = self {
             if let Self::Shared(shared) = mem::replace(self, Self::Moving) {

@@ -79,6 +79,8 @@ pub struct Connection<S: Transport> {
 /// Settings that go with the next receive.
 #[derive(Clone, Copy, Debug, Default)]
 struct Once {
+    /// One of them is there.
+    is_set: bool,
     within: Option<Duration>,
     flags: Option<Flags>,
 }

@@ -22,11 +22,7 @@ impl<S: Transport> Connection<S> {
             Handle::Own(engine) => !engine.link.is_congested(),
             _ => !self.replied,
         };
-        if is_quick && !self.waits && self.once.within.is_none() {
-            self.inbound.take_line()
-        } else {
-            None
-        }
+        if is_quick && !self.waits && !self.once.is_set { self.inbound.take_line() } else { None }
     }
 
     /// Apart, so that the way of a line that is here is short.

@@ -97,6 +97,7 @@ impl<S: Transport> Connection<S> {
     /// The `flags` argument of the next Nim-style call, and of that alone:
     /// `conn.with_flags(Flags::PEEK).recv(5).await?`.
     pub const fn with_flags(&mut self, flags: Flags) -> &mut Self {
+        self.once.is_set = true;
         self.once.flags = Some(flags);
         self
     }

@@ -9,7 +9,7 @@ use asyncnet_core::{Step, Unread};
 
 use super::batch::Out;
 use super::handle::Handle;
-use super::{Batch, Connection, NextLine};
+use super::{Batch, Connection, NextLine, Once};
 use crate::engine::fan_out::Place;
 use crate::{Error, Transport};
 
@@ -235,6 +235,7 @@ impl<S: Transport> Connection<S> {
     /// # drop(line.map(<[u8]>::len)); Ok(()) }
     /// ```
     pub const fn within(&mut self, time: Duration) -> &mut Self {
+        self.once.is_set = true;
         self.once.within = Some(time);
         self
     }
@@ -256,8 +257,8 @@ impl<S: Transport> Connection<S> {
         cx: &mut Context<'_>,
         mut take: impl FnMut(&mut Inbound) -> Result<Step<T>, Error>,
     ) -> Poll<Result<T, Error>> {
-        // Only a Nim-style call has flags.
-        self.once.flags = None;
+        // What was set for one call goes with it; only a Nim-style call has flags, and it has taken them.
+        self.once = Once::default();
         let polled = match &mut self.handle {
             Handle::Own(engine) => {
                 engine.link.bound_receive(within);
@@ -267,24 +268,22 @@ impl<S: Transport> Connection<S> {
                 if !self.waits && !self.replied && within.is_none() {
                     // What is here costs no lock.
                     match take(&mut self.inbound) {
-                        Ok(Step::Ready(answer)) if self.inbound.input_end().is_none() => {
+                        Ok(Step::NeedInput) => {}
+                        Ok(Step::Ready(answer)) => {
+                            self.after_answer(None);
                             return Poll::Ready(Ok(answer));
                         }
-                        Ok(Step::NeedInput) => {}
-                        answer => {
-                            let _ = shared.lock(Some(Place::RECEIVER)).engine.poll_transmit(cx);
-                            return match answer? {
-                                Step::Ready(answer) => Poll::Ready(Ok(answer)),
-                                Step::NeedInput => Poll::Pending,
-                            };
+                        Err(error) => {
+                            self.after_answer(Some(&error));
+                            return Poll::Ready(Err(error));
                         }
                     }
                 }
                 shared.fan_out.wait(Place::RECEIVER, cx.waker());
                 let mut state = shared.lock(Some(Place::RECEIVER));
-                let cx = &mut Context::from_waker(&shared.waker);
                 let engine = &mut state.engine;
                 engine.link.bound_receive(within);
+                let cx = &mut Context::from_waker(&shared.waker);
                 let polled = engine.poll_receive(&mut self.inbound, cx, take);
                 self.replied &= engine.link.unsent() > 0;
                 polled
@@ -293,6 +292,20 @@ impl<S: Transport> Connection<S> {
         };
         self.waits = polled.is_pending();
         polled
+    }
+}
+
+impl<S: Transport> Connection<S> {
+    /// Behind an answer that was taken without the lock.
+    fn after_answer(&self, error: Option<&Error>) {
+        if error.is_none() && self.inbound.input_end().is_none() {
+            return;
+        }
+        if let Handle::Shared(shared) = &self.handle {
+            let mut state = shared.lock(Some(Place::RECEIVER));
+            let cx = &mut Context::from_waker(&shared.waker);
+            state.engine.after_answer(&self.inbound, error, cx);
+        }
     }
 }
 

@@ -48,6 +48,8 @@ struct Moved {
     handshake: bool,
     /// Whether the task that receives waits for its answers to leave.
     held_up: bool,
+    /// Which bounds have run out: of a receive, of a room's patience, of a close.
+    late: (bool, bool, bool),
 }
 
 impl<S: Transport> State<S> {
@@ -60,6 +62,7 @@ impl<S: Transport> State<S> {
             over: (link.is_over(), link.has_failed(), engine.is_closing(), engine.is_closed()),
             handshake: link.is_unsettled(),
             held_up: link.is_congested(),
+            late: (link.is_late(), link.lags_too_long(), link.close_timed_out()),
         }
     }
 
@@ -183,7 +186,7 @@ impl<S: Transport> Drop for Locked<'_, S> {
         if woken {
             // The stream itself called, perhaps for us.
             fan_out.wake_if(|_| true);
-        } else if self.queued || over {
+        } else if self.queued || over || before.late != after.late {
             fan_out.wake_if(|place| Some(place) != self.me);
         } else if before.transmitted != after.transmitted {
             // Room, which the task that receives waits for only if its answers were too many.

@@ -6,10 +6,9 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use asyncnet::net::{ConnectOptions, connect};
+use asyncnet::net::{ConnectOptions, ListenOptions, Pipe, Setting, SockOpt, connect, pipe};
 use asyncnet::{
-    AsyncSocket, Clock as _, Config, Connection, Duplex, Io, ListenOptions, Listener, Runtime as _,
-    Setting, SockOpt, Transport as _, pipe,
+    AsyncSocket, Clock as _, Config, Connection, Duplex, Io, Listener, Runtime as _, Transport as _,
 };
 use futures_lite::future::{block_on, zip};
 use futures_lite::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -34,8 +33,14 @@ fn a15_listen_and_connect_need_no_system_socket() {
         let (sent, line) = zip(ours.send_line(b"line"), theirs.recv_line()).await;
         sent.expect("it is sent");
         assert_eq!(line.expect("a line"), "line");
-        assert_eq!(ours.local_addr().expect_err("no addresses").kind(), ErrorKind::Unsupported);
-        assert!(listener.os_socket().is_none() && ours.os_socket().is_none());
+        assert_eq!(
+            ours.socket().local_addr().expect_err("no addresses").kind(),
+            ErrorKind::Unsupported
+        );
+        assert!(
+            listener.os_socket().is_none()
+                && ours.get_ref().is_some_and(|stream| stream.os_socket().is_none())
+        );
         assert_eq!(listener.open_connections(), 1);
         drop(theirs);
         assert_eq!(listener.open_connections(), 0);
@@ -244,7 +249,7 @@ fn an_aborted_connection_over_a_pipe_is_a_reset() {
 }
 
 /// A writer that tells when it is dropped.
-struct Told(asyncnet::Pipe, std::rc::Rc<std::cell::Cell<bool>>);
+struct Told(Pipe, std::rc::Rc<std::cell::Cell<bool>>);
 
 impl Drop for Told {
     fn drop(&mut self) {

@@ -11,9 +11,8 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
-use asyncnet::{
-    Address, Config, Connection, ListenOptions, Listener, Pipe, TlsContext, TlsRole, UpgradeError,
-};
+use asyncnet::net::{ListenOptions, Pipe};
+use asyncnet::{Address, Config, Connection, Error, Listener, TlsContext};
 use futures_lite::future::{block_on, zip};
 use futures_lite::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -147,7 +146,7 @@ fn t6_the_oldest_silent_peer_gives_way() {
 
 #[test]
 fn t6_a_silent_peer_is_dropped_when_its_time_is_over() {
-    let config = Config::default().handshake(Duration::from_secs(10));
+    let config = Config::default().handshake_timeout(Duration::from_secs(10));
     let (listener, address) = listen(ListenOptions::new().config(config));
     let mut first = peers(1, &address);
     let mut accept = pin!(listener.accept());
@@ -170,7 +169,7 @@ fn t6_a_silent_peer_is_dropped_when_its_time_is_over() {
 
 #[test]
 fn t6_silent_peers_are_looked_after_while_accept_backs_off() {
-    let config = Config::default().handshake(Duration::from_millis(3));
+    let config = Config::default().handshake_timeout(Duration::from_millis(3));
     let (listener, address) = listen(ListenOptions::new().config(config));
     let mut peers = peers(2, &address);
     assert!(poll_once(listener.accept()).is_pending());
@@ -207,19 +206,16 @@ fn t6_the_handshake_goes_on_in_the_task_that_uses_the_connection() {
         for with_handshake in [true, false] {
             let mut ours = Connection::new(toy::connect(&address).unwrap(), Config::default());
             let asking = async {
-                let role = TlsRole::Client { server_name: "server.test" };
-                ours.upgrade_tls(&client, role).await.unwrap();
+                ours.upgrade_tls(client.as_client("server.test")).await.unwrap();
                 ours.send_line(b"question").await.unwrap();
                 ours.recv_line().await.unwrap()
             };
             let answering = async {
                 let mut theirs = listener.accept().await.unwrap();
-                assert!(
-                    theirs.is_tls() && theirs.tls_session().is_none_or(|it| it.version.is_none())
-                );
+                assert!(theirs.tls().expect("it is secure").version().is_none());
                 if with_handshake {
                     theirs.handshake().await.unwrap();
-                    assert!(theirs.tls_session().is_some_and(|it| it.version.is_some()));
+                    assert!(theirs.tls().is_some_and(|it| it.version().is_some()));
                     theirs.handshake().await.unwrap();
                 }
                 assert_eq!(theirs.recv_line().await.unwrap(), "question");
@@ -241,7 +237,7 @@ fn t6_a_handshake_that_failed_says_so_to_whoever_asks() {
         let mut conn = listener.accept().await.unwrap();
         for _ in 0..2 {
             let error = conn.handshake().await.unwrap_err();
-            assert!(matches!(error, UpgradeError::Tls(_)), "{error:?}");
+            assert!(matches!(error, Error::Tls(_)), "{error:?}");
         }
         assert!(conn.next_line().await.is_err());
         drop(conn);

@@ -11,9 +11,9 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use asyncnet::{
-    Address, Clock, Domain, OsSocket, Pipe, Runtime, Setting, SockOpt, Socket, Time, Transport,
-};
+use asyncnet::net::{Domain, OsSocket, Pipe, Setting, SockOpt, pipe};
+use asyncnet::runtime::Socket;
+use asyncnet::{Address, Clock, Runtime, Time, Transport};
 use futures_io::{AsyncRead, AsyncWrite};
 
 /// Everything that there is in the world of this thread.
@@ -198,7 +198,7 @@ pub(crate) struct ToyListener(SocketAddr, Rc<RefCell<Queue>>);
 /// Connects to `to`, as a peer that is no connection of ours.
 pub(crate) fn connect(to: &Address) -> io::Result<Pipe> {
     let queue = queue_at(to).ok_or(ErrorKind::ConnectionRefused)?;
-    let (ours, theirs) = asyncnet::pipe(usize::MAX);
+    let (ours, theirs) = pipe(usize::MAX);
     let from = SocketAddr::from((Ipv4Addr::LOCALHOST, 60_000)).into();
     let theirs = Stream { pipe: theirs, clock: ToyClock::default() };
     queue.borrow_mut().waiting.push_back((theirs, from));

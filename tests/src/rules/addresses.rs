@@ -2,8 +2,8 @@
 
 use std::io::ErrorKind;
 
-use asyncnet::net::{Datagram, Domain};
-use asyncnet::{AsyncSocket, Config};
+use asyncnet::net::{ConnectOptions, Datagram, Domain, Setting, SockOpt, connect};
+use asyncnet::{AsyncSocket, Config, Listener};
 use socket2::{Domain as OsDomain, Protocol as OsProtocol, Type};
 
 use crate::bed::{Peer as _, Platform, System};
@@ -135,4 +135,74 @@ pub async fn a10_the_numbers_of_the_system_make_the_same_sockets<P: Platform>() 
         socket.into_datagram().expect("a datagram socket");
     }
     AsyncSocket::<P::Runtime>::from_raw_parts(-1, stream, 0).expect_err("no such family");
+}
+
+/// Every way to write an address of this machine, families mixed.
+pub async fn a15_listen_and_connect_take_a_host_and_a_port<P: Platform>() {
+    let mut cases = vec![("127.0.0.1:0", "127.0.0.1"), (":0", "127.0.0.1"), (":0", "localhost")];
+    if has_v6() {
+        cases.extend([
+            ("[::1]:0", "[::1]"),
+            ("[::]:0", "127.0.0.1"),
+            ("[::]:0", "[::1]"),
+            (":0", "[::1]"),
+        ]);
+    }
+    for (at, host) in cases {
+        let listener = Listener::<P::Runtime>::bind(at).await.expect(at);
+        let port = listener.local_addr().expect("an address").port();
+        let to = format!("{host}:{port}");
+        let mut ours = connect::<P::Runtime>(&to, ConnectOptions::new()).await.expect(&to);
+        let mut theirs = listener.accept().await.expect("a connection");
+        ours.send_line(b"line").await.expect("a connection");
+        assert_line!(theirs, "line");
+    }
+}
+
+/// A listener can be restarted at once: std and tokio set the same option.
+pub async fn a15_a_listener_can_be_restarted<P: Platform>() {
+    let first = Listener::<P::Runtime>::bind("127.0.0.1:0").await.expect("a port");
+    let at = first.local_addr().expect("an address").to_string();
+    let mut ours = connect::<P::Runtime>(&at, ConnectOptions::new()).await.expect("it listens");
+    let mut theirs = first.accept().await.expect("a connection");
+    // Our side ends first, and its address lingers.
+    theirs.shutdown_write().await.expect("a connection");
+    assert!(ours.next_line().await.expect("a good end").is_none());
+    drop(ours);
+    theirs.close().await.expect("a good end");
+    drop(first);
+    Listener::<P::Runtime>::bind(&at).await.expect("the port is free");
+}
+
+/// What is no address is told together with what is one.
+pub async fn a15_a_text_that_is_no_address_is_an_error_that_shows_one<P: Platform>() {
+    for (text, right) in
+        [("127.0.0.1", "example.org:6667"), ("::1:80", "[::1]:6667"), ("a:b", "65535")]
+    {
+        let listen = Listener::<P::Runtime>::bind(text).await.expect_err(text);
+        let connect = connect::<P::Runtime>(text, ConnectOptions::new()).await.expect_err(text);
+        for error in [listen, connect] {
+            assert_eq!(error.kind(), ErrorKind::InvalidInput);
+            assert!(error.to_string().contains(right), "{error}");
+        }
+    }
+}
+
+/// The default socket takes the family of the address.
+pub async fn a15_a_socket_of_no_family_connects_to_either<P: Platform>() {
+    let mut hosts = vec!["127.0.0.1"];
+    if has_v6() {
+        hosts.extend(["::1", "[::1]"]);
+    }
+    for host in hosts {
+        let mut socket = AsyncSocket::<P::Runtime>::default();
+        socket.bind_addr(host, 0).await.expect(host);
+        let listener = socket.listen(4).expect("a listener");
+        let port = listener.local_addr().expect("an address").port();
+        let mut socket = AsyncSocket::<P::Runtime>::default();
+        socket.set(Setting::Flag(SockOpt::KeepAlive, true)).expect("an option");
+        let conn = socket.connect(host, port).await.expect(host);
+        assert!(conn.socket().get(SockOpt::KeepAlive).expect("an option"), "{host}");
+        listener.accept().await.expect("a connection");
+    }
 }

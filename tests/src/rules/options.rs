@@ -135,6 +135,20 @@ pub async fn a5_keepalive_buffers_and_linger_are_set<P: Platform>() {
     assert!(is_reset(&error), "{error}");
 }
 
+/// `TCP_USER_TIMEOUT`, where the system has it.
+pub async fn a5_the_user_timeout_is_set<P: Platform>() {
+    let mut socket = AsyncSocket::<P::Runtime>::new(Domain::Ipv4).expect("a socket");
+    let set = socket.set(Setting::UserTimeout(Some(Duration::from_millis(1500))));
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    {
+        set.expect("an option");
+        let read = SockRef::from(&socket.os_socket().expect("a socket")).tcp_user_timeout();
+        assert_eq!(read.expect("an option"), Some(Duration::from_millis(1500)));
+    }
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    assert_eq!(set.expect_err("it is missing").kind(), ErrorKind::Unsupported);
+}
+
 /// `IPV6_V6ONLY`.
 pub async fn a5_only_v6_is_set<P: Platform>() {
     if !has_v6() {

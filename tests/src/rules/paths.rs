@@ -5,8 +5,11 @@ use std::io::ErrorKind;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 
-use asyncnet::net::{Datagram, DatagramTooLong, Domain, remove_stale_socket};
-use asyncnet::{Address, AsyncSocket};
+use asyncnet::net::{
+    ConnectOptions, Datagram, DatagramTooLong, Domain, connect, remove_stale_socket,
+};
+use asyncnet::{Address, AsyncSocket, Listener};
+use futures_lite::future::zip;
 
 use crate::bed::{Platform, System};
 use crate::places::{TempPath, tried};
@@ -186,5 +189,42 @@ pub async fn a13_a_unix_socket_tells_who_is_there<P: Platform>() {
         } else {
             assert_eq!(told.expect_err("no answer").kind(), ErrorKind::Unsupported);
         }
+    }
+}
+
+/// A peer with an abstract name is told by that name, and can be answered.
+pub async fn a11_an_abstract_peer_is_answered<P: Platform>() {
+    if !cfg!(target_os = "linux") {
+        return;
+    }
+    let path = TempPath::new();
+    let name = path.as_ref().to_str().expect("it is text").trim_start_matches('/');
+    let [ours, theirs] = ["ours", "theirs"].map(|end| format!("unix:@{name}-{end}"));
+    let one = Datagram::<P::Runtime>::bind(&ours).await.expect("a new name");
+    let other = Datagram::<P::Runtime>::bind(&theirs).await.expect("a new name");
+    one.send_to_addr(b"?", &theirs.parse().expect("an address")).await.expect("it leaves");
+    let (message, from) = other.recv_from(9).await.expect("a datagram");
+    assert_eq!((&message[..], from.to_string()), (&b"?"[..], ours));
+    other.send_to_addr(b"!", &from).await.expect("it has a name");
+    assert_eq!(one.recv_from(9).await.expect("a datagram").0, b"!");
+}
+
+/// Listening at a path and connecting to it in one call each; abstract names too.
+pub async fn a15_a_path_is_an_address_too<P: Platform>() {
+    let path = TempPath::new();
+    let file = path.as_ref().to_str().expect("it is text");
+    let mut places = vec![format!("unix:{file}")];
+    if cfg!(target_os = "linux") {
+        places.push(format!("unix:@{file}"));
+    }
+    for place in places {
+        let listener = Listener::<P::Runtime>::bind(&place).await.expect("a new name");
+        assert_eq!(listener.local_addr().expect("an address").to_string(), place);
+        let connecting = connect::<P::Runtime>(&place, ConnectOptions::new());
+        let (ours, theirs) = zip(connecting, listener.accept()).await;
+        let (mut ours, mut theirs) = (ours.expect("a connection"), theirs.expect("a connection"));
+        assert_eq!(ours.socket().peer_addr().expect("an address").to_string(), place);
+        ours.send_line(b"line").await.expect("a connection");
+        assert_line!(theirs, "line");
     }
 }

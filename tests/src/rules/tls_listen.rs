@@ -8,12 +8,15 @@ use std::sync::mpsc::channel;
 use std::thread::sleep;
 use std::time::Duration;
 
+use asyncnet::net::ListenOptions;
 use asyncnet::tls::{TlsErrorKind, UpgradeRefused};
-use asyncnet::{AsyncSocket, Config, Error, TlsContext};
+use asyncnet::{AsyncSocket, Config, Error, Listener, TlsContext};
 use blocking::{Task, unblock};
 use futures_lite::future::or;
 
 use crate::bed::{Platform, System};
+use crate::faulty::Faulty;
+use crate::places::refusing;
 use crate::raw::{
     ROLES, Raw, VERSIONS, client_config, connect, listen, plain, serve, server_config, stranger,
     trusting,
@@ -318,4 +321,38 @@ pub async fn t6_settings_without_the_role_are_refused<P: Platform>() {
         Error::Upgrade(UpgradeRefused::Settings(_))
     );
     assert!(conn.tls().is_none());
+}
+
+/// Early data (0-RTT) would be lost without a word, so settings that allow it are refused.
+pub async fn t6_settings_with_early_data_are_refused<P: Platform>() {
+    let mut config = server_config(&VERSIONS);
+    config.max_early_data_size = 1024;
+    let early = TlsContext::from(Arc::new(config));
+    let options = ListenOptions::new().tls(&early);
+    let error = Listener::<P::Runtime>::bind_with("127.0.0.1:0", options).await;
+    let error = error.expect_err("0-RTT");
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert!(error.to_string().contains("max_early_data_size"), "{error}");
+    let (mut conn, _socket) = plain::<P::Runtime>(Config::default());
+    assert_err!(
+        conn.upgrade_tls(early.as_server()).await,
+        Error::Upgrade(UpgradeRefused::Settings(_))
+    );
+    assert!(conn.tls().is_none());
+}
+
+/// The next address would only hide why.
+pub async fn t6_a_certificate_error_is_not_hidden_by_the_next_address<P: Platform>() {
+    let (_nobody, refused) = refusing();
+    let (address, server) = serve(1, |socket| {
+        assert!(Raw::server(socket, server_config(&VERSIONS)).is_err(), "it is not trusted");
+    });
+    Faulty::<P::Runtime>::name([address, refused]);
+    let stranger = stranger("somebody.test").0;
+    let client = TlsContext::client().ca_pem(stranger.as_bytes()).expect("PEM");
+    let mut socket = AsyncSocket::<Faulty<P::Runtime>>::default();
+    socket.wrap_tls(&client.build().expect("a client"));
+    let error = socket.connect("server.test", 0).await.expect_err("it is not trusted");
+    assert!(matches!(refusal(&error), TlsErrorKind::Certificate(_)), "{error}");
+    server.await;
 }

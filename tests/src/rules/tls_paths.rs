@@ -8,6 +8,7 @@ use futures_lite::future::zip;
 
 use crate::bed::Platform;
 use crate::places::TempPath;
+use crate::raw::accept_secure;
 use crate::tls::{NAME, context};
 use crate::tools::assert_line;
 
@@ -27,14 +28,9 @@ pub async fn t4_a_unix_socket_needs_a_name<P: Platform>() {
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
     let named = context().clone().for_server(NAME).expect("a name");
     let mut socket = wrapped(&named);
-    let accepting = async {
-        let mut conn = listener.accept().await?;
-        conn.handshake().await?;
-        Ok::<_, asyncnet::Error>(conn)
-    };
-    let ends = zip(socket.connect_unix(&path), accepting);
+    let ends = zip(socket.connect_unix(&path), accept_secure(&listener));
     let (ours, theirs) = ends.await;
-    let (mut ours, mut theirs) = (ours.expect("a connection"), theirs.expect("a connection"));
+    let (mut ours, mut theirs) = (ours.expect("a connection"), theirs);
     ours.send_line(b"line").await.expect("a connection");
     assert_line!(theirs, "line");
 }

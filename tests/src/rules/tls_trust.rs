@@ -22,8 +22,8 @@ use futures_lite::future::{or, zip};
 
 use crate::bed::{Platform, System};
 use crate::raw::{
-    ROLES, Raw, VERSIONS, alert, client_config, connect, der, listen, plain, serve, server_config,
-    stranger,
+    ROLES, Raw, VERSIONS, accept_secure, alert, client_config, connect, der, listen, plain, serve,
+    server_config, stranger,
 };
 use crate::tls::{NAME, Role, context, identity};
 use crate::tools::{assert_err, assert_line, refusal};
@@ -307,14 +307,8 @@ pub async fn t9_a_later_connection_resumes<P: Platform>() {
             let mut socket = AsyncSocket::<P::Runtime>::default();
             socket.wrap_tls(&client);
             let connect = socket.connect("127.0.0.1", address.port());
-            let accept = async {
-                let mut conn = listener.accept().await?;
-                conn.handshake().await?;
-                Ok::<_, asyncnet::Error>(conn)
-            };
-            let (ours, theirs) = zip(connect, accept).await;
+            let (ours, mut theirs) = zip(connect, accept_secure(&listener)).await;
             let mut ours = ours.expect("a connection");
-            let mut theirs = theirs.expect("a connection");
             theirs.send_line(b"welcome").await.expect("a connection");
             // The tickets came in front of it.
             assert_line!(ours, "welcome");
