@@ -237,7 +237,7 @@ macro_rules! __table {
                     S4 s4_a_line_with_a_line_break_inside_is_refused
                     S5 s5_fed_bytes_leave_while_a_receive_waits
                     S5 s5_a_batch_is_answered_without_a_flush
-                    S5 s5_fed_bytes_leave_before_an_end_or_an_error_is_reported
+                    S5 s5_fed_bytes_are_tried_before_an_end_or_an_error_is_reported
                     S5 s5_a_failing_write_side_holds_up_no_end
                     S5 s5_a_receive_tries_once_before_an_end
                     S5 s5_drive_moves_what_was_fed

@@ -106,8 +106,12 @@ pub async fn t4_a_handshake_ends_at_its_deadline<P: Platform>() {
         for said in [&[][..], &SLOW] {
             let (mut conn, socket) = plain::<P::Runtime>(config);
             let peer = dawdle(said, socket);
-            for _ in 0..2 {
-                let error = conn.upgrade_tls(role.of(context())).await.expect_err("it dawdles");
+            for again in [false, true] {
+                let handshake = match again {
+                    false => conn.upgrade_tls(role.of(context())).await,
+                    true => conn.handshake().await,
+                };
+                let error = handshake.expect_err("it dawdles");
                 assert!(
                     matches!(&error, Error::Tls(error) if error.kind() == TlsErrorKind::TimedOut),
                     "{error:?}"
