@@ -293,7 +293,7 @@ fn sleeps_last_and_very_long_ones_are_fine() {
     run(async {
         let begin = Instant::now();
         Subject::sleep(nap).await;
-        assert!(begin.elapsed() >= 2 * nap);
+        assert!(begin.elapsed() >= nap);
         assert!(within(nap, Subject::sleep(Duration::MAX)).await.is_none());
     });
 }
