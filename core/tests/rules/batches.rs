@@ -139,7 +139,7 @@ fn n7_a_message_that_is_not_all_here_is_waited_for() {
 #[test]
 fn n7_a_batch_that_took_nothing_and_lacked_nothing_waits_for_one_byte_more() {
     let mut conn = receiver(Config::default(), b"abc");
-    drop(batch(&mut conn));
+    let _ = batch(&mut conn);
     assert!(waits(&mut conn) && waits(&mut conn));
     assert_eq!(conn.handle_input(b"d"), 1);
     assert_eq!(batch(&mut conn).next_bytes(2), Some(&b"ab"[..]));

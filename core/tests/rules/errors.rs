@@ -66,7 +66,6 @@ fn an_error_is_small() {
 
 #[cfg(feature = "std")]
 mod io {
-    #[expect(clippy::disallowed_types, reason = "the conversions are what is tested")]
     use std::io::{Error as IoError, ErrorKind};
 
     use super::*;
@@ -86,7 +85,7 @@ mod io {
         let error = Error::from(IoError::from_raw_os_error(24));
         assert!(matches!(&error, Error::Io(io) if io.raw_os_error() == Some(24)));
         assert_eq!(IoError::from(error).raw_os_error(), Some(24));
-        let foreign = IoError::new(ErrorKind::Other, "of another library");
+        let foreign = IoError::other("of another library");
         assert_eq!(Error::from(foreign).to_string(), "of another library");
         assert!(Error::from(IoError::from(ErrorKind::NotFound)).is_recoverable());
     }

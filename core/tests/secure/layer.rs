@@ -3,9 +3,9 @@
 use std::panic::catch_unwind;
 use std::time::Duration;
 
-use asyncnet_core::{Cause, Config, Connection, SecureLayer, Time, TlsErrorKind};
+use asyncnet_core::{Cause, Config, Connection, SecureLayer, Step, Time, TlsErrorKind};
 
-use crate::bed::{Ending, failed, hello, in_any_chunking, notice, open, started, told};
+use crate::bed::{Ending, failed, hello, in_any_chunking, notice, open, started, told, transmit};
 use crate::fake::{Fake, PING, PONG, data, record};
 use crate::schedule::{Harm, Rng, run};
 
@@ -26,6 +26,38 @@ fn d4_a_handshake_that_takes_too_long_is_given_up() {
     }
     let (_, link) = conn.into_halves();
     assert!(link.has_dropped());
+}
+
+#[test]
+fn d4_a_handshake_that_is_over_is_bounded_no_more() {
+    let limit = Duration::from_secs(1);
+    let config = Config::default().handshake_timeout(limit);
+    for layer in [Fake::client(2), Fake::server(2)] {
+        let mut conn = started(config, layer);
+        assert_eq!(conn.poll_timeout(Time::START), Some(Time::START + limit));
+        assert_eq!(conn.handle_input(&hello()), 2);
+        let now = Time::START + (limit - Duration::from_micros(1));
+        conn.handle_timeout(now);
+        assert_eq!(conn.poll_timeout(now), Some(Time::START + limit), "progress is no end");
+        assert_eq!(conn.handle_input(&hello()), 2);
+        transmit(&mut conn);
+        assert_eq!(conn.poll_timeout(now), None);
+        conn.handle_timeout(Time::START + limit * 9);
+        assert_eq!(conn.handle_input(&data(b"a\n")), 4);
+        assert!(matches!(conn.next_line(), Ok(Step::Ready(Some(b"a")))));
+        assert_eq!(conn.feed(b"x"), Ok(()));
+    }
+}
+
+#[test]
+fn d4_the_last_flight_that_the_peer_does_not_take_is_still_the_handshake() {
+    let limit = Duration::from_secs(1);
+    let mut conn = started(Config::default().handshake_timeout(limit), Fake::server(1));
+    assert_eq!(conn.handle_input(&hello()), 2);
+    assert!(!conn.is_handshaking());
+    assert_eq!(conn.poll_timeout(Time::START), Some(Time::START + limit));
+    conn.handle_timeout(Time::START + limit);
+    assert_eq!(failed(conn.next_line()), Some(TlsErrorKind::TimedOut));
 }
 
 #[test]
