@@ -3,6 +3,7 @@
 use std::panic::catch_unwind;
 use std::time::Duration;
 
+use asyncnet_core::driver::Inbound;
 use asyncnet_core::{Cause, Config, Connection, SecureLayer, Step, Time, TlsErrorKind};
 
 use crate::bed::{Ending, failed, hello, in_any_chunking, notice, open, started, told, transmit};
@@ -61,18 +62,22 @@ fn d4_the_last_flight_that_the_peer_does_not_take_is_still_the_handshake() {
 }
 
 #[test]
-fn what_comes_in_without_an_inbound_half_waits_in_front_of_the_rest() {
-    for cut in 0..=8 {
-        let (mut inbound, mut link) = open(Config::default()).into_halves();
-        let mut wire = [data(b"ab"), data(b"c\n")].concat();
-        wire.extend(notice());
-        let (early, late) = wire.split_at_mut(cut);
-        link.handle_input(None, early);
-        link.handle_input(Some(&mut inbound), late);
-        let span = inbound.poll_line().expect("a line").ready().flatten().expect("a line");
-        assert_eq!(inbound.bytes(span), b"abc");
-        assert!(!link.pass_on(&mut inbound));
-        assert!(matches!(inbound.poll_line(), Ok(step) if step.ready() == Some(None)));
+fn t8_what_comes_in_without_an_inbound_half_waits_in_front_of_the_rest_and_of_the_end() {
+    let wire = [data(b"ab"), data(b"c\n")].concat();
+    for (last, end) in [(notice(), Cause::Eof), (b"X".to_vec(), Cause::TlsFailed)] {
+        let wire = [wire.clone(), last].concat();
+        for cut in 0..=wire.len() {
+            let (mut inbound, mut link) = open(Config::default()).into_halves();
+            link.handle_input(None, &wire[..cut]);
+            link.handle_input(Some(&mut inbound), &wire[cut..]);
+            let line = link.receive(&mut inbound, Inbound::poll_line);
+            let span = line.expect("a line").ready().flatten().expect("a line");
+            assert_eq!(inbound.bytes(span), b"abc");
+            assert!(!link.pass_on(&mut inbound));
+            let over = link.receive(&mut inbound, Inbound::poll_line);
+            assert_ne!(over, Ok(Step::NeedInput));
+            assert_eq!(inbound.end().map(|end| (end.cause, end.partial)), Some((end, 0)));
+        }
     }
 }
 
