@@ -160,7 +160,7 @@ impl<'a> Play<'a> {
         }
     }
 
-    /// Brings the next chunk, or tells the end behind the last, though nobody waits for it.
+    /// Brings the next chunk, or tells the end behind the last, though no call waits for it.
     pub(crate) fn push(&mut self) {
         match self.chunks.next() {
             Some(chunk) => self.bring(chunk),
