@@ -121,7 +121,7 @@ impl<S: Transport> Engine<S> {
         mut take: impl FnMut(&mut Inbound) -> Result<Step<T>, Error>,
     ) -> Poll<Result<T, Error>> {
         loop {
-            if self.link.is_congested() && !self.is_closing() && self.is_held_up(cx) {
+            if self.is_congested() && self.is_held_up(cx) {
                 // A peer that does not read is not read from.
                 self.link.wait_for_answer(inbound.arrived())?;
                 ready!(self.poll_alarm(cx));
@@ -167,10 +167,17 @@ impl<S: Transport> Engine<S> {
         }
     }
 
-    /// Whether too many answers are unsent, after an attempt to send them.
+    /// Whether too many answers of the receiving task are unsent for it to get more. A close lets it have all that
+    /// has arrived.
+    #[inline]
+    pub(crate) fn is_congested(&self) -> bool {
+        self.link.is_congested() && !self.is_closing()
+    }
+
+    /// The same, after an attempt to send them.
     #[cold]
     fn is_held_up(&mut self, cx: &mut Context<'_>) -> bool {
-        self.poll_transmit(cx).is_pending() && self.link.is_congested()
+        self.poll_transmit(cx).is_pending() && self.is_congested()
     }
 
     /// Writes what the stream takes now, for a caller that cannot wait.

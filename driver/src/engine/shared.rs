@@ -61,7 +61,7 @@ impl<S: Transport> State<S> {
             turn: self.turns.front().map(|turn| turn.place),
             over: (link.is_over(), link.has_failed(), engine.is_closing(), engine.is_closed()),
             handshake: link.is_unsettled(),
-            held_up: link.is_congested(),
+            held_up: engine.is_congested(),
             late: (link.is_late(), link.lags_too_long(), link.close_timed_out()),
         }
     }
