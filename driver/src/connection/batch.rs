@@ -7,6 +7,7 @@ use asyncnet_core::driver::Link;
 use asyncnet_core::{Bytes, Items, Unread};
 
 use crate::engine::Engine;
+use crate::engine::fan_out::Place;
 use crate::engine::shared::Shared;
 use crate::{Error, Transport};
 
@@ -158,7 +159,10 @@ impl<S: Transport> Batch<'_, S> {
             Out::Own(engine) => reply(&mut engine.link),
             Out::Shared(shared, replied) => {
                 **replied = true;
-                reply(&mut shared.lock(None).engine.link)
+                let mut state = shared.lock(Some(Place::RECEIVER));
+                reply(&mut state.engine.link)?;
+                state.note_queued();
+                Ok(())
             }
         }
     }

@@ -3,6 +3,7 @@
 use asyncnet_core::{SecureLayer, TlsError, TlsErrorKind};
 
 use super::Connection;
+use super::handle::Handle;
 use crate::tls::{Session, Side};
 use crate::{Error, Transport};
 
@@ -96,7 +97,11 @@ impl<S: Transport> Connection<S> {
 
     fn start_tls(&mut self, layer: Box<dyn SecureLayer>) -> Result<(), Error> {
         let Self { inbound, handle, .. } = self;
-        handle.with(|engine| engine.start_tls(inbound, layer))
+        if let Handle::Own(engine) = handle {
+            // A send whose future was leaked, and so never dropped, is given up now.
+            engine.link.give_up_large();
+        }
+        handle.with(|engine| engine.link.start_tls(inbound, layer))
     }
 
     /// Ends a connection that no program gets to see, because its handshake failed: tells the peer why, unless it

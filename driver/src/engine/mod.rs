@@ -180,11 +180,10 @@ impl<S: Transport> Engine<S> {
         self.poll_transmit(cx).is_pending() && self.is_congested()
     }
 
-    /// Writes what the stream takes now, for a caller that cannot wait.
-    pub(crate) fn try_transmit(&mut self) {
+    /// Writes what the stream takes now, for a caller that cannot wait, and so cannot give its thread back either.
+    pub(crate) fn try_transmit(&mut self, cx: &mut Context<'_>) {
         self.turns.rest();
-        // No other task waits for this stream: it belongs to the caller alone.
-        let _ = self.poll_transmit(&mut Context::from_waker(Waker::noop()));
+        let _ = self.poll_transmit(cx);
     }
 
     /// What remains of a connection that is closed, to be dropped where no lock is held: a stream and a permit

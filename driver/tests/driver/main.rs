@@ -4,8 +4,10 @@
 //! Everything here knows the public interface only.
 
 mod batch;
+mod bounds;
 mod clock;
 mod ends;
+mod hold_ups;
 mod layer;
 mod memory;
 mod net;
