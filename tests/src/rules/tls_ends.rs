@@ -10,8 +10,8 @@ use asyncnet::nim::Flags;
 use asyncnet::tls::rustls::AlertDescription;
 use asyncnet::tls::{ClientCertificates, TlsErrorKind};
 use asyncnet::{
-    AsyncSocket, Cause, CloseLimits, Config, Connection, Error, Listener, Runtime, TlsContext, Transport,
-    Truncation,
+    AsyncSocket, Cause, CloseLimits, Config, Connection, Error, Listener, Runtime, TlsContext,
+    Transport, Truncation,
 };
 use blocking::{Task, unblock};
 use futures_lite::future::{or, zip};
