@@ -109,6 +109,15 @@ impl Link {
     /// Hands `inbound` what it does not know yet: plaintext that came in without it, and then the end. Returns
     /// whether there was anything.
     pub fn pass_on(&mut self, inbound: &mut Inbound) -> bool {
+        let passed = self.pass_on_plain(inbound);
+        if self.gave_up && inbound.wants_read() {
+            inbound.handle_end(Cause::Lost(Loss::TimedOut));
+            return true;
+        }
+        passed
+    }
+
+    fn pass_on_plain(&mut self, inbound: &mut Inbound) -> bool {
         let Some(wire) = &mut self.wire else {
             return false;
         };
