@@ -142,7 +142,7 @@ fn c2_a_write_of_the_futures_traits_waits_for_a_large_message() {
     let mut tasks = Tasks::in_order();
     tasks.spawn("traits", async move {
         (&traits).write_all(b"yy").await.unwrap();
-        (&traits).flush().await.unwrap();
+        traits.flush().await.unwrap();
     });
     tasks.spawn("large", async move {
         assert_eq!(large.await, Ok(()));
@@ -165,7 +165,7 @@ fn c2_a_write_of_the_futures_traits_hears_that_a_large_message_is_all_queued() {
     });
     tasks.spawn("traits", async move {
         (&traits).write_all(b"yy").await.unwrap();
-        (&traits).flush().await.unwrap();
+        traits.flush().await.unwrap();
     });
     let mut heard = Vec::new();
     for _ in 0..20 {
