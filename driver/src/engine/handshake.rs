@@ -45,9 +45,10 @@ impl<S: Transport> Engine<S> {
         while !(self.is_closing() && self.link.unsent() == 0) && self.link.needs_handshake() {
             if self.poll_handshake_step(cx).is_pending() {
                 ready!(self.poll_alarm(cx));
-                if self.link.is_late() || self.link.close_timed_out() {
-                    // Not the handshake's time: that of the call which waits for it.
-                    return Poll::Pending;
+                let is_late = self.link.is_late() || self.link.close_timed_out();
+                if is_late && self.link.needs_handshake() {
+                    // Not the handshake's time: that of the call which waits for it. The rest still counts.
+                    ready!(self.poll_alarm(cx));
                 }
             }
         }
