@@ -164,6 +164,42 @@ fn d1_the_receiver_wakes_though_a_writer_polled_the_clock_last() {
 }
 
 #[test]
+fn d1_the_receiver_wakes_though_a_writer_saw_first_that_it_is_late() {
+    let config = Config::default().receive_timeout(10 * SECOND).send_timeout(30 * SECOND);
+    let (mut conn, writer, _peer) = open_shared(8, config);
+    let mut tasks = Tasks::in_order();
+    tasks.spawn("receiver", async move {
+        let late = conn.next_line().await;
+        assert_eq!(late, Err(Error::TimedOut(Timeout::Receive { partial: 0 })));
+    });
+    assert_eq!(tasks.run(), ["receiver"]);
+    clock::pass(10 * SECOND);
+    // It puts the alarm off, before that has woken anything.
+    assert!(poll_once(writer.send_all([b'x'; 100])).is_pending());
+    tasks.run_to_end();
+}
+
+#[test]
+fn t4_a_handshake_ends_in_time_though_a_receive_in_it_was_late() {
+    let config = Config::default().handshake_timeout(10 * SECOND).receive_timeout(4 * SECOND);
+    for (mut conn, _peer) in open(WIDE, config) {
+        assert!(poll_once(conn.upgrade_tls(Side::custom(Layer::client(1)))).is_pending());
+        assert!(poll_once(conn.next_line()).is_pending());
+        let mut tasks = Tasks::in_order();
+        tasks.spawn("handshake", async move {
+            let error = conn.handshake().await.unwrap_err();
+            assert!(matches!(error, Error::Tls(error) if error.kind() == TlsErrorKind::TimedOut));
+        });
+        assert_eq!(tasks.run(), ["handshake"]);
+        for _ in 0..5 {
+            clock::advance(2 * SECOND);
+            tasks.run();
+        }
+        tasks.run_to_end();
+    }
+}
+
+#[test]
 fn d1_within_bounds_one_answer_and_goes_with_its_call() {
     for (mut conn, peer) in open(WIDE, Config::default()) {
         assert!(poll_once(conn.within(5 * SECOND).next_line()).is_pending());
