@@ -19,7 +19,7 @@ impl<S: Transport> Connection<S> {
     #[inline]
     fn quick_line(&mut self) -> Option<Span> {
         let is_quick = match &self.handle {
-            Handle::Own(engine) => !engine.link.is_congested(),
+            Handle::Own(engine) => !engine.is_congested(),
             _ => !self.replied,
         };
         if is_quick && !self.waits { self.inbound.take_line() } else { None }

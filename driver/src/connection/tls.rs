@@ -97,7 +97,7 @@ impl<S: Transport> Connection<S> {
     fn start_tls(&mut self, layer: Box<dyn SecureLayer>) -> Result<(), Error> {
         let Self { inbound, handle, .. } = self;
         handle.give_up_leaked();
-        handle.with(|engine| engine.start_tls(inbound, layer))
+        handle.with(|engine| engine.link.start_tls(inbound, layer))
     }
 
     /// Ends a connection that no program gets to see, because its handshake failed: tells the peer why, unless it

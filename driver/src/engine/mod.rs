@@ -143,7 +143,7 @@ impl<S: Transport> Engine<S> {
         inbound: &mut Inbound,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Error>> {
-        while self.link.is_congested() && !self.is_closing() && self.is_held_up(cx) {
+        while self.is_congested() && self.is_held_up(cx) {
             // A peer that does not read is not read from.
             self.link.wait_for_answer(inbound.arrived())?;
             ready!(self.poll_alarm(cx));
@@ -192,17 +192,23 @@ impl<S: Transport> Engine<S> {
         }
     }
 
-    /// Whether too many answers are unsent, after an attempt to send them.
-    #[cold]
-    fn is_held_up(&mut self, cx: &mut Context<'_>) -> bool {
-        self.poll_transmit(cx).is_pending() && self.link.is_congested()
+    /// Whether too many answers of the receiving task are unsent for it to get more. A close lets it have all that
+    /// has arrived.
+    #[inline]
+    pub(crate) fn is_congested(&self) -> bool {
+        self.link.is_congested() && !self.is_closing()
     }
 
-    /// Writes what the stream takes now, for a caller that cannot wait.
-    pub(crate) fn try_transmit(&mut self) {
+    /// The same, after an attempt to send them.
+    #[cold]
+    fn is_held_up(&mut self, cx: &mut Context<'_>) -> bool {
+        self.poll_transmit(cx).is_pending() && self.is_congested()
+    }
+
+    /// Writes what the stream takes now, for a caller that cannot wait, and so cannot give its thread back either.
+    pub(crate) fn try_transmit(&mut self, cx: &mut Context<'_>) {
         self.turns.rest();
-        // No other task waits for this stream: it belongs to the caller alone.
-        let _ = self.poll_transmit(&mut Context::from_waker(Waker::noop()));
+        let _ = self.poll_transmit(cx);
     }
 
     /// What remains of a connection that is closed, to be dropped where no lock is held: a stream and a permit

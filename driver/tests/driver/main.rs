@@ -4,10 +4,12 @@
 //! Everything here knows the public interface only.
 
 mod batch;
+mod bounds;
 mod clock;
 mod closing;
 mod drops;
 mod ends;
+mod hold_ups;
 mod layer;
 mod locks;
 mod memory;

@@ -125,6 +125,8 @@ struct Stage<R: System> {
     saved_port: Cell<u16>,
     /// Whose connections are to be TLS.
     wrapped: RefCell<HashSet<String>>,
+    /// Whose upgrade was begun, and is not over.
+    upgrading: RefCell<HashSet<String>>,
 }
 
 /// An operation that was begun.
@@ -156,6 +158,7 @@ impl<R: System> Player<R> {
             lines: RefCell::default(),
             saved_port: Cell::new(0),
             wrapped: RefCell::default(),
+            upgrading: RefCell::default(),
         };
         Self { stage: Rc::new(stage), executor: Rc::default(), begun: BTreeMap::new() }
     }

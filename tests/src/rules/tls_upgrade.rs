@@ -178,8 +178,11 @@ pub async fn t5_a_failed_upgrade_stays_failed<P: Platform>() {
     for role in ROLES {
         let (mut conn, mut socket) = plain::<P::Runtime>(Config::default());
         socket.write_all(b"500 what is TLS?\r\nnever mind\r\n").expect("our side is there");
-        for _ in 0..2 {
-            let failed = upgrade(&mut conn, role).await;
+        for again in [false, true] {
+            let failed = match again {
+                false => upgrade(&mut conn, role).await,
+                true => conn.handshake().await,
+            };
             assert_err!(
                 failed,
                 Error::Tls(ref error) if error.kind() == TlsErrorKind::Protocol
