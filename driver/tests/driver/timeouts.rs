@@ -11,7 +11,7 @@ use crate::clock;
 use crate::layer::{Kind, Layer, frame};
 use crate::pipe::{End, duplex};
 use crate::tasks::{Tasks, turn};
-use crate::{WIDE, open_shared, poll_once, with_writer};
+use crate::{WIDE, flush_all, open_shared, poll_once, with_writer};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -402,9 +402,7 @@ fn d1_a_reader_that_is_held_up_times_out_too() {
                 Poll::Ready(Err(Error::TimedOut(Timeout::Receive { .. })))
             ));
         }
-        while poll_once(conn.flush()).is_pending() {
-            peer.hear();
-        }
+        flush_all(&mut conn, &peer);
         assert_eq!(poll_once(conn.next_line()), line(b"a"));
     }
 }
