@@ -1,93 +1,84 @@
-//! `asyncnet` on async-std.
+//! **async-std is discontinued** (RUSTSEC-2025-0052). This crate is for programs that still run on it; to move to
+//! smol, replace `asyncnet-async-std` by `asyncnet-smol` and `async_std::task` by `smol`.
 //!
-//! [`AsyncStd`] is the runtime, [`Stream`] its TCP or Unix socket.
+//! `asyncnet` on async-std: line sockets whose protocol runs on any runtime.
 //!
-//! [`AsyncSocket`], [`Listener`], [`Connection`], its halves and [`Room`] are here without their type parameter,
-//! and all else that the driver (`asyncnet`) has is here too: a program needs no other crate of ours. A
-//! connection over a socket of async-std's own begins with [`tcp_stream`].
+//! A server that answers every line with itself, and a client:
 //!
 //! ```
-//! use std::io;
+//! use asyncnet_async_std::{Connection, Error, connect, listen};
 //!
-//! use async_std::task;
-//! use asyncnet_async_std::{AsyncSocket, Connection};
-//!
-//! async fn greet(mut client: Connection) -> io::Result<()> {
-//!     let name = client.recv_line().await?;
-//!     client.send(format!("Hello, {name}!\r\n").as_bytes()).await?;
-//!     client.close().await?;
-//!     Ok(())
-//! }
-//!
-//! fn main() -> io::Result<()> {
-//!     task::block_on(run())
-//! }
-//!
-//! async fn run() -> io::Result<()> {
-//!     let mut socket = AsyncSocket::default();
-//!     socket.bind_addr("127.0.0.1", 0).await?;
-//!     let listener = socket.listen(128)?;
-//!     let port = listener.local_addr()?.port();
-//!     task::spawn(async move {
-//!         while let Ok(client) = listener.accept().await {
-//!             task::spawn(greet(client));
+//! async fn echo(mut conn: Connection) -> Result<(), Error> {
+//!     while let Some(mut batch) = conn.next_batch().await? {
+//!         while let Some(line) = batch.next_line()? {
+//!             batch.reply_line(line)?;
 //!         }
-//!     });
+//!     }
+//!     conn.close().await
+//! }
 //!
-//!     let mut server = AsyncSocket::default().connect("127.0.0.1", port).await?;
-//!     server.send(b"Ada\r\n").await?;
-//!     assert_eq!(server.recv_line().await?, "Hello, Ada!");
-//!     Ok(())
+//! fn main() -> Result<(), Error> {
+//!     async_std::task::block_on(async {
+//!         let listener = listen("127.0.0.1:0").await?;
+//!         let address = listener.local_addr()?.to_string();
+//!         async_std::task::spawn(async move {
+//!             while let Ok(conn) = listener.accept().await {
+//!                 async_std::task::spawn(echo(conn));
+//!             }
+//!         });
+//!
+//!         let mut conn = connect(&address).await?;
+//!         conn.send_line("hello").await?;
+//!         assert_eq!(conn.expect_line().await?, b"hello");
+//!         conn.close().await
+//!     })
 //! }
 //! ```
 //!
-//! The chat server of Nim's `asyncnet` in its shortest correct form. A line goes to everyone; who leaves
-//! is removed, and who does not read is disconnected and never waited for:
+//! A chat room: every line goes to everyone; a client that does not read is disconnected and never waited for.
 //!
 //! ```
-//! use std::io;
+//! use asyncnet_async_std::room::Limits;
+//! use asyncnet_async_std::{Connection, Error, Listener, Room, connect, listen};
 //!
-//! use asyncnet_async_std::{AsyncSocket, Connection, Listener, Room, RoomLimits, Runtime, AsyncStd};
-//!
-//! async fn client(client: Connection, room: Room) -> io::Result<()> {
-//!     let (mut lines, sender) = client.split();
-//!     let _member = room.join(sender)?;
-//!     while let Some(line) = lines.next_line().await? {
+//! async fn client(mut conn: Connection, room: Room) -> Result<(), Error> {
+//!     let _member = room.join(conn.writer())?;
+//!     while let Some(line) = conn.next_line().await? {
 //!         room.send_line(line).await?;
 //!     }
 //!     Ok(())
 //! }
 //!
-//! async fn serve(listener: Listener) -> io::Result<()> {
-//!     let (room, task) = Room::new(RoomLimits::default(), AsyncStd::timer());
+//! async fn serve(listener: Listener) -> Result<(), Error> {
+//!     let (room, task) = Room::new(Limits::default());
 //!     async_std::task::spawn(task);
 //!     loop {
 //!         async_std::task::spawn(client(listener.accept().await?, room.clone()));
 //!     }
 //! }
 //!
-//! fn main() -> io::Result<()> {
-//!     async_std::task::block_on(run())
-//! }
+//! fn main() -> Result<(), Error> {
+//!     async_std::task::block_on(async {
+//!         let listener = listen("127.0.0.1:0").await?;
+//!         let address = listener.local_addr()?.to_string();
+//!         async_std::task::spawn(serve(listener));
 //!
-//! async fn run() -> io::Result<()> {
-//!     let mut socket = AsyncSocket::default();
-//!     socket.bind_addr("127.0.0.1", 0).await?;
-//!     let listener = socket.listen(128)?;
-//!     let port = listener.local_addr()?.port();
-//!     async_std::task::spawn(serve(listener));
-//!
-//!     let mut ann = AsyncSocket::default().connect("127.0.0.1", port).await?;
-//!     ann.send(b"Is anybody there?\r\n").await?;
-//!     assert_eq!(ann.recv_line().await?, "Is anybody there?");
-//!     Ok(())
+//!         let mut ann = connect(&address).await?;
+//!         ann.send_line("Is anybody there?").await?;
+//!         assert_eq!(ann.expect_line().await?, b"Is anybody there?");
+//!         Ok(())
+//!     })
 //! }
 //! ```
 //!
-//! async-std is discontinued (RUSTSEC-2025-0052). This crate serves programs that still run on it; a new
-//! program is better off with smol. async-std runs on the reactor of smol (`async-io`), so this crate is
-//! [`asyncnet_smol`] under other names: [`AsyncStd`] is its runtime, and only the conversions of async-std's
-//! own sockets ([`tcp_stream`], `unix_stream`) are added. To move to smol, change the name of the crate.
+//! Everything of the driver, the crate `asyncnet`, is here too: a program needs no other crate of ours.
+//! [`Connection`], [`Writer`], [`Listener`] and [`Room`] are here without their type parameter.
+//! [`asyncnet::Connection`] is where to read on: what is seen when the peer goes away, how sending works, and what a
+//! cancelled call leaves behind.
+//!
+//! async-std runs on the reactor of smol (`async-io`), so this crate is [`asyncnet_smol`] under other names:
+//! [`AsyncStd`] is its runtime, and only the conversions of async-std's own sockets ([`tcp_stream`], `unix_stream`)
+//! are added.
 
 use std::io;
 

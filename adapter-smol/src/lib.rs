@@ -1,92 +1,79 @@
-//! `asyncnet` on smol.
+//! `asyncnet` on smol: line sockets whose protocol runs on any runtime.
 //!
-//! [`Smol`] is the runtime, [`Stream`] its TCP or Unix socket.
-//!
-//! [`AsyncSocket`], [`Listener`], [`Connection`], its halves and [`Room`] are here without their type parameter,
-//! and all else that the driver (`asyncnet`) has is here too: a program needs no other crate of ours. A
-//! connection over a socket of smol's own begins with [`Stream`].
+//! A server that answers every line with itself, and a client:
 //!
 //! ```
-//! use std::io;
+//! use asyncnet_smol::{Connection, Error, connect, listen};
 //!
-//! use asyncnet_smol::{AsyncSocket, Connection};
-//!
-//! async fn greet(mut client: Connection) -> io::Result<()> {
-//!     let name = client.recv_line().await?;
-//!     client.send(format!("Hello, {name}!\r\n").as_bytes()).await?;
-//!     client.close().await?;
-//!     Ok(())
-//! }
-//!
-//! fn main() -> io::Result<()> {
-//!     smol::block_on(run())
-//! }
-//!
-//! async fn run() -> io::Result<()> {
-//!     let mut socket = AsyncSocket::default();
-//!     socket.bind_addr("127.0.0.1", 0).await?;
-//!     let listener = socket.listen(128)?;
-//!     let port = listener.local_addr()?.port();
-//!     smol::spawn(async move {
-//!         while let Ok(client) = listener.accept().await {
-//!             smol::spawn(greet(client)).detach();
+//! async fn echo(mut conn: Connection) -> Result<(), Error> {
+//!     while let Some(mut batch) = conn.next_batch().await? {
+//!         while let Some(line) = batch.next_line()? {
+//!             batch.reply_line(line)?;
 //!         }
-//!     })
-//!     .detach();
+//!     }
+//!     conn.close().await
+//! }
 //!
-//!     let mut server = AsyncSocket::default().connect("127.0.0.1", port).await?;
-//!     server.send(b"Ada\r\n").await?;
-//!     assert_eq!(server.recv_line().await?, "Hello, Ada!");
-//!     Ok(())
+//! fn main() -> Result<(), Error> {
+//!     smol::block_on(async {
+//!         let listener = listen("127.0.0.1:0").await?;
+//!         let address = listener.local_addr()?.to_string();
+//!         smol::spawn(async move {
+//!             while let Ok(conn) = listener.accept().await {
+//!                 smol::spawn(echo(conn)).detach();
+//!             }
+//!         }).detach();
+//!
+//!         let mut conn = connect(&address).await?;
+//!         conn.send_line("hello").await?;
+//!         assert_eq!(conn.expect_line().await?, b"hello");
+//!         conn.close().await
+//!     })
 //! }
 //! ```
 //!
-//! The chat server of Nim's `asyncnet` in its shortest correct form. A line goes to everyone; who leaves
-//! is removed, and who does not read is disconnected and never waited for:
+//! A chat room: every line goes to everyone; a client that does not read is disconnected and never waited for.
 //!
 //! ```
-//! use std::io;
+//! use asyncnet_smol::room::Limits;
+//! use asyncnet_smol::{Connection, Error, Listener, Room, connect, listen};
 //!
-//! use asyncnet_smol::{AsyncSocket, Connection, Listener, Room, RoomLimits, Runtime, Smol};
-//!
-//! async fn client(client: Connection, room: Room) -> io::Result<()> {
-//!     let (mut lines, sender) = client.split();
-//!     let _member = room.join(sender)?;
-//!     while let Some(line) = lines.next_line().await? {
+//! async fn client(mut conn: Connection, room: Room) -> Result<(), Error> {
+//!     let _member = room.join(conn.writer())?;
+//!     while let Some(line) = conn.next_line().await? {
 //!         room.send_line(line).await?;
 //!     }
 //!     Ok(())
 //! }
 //!
-//! async fn serve(listener: Listener) -> io::Result<()> {
-//!     let (room, task) = Room::new(RoomLimits::default(), Smol::timer());
+//! async fn serve(listener: Listener) -> Result<(), Error> {
+//!     let (room, task) = Room::new(Limits::default());
 //!     smol::spawn(task).detach();
 //!     loop {
 //!         smol::spawn(client(listener.accept().await?, room.clone())).detach();
 //!     }
 //! }
 //!
-//! fn main() -> io::Result<()> {
-//!     smol::block_on(run())
-//! }
+//! fn main() -> Result<(), Error> {
+//!     smol::block_on(async {
+//!         let listener = listen("127.0.0.1:0").await?;
+//!         let address = listener.local_addr()?.to_string();
+//!         smol::spawn(serve(listener)).detach();
 //!
-//! async fn run() -> io::Result<()> {
-//!     let mut socket = AsyncSocket::default();
-//!     socket.bind_addr("127.0.0.1", 0).await?;
-//!     let listener = socket.listen(128)?;
-//!     let port = listener.local_addr()?.port();
-//!     smol::spawn(serve(listener)).detach();
-//!
-//!     let mut ann = AsyncSocket::default().connect("127.0.0.1", port).await?;
-//!     ann.send(b"Is anybody there?\r\n").await?;
-//!     assert_eq!(ann.recv_line().await?, "Is anybody there?");
-//!     Ok(())
+//!         let mut ann = connect(&address).await?;
+//!         ann.send_line("Is anybody there?").await?;
+//!         assert_eq!(ann.expect_line().await?, b"Is anybody there?");
+//!         Ok(())
+//!     })
 //! }
 //! ```
 //!
-//! Sockets and timers live in the reactor of `async-io`, which runs on a thread of its own where nobody
-//! else drives it: everything here works on any executor, `smol::block_on` and `smol::spawn` among them.
-//! Names are looked up on the threads of `blocking`.
+//! Everything of the driver, the crate `asyncnet`, is here too: a program needs no other crate of ours.
+//! [`Connection`], [`Writer`], [`Listener`] and [`Room`] are here without their type parameter.
+//! [`asyncnet::Connection`] is where to read on: what is seen when the peer goes away, how sending works, and what a
+//! cancelled call leaves behind.
+//!
+//! A connection over a socket of smol's own begins with [`Stream`].
 
 mod binding;
 mod clock;

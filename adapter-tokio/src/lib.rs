@@ -1,61 +1,52 @@
-//! `asyncnet` on tokio.
+//! `asyncnet` on tokio: line sockets whose protocol runs on any runtime.
 //!
-//! [`Tokio`] is the runtime, [`Stream`] its TCP or Unix socket.
-//!
-//! [`AsyncSocket`], [`Listener`], [`Connection`], its halves and [`Room`] are here without their type parameter,
-//! and all else that the driver (`asyncnet`) has is here too: a program needs no other crate of ours. A
-//! connection over a socket of tokio's own begins with [`Stream`].
+//! A server that answers every line with itself, and a client:
 //!
 //! ```
-//! use std::io;
+//! use asyncnet_tokio::{Connection, Error, connect, listen};
 //!
-//! use asyncnet_tokio::{AsyncSocket, Connection};
-//!
-//! async fn greet(mut client: Connection) -> io::Result<()> {
-//!     let name = client.recv_line().await?;
-//!     client.send(format!("Hello, {name}!\r\n").as_bytes()).await?;
-//!     client.close().await?;
-//!     Ok(())
+//! async fn echo(mut conn: Connection) -> Result<(), Error> {
+//!     while let Some(mut batch) = conn.next_batch().await? {
+//!         while let Some(line) = batch.next_line()? {
+//!             batch.reply_line(line)?;
+//!         }
+//!     }
+//!     conn.close().await
 //! }
 //!
 //! #[tokio::main]
-//! async fn main() -> io::Result<()> {
-//!     let mut socket = AsyncSocket::default();
-//!     socket.bind_addr("127.0.0.1", 0).await?;
-//!     let listener = socket.listen(128)?;
-//!     let port = listener.local_addr()?.port();
+//! async fn main() -> Result<(), Error> {
+//!     let listener = listen("127.0.0.1:0").await?;
+//!     let address = listener.local_addr()?.to_string();
 //!     tokio::spawn(async move {
-//!         while let Ok(client) = listener.accept().await {
-//!             tokio::spawn(greet(client));
+//!         while let Ok(conn) = listener.accept().await {
+//!             tokio::spawn(echo(conn));
 //!         }
 //!     });
 //!
-//!     let mut server = AsyncSocket::default().connect("127.0.0.1", port).await?;
-//!     server.send(b"Ada\r\n").await?;
-//!     assert_eq!(server.recv_line().await?, "Hello, Ada!");
-//!     Ok(())
+//!     let mut conn = connect(&address).await?;
+//!     conn.send_line("hello").await?;
+//!     assert_eq!(conn.expect_line().await?, b"hello");
+//!     conn.close().await
 //! }
 //! ```
 //!
-//! The chat server of Nim's `asyncnet` in its shortest correct form. A line goes to everyone; who leaves
-//! is removed, and who does not read is disconnected and never waited for:
+//! A chat room: every line goes to everyone; a client that does not read is disconnected and never waited for.
 //!
 //! ```
-//! use std::io;
+//! use asyncnet_tokio::room::Limits;
+//! use asyncnet_tokio::{Connection, Error, Listener, Room, connect, listen};
 //!
-//! use asyncnet_tokio::{AsyncSocket, Connection, Listener, Room, RoomLimits, Runtime, Tokio};
-//!
-//! async fn client(client: Connection, room: Room) -> io::Result<()> {
-//!     let (mut lines, sender) = client.split();
-//!     let _member = room.join(sender)?;
-//!     while let Some(line) = lines.next_line().await? {
+//! async fn client(mut conn: Connection, room: Room) -> Result<(), Error> {
+//!     let _member = room.join(conn.writer())?;
+//!     while let Some(line) = conn.next_line().await? {
 //!         room.send_line(line).await?;
 //!     }
 //!     Ok(())
 //! }
 //!
-//! async fn serve(listener: Listener) -> io::Result<()> {
-//!     let (room, task) = Room::new(RoomLimits::default(), Tokio::timer());
+//! async fn serve(listener: Listener) -> Result<(), Error> {
+//!     let (room, task) = Room::new(Limits::default());
 //!     tokio::spawn(task);
 //!     loop {
 //!         tokio::spawn(client(listener.accept().await?, room.clone()));
@@ -63,24 +54,29 @@
 //! }
 //!
 //! #[tokio::main]
-//! async fn main() -> io::Result<()> {
-//!     let mut socket = AsyncSocket::default();
-//!     socket.bind_addr("127.0.0.1", 0).await?;
-//!     let listener = socket.listen(128)?;
-//!     let port = listener.local_addr()?.port();
+//! async fn main() -> Result<(), Error> {
+//!     let listener = listen("127.0.0.1:0").await?;
+//!     let address = listener.local_addr()?.to_string();
 //!     tokio::spawn(serve(listener));
 //!
-//!     let mut ann = AsyncSocket::default().connect("127.0.0.1", port).await?;
-//!     ann.send(b"Is anybody there?\r\n").await?;
-//!     assert_eq!(ann.recv_line().await?, "Is anybody there?");
+//!     let mut ann = connect(&address).await?;
+//!     ann.send_line("Is anybody there?").await?;
+//!     assert_eq!(ann.expect_line().await?, b"Is anybody there?");
 //!     Ok(())
 //! }
 //! ```
 //!
-//! Everything here runs inside a tokio runtime of any flavour whose I/O and time drivers are on:
-//! `#[tokio::main]` turns both on, a [`Builder`](tokio::runtime::Builder) does with `enable_all()`.
-//! Without the I/O driver making a socket panics, without the time driver a sleep does, and a
-//! connection sleeps whenever it closes or shakes hands with a bound.
+//! Everything of the driver, the crate `asyncnet`, is here too: a program needs no other crate of ours.
+//! [`Connection`], [`Writer`], [`Listener`] and [`Room`] are here without their type parameter.
+//! [`asyncnet::Connection`] is where to read on: what is seen when the peer goes away, how sending works, and what a
+//! cancelled call leaves behind.
+//!
+//! A connection over a socket of tokio's own begins with [`Stream`]; [`TokioIo`] gives tokio's `AsyncRead` and
+//! `AsyncWrite` to a connection.
+//!
+//! Everything runs inside a tokio runtime of any flavour whose I/O and time drivers are on: `#[tokio::main]` turns
+//! both on, a [`Builder`](tokio::runtime::Builder) does with `enable_all()`. Without the I/O driver making a socket
+//! panics; without the time driver a wait that is bounded in time does, and every close and TLS handshake is.
 
 /// The same expression for either kind of socket in an `Inner`.
 macro_rules! either {

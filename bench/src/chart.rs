@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use crate::process::Role;
+use crate::model::Role;
 use crate::report::short;
 use crate::rounds::{Comparison, Row};
 

@@ -5,8 +5,7 @@ use std::io;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
-use asyncnet::{Connection, Io};
-use asyncnet_core::Config;
+use asyncnet::{Config, Connection, Io};
 use clap::ValueEnum;
 use futures_lite::{AsyncRead, AsyncWrite};
 
@@ -20,11 +19,11 @@ const LINE: usize = 64;
 pub(crate) enum Counted {
     /// core alone, `next_line`
     Framing,
-    /// core alone, `next_lines`
+    /// core alone, `next_batch`
     FramingBatch,
     /// The driver, one `next_line().await` for each line
     Ingest,
-    /// The driver, `next_lines`
+    /// The driver, `next_batch`
     Drain,
     /// Every line comes back, one at a time
     Echo,
@@ -37,7 +36,7 @@ pub(crate) fn run(what: Counted, lines: usize) -> io::Result<()> {
     let chunk = (16 << 10) / LINE;
     let done = match what {
         Counted::Framing => framing::next_line(&text(chunk), lines / chunk),
-        Counted::FramingBatch => framing::next_lines(&text(chunk), lines / chunk),
+        Counted::FramingBatch => framing::next_batch(&text(chunk), lines / chunk),
         Counted::Ingest => finish(ingest(lines))?,
         Counted::Drain => finish(drain(lines))?,
         Counted::Echo => finish(echo(lines, 1))?,
@@ -75,8 +74,10 @@ async fn ingest(lines: usize) -> io::Result<usize> {
 async fn drain(lines: usize) -> io::Result<usize> {
     let mut conn = pipe(lines, 1024);
     let mut count = 0;
-    while let Some(batch) = conn.next_lines().await? {
-        count += batch.lines.count();
+    while let Some(mut batch) = conn.next_batch().await? {
+        while batch.next_line()?.is_some() {
+            count += 1;
+        }
     }
     Ok(count)
 }
@@ -84,9 +85,9 @@ async fn drain(lines: usize) -> io::Result<usize> {
 async fn echo(lines: usize, window: usize) -> io::Result<usize> {
     let mut conn = pipe(lines, window);
     let mut count = 0;
-    while let Some(mut batch) = conn.next_lines().await? {
-        while let Some(line) = batch.next_line() {
-            batch.outbox.feed_line(line)?;
+    while let Some(mut batch) = conn.next_batch().await? {
+        while let Some(line) = batch.next_line()? {
+            batch.reply_line(line)?;
             count += 1;
         }
     }
@@ -97,7 +98,7 @@ async fn echo(lines: usize, window: usize) -> io::Result<usize> {
 /// A connection whose peer sends `lines` lines, `window` in one piece, and takes whatever it is sent.
 fn pipe(lines: usize, window: usize) -> Connection<Io<Pipe>> {
     let pipe = Pipe { piece: text(window), left: lines / window * window * LINE, waited: false };
-    Connection::new(Io(pipe), Config::default())
+    Connection::new(Io::new(pipe), Config::default())
 }
 
 /// One end of a pipe. Before each piece it lets its reader wait once, as a socket would.

@@ -7,7 +7,7 @@ use asyncnet_core::{Config, Connection, Step};
 use bytes::BytesMut;
 use tokio_util::codec::{Decoder, LinesCodec};
 
-use crate::process::Role;
+use crate::model::Role;
 use crate::rounds::{Comparison, Row, Unit};
 
 /// How many bytes come at a time.
@@ -20,7 +20,7 @@ const WAYS: [Way; 5] = [
     ("memchr", Role::Floor, memchr),
     ("copy and memchr", Role::Peer, copy_and_memchr),
     ("next_line", Role::Ours, next_line),
-    ("next_lines", Role::Ours, next_lines),
+    ("next_batch", Role::Ours, next_batch),
     ("LinesCodec", Role::Peer, codec),
 ];
 
@@ -139,13 +139,16 @@ pub(crate) fn next_line(chunk: &[u8], times: usize) -> usize {
     lines
 }
 
-pub(crate) fn next_lines(chunk: &[u8], times: usize) -> usize {
+pub(crate) fn next_batch(chunk: &[u8], times: usize) -> usize {
     let mut conn = Connection::new(Config::default());
     let mut lines = 0;
     for _ in 0..times {
         feed(&mut conn, black_box(chunk));
-        while let Ok(Step::Ready(Some(batch))) = conn.next_lines() {
-            lines += batch.map(black_box).count();
+        while let Ok(Step::Ready(Some(mut batch))) = conn.next_batch() {
+            while let Ok(Some(line)) = batch.next_line() {
+                black_box(line);
+                lines += 1;
+            }
         }
     }
     lines

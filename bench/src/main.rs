@@ -9,9 +9,11 @@ mod count;
 mod framing;
 mod load;
 mod machine;
+mod model;
 mod process;
 mod report;
 mod rounds;
+mod secure;
 mod servers;
 mod tls;
 mod workloads;
@@ -21,11 +23,12 @@ use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Command as Program, ExitCode};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 
 use crate::count::Counted;
+use crate::model::{Kind, Runtime, Task};
+use crate::secure::Identity;
 use crate::servers::{Mode, PeerKind, Way};
-use crate::tls::{Identity, Kind, Task};
 use crate::workloads::Workload;
 
 #[derive(Debug, Parser)]
@@ -41,7 +44,7 @@ enum Command {
     Framing(Run),
     /// One connection sends lines as fast as it can; one `next_line().await` for each
     Ingest(Run),
-    /// The same with `next_lines`, every line that has arrived at once
+    /// The same with `next_batch`, every line that has arrived at once
     Drain(Run),
     /// Every line comes back: 1 and 64 connections, 1 to 256 lines in flight
     Echo(Run),
@@ -84,26 +87,6 @@ struct Run {
     /// Where the tables and charts go
     #[arg(long, default_value = "target/bench")]
     out: PathBuf,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Runtime {
-    Tokio,
-    AsyncStd,
-    Smol,
-}
-
-impl Runtime {
-    const ALL: [Self; 3] = [Self::Tokio, Self::AsyncStd, Self::Smol];
-
-    /// As users know it, and as the command line has it.
-    fn name(self) -> &'static str {
-        match self {
-            Self::Tokio => "tokio",
-            Self::AsyncStd => "async-std",
-            Self::Smol => "smol",
-        }
-    }
 }
 
 fn main() -> ExitCode {

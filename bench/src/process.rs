@@ -1,25 +1,13 @@
 //! Servers as processes.
 
 use std::fs;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
-use crate::Runtime;
 use crate::machine::Cores;
+use crate::model::{Kind, Role, Runtime, Task};
 use crate::servers::{Mode, PeerKind, Way};
-use crate::tls::{Kind, Task};
-
-/// What a server is in a comparison.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Role {
-    /// This library.
-    Ours,
-    /// What somebody would write or use instead.
-    Peer,
-    /// What the machine can do.
-    Floor,
-}
 
 /// One server of a workload: what to call it, and what starts it.
 pub(crate) struct Server {
@@ -79,12 +67,12 @@ impl Server {
         let mut child = cores.on_server(|| {
             Command::new(&self.program)
                 .args(&self.arguments)
-                .stdin(Stdio::piped())
+                .stdin(Stdio::null())
                 .stdout(Stdio::piped())
                 .spawn()
         })?;
-        let ends = child.stdin.take().zip(child.stdout.take().map(BufReader::new));
-        let mut running = Running { child, ends, tells: self.role == Role::Ours, port: 0 };
+        let stdout = child.stdout.take().map(BufReader::new);
+        let mut running = Running { child, stdout, port: 0 };
         running.port = running
             .next_port()
             .ok_or_else(|| io::Error::other(format!("{} did not start", self.name)))?;
@@ -95,34 +83,16 @@ impl Server {
 /// A server process, killed when dropped.
 pub(crate) struct Running {
     child: Child,
-    ends: Option<(ChildStdin, BufReader<ChildStdout>)>,
-    /// It answers questions.
-    tells: bool,
+    stdout: Option<BufReader<ChildStdout>>,
     pub(crate) port: u16,
 }
 
 impl Running {
-    /// The next line that it prints.
-    fn said(&mut self) -> Option<String> {
-        let (_, stdout) = self.ends.as_mut()?;
-        let mut line = String::new();
-        stdout.read_line(&mut line).ok()?;
-        Some(line.trim().into()).filter(|line: &String| !line.is_empty())
-    }
-
     /// The port in the next line that it prints.
     pub(crate) fn next_port(&mut self) -> Option<u16> {
-        self.said()?.rsplit(':').next()?.parse().ok()
-    }
-
-    /// Asks for the longest queue that it has for a client, in bytes. Only ours answers, in the mode that
-    /// is for it.
-    pub(crate) fn queued(&mut self) -> Option<u64> {
-        if !self.tells {
-            return None;
-        }
-        self.ends.as_mut()?.0.write_all(b"queued?\n").ok()?;
-        self.said()?.parse().ok()
+        let mut line = String::new();
+        self.stdout.as_mut()?.read_line(&mut line).ok()?;
+        line.trim().rsplit(':').next()?.parse().ok()
     }
 
     /// How much processor time it has used, in seconds; 0 where the system does not tell.

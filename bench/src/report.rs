@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 
 use crate::chart;
-use crate::process::Role;
+use crate::model::Role;
 use crate::rounds::{Comparison, Unit};
 
 /// Prints a workload, and writes it to `out` as a page with its chart.

@@ -4,7 +4,8 @@ use std::io::{self, IsTerminal as _};
 
 use crate::load::Outcome;
 use crate::machine::Cores;
-use crate::process::{Role, Running, Server};
+use crate::model::Role;
+use crate::process::{Running, Server};
 
 /// The floor may vary by this much, as a part of its median, before a comparison is worth nothing.
 const NOISE: f64 = 0.3;

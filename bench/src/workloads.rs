@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use crate::load::{crowd, memory, stream};
 use crate::machine::{Cores, raise_descriptors};
+use crate::model::Runtime;
 use crate::process::Server;
 use crate::rounds::{Case, Unit};
 use crate::servers::{Mode, PeerKind, Way, nim};
 use crate::tls::{self, Plan};
-use crate::{Run, Runtime, framing, report};
+use crate::{Run, framing, report};
 
 /// What is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -175,8 +176,8 @@ impl Hall<'_> {
         self.servers(Mode::Echo, Mode::Echo, &tokio, &[Way::ReadUntil, Way::Lines])
     }
 
-    fn chat_servers(&self, mode: Mode) -> io::Result<Vec<Server>> {
-        self.servers(mode, Mode::Chat, &[Way::Mpsc, Way::Loop], &[Way::Loop])
+    fn chat_servers(&self) -> io::Result<Vec<Server>> {
+        self.servers(Mode::Chat, Mode::Chat, &[Way::Mpsc, Way::Loop], &[Way::Loop])
     }
 
     fn fanout(&self) -> io::Result<Vec<Case>> {
@@ -186,7 +187,7 @@ impl Hall<'_> {
             cases.push(Case {
                 title: format!("fanout: one of {clients} says {window}, lines of 64 bytes"),
                 unit: Unit::DeliveriesPerSecond,
-                servers: self.chat_servers(Mode::Chat)?,
+                servers: self.chat_servers()?,
                 load: Box::new(move |server| crowd::fanout(server, clients, window, time)),
             });
         }
@@ -198,7 +199,7 @@ impl Hall<'_> {
         Ok(vec![Case {
             title: "room: 100 talk at once, lines of 64 bytes".into(),
             unit: Unit::DeliveriesPerSecond,
-            servers: self.chat_servers(Mode::Chat)?,
+            servers: self.chat_servers()?,
             load: Box::new(move |server| crowd::room(server, 100, time)),
         }])
     }
@@ -207,7 +208,7 @@ impl Hall<'_> {
         Ok(vec![Case {
             title: "stall: 10 read 16 MiB, one never reads".into(),
             unit: Unit::DeliveriesPerSecond,
-            servers: self.chat_servers(Mode::Stall)?,
+            servers: self.chat_servers()?,
             load: Box::new(|server| crowd::stall(server, 10)),
         }])
     }

@@ -1,11 +1,11 @@
 //! The command line.
 
 use std::io;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use asyncnet::{Config, Policy, RoomLimits};
+use asyncnet::Config;
+use asyncnet::room::{Limits, Policy};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// A chat room: every line that one client sends goes to all.
@@ -36,8 +36,8 @@ pub(crate) enum Command {
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Serve {
     /// Where to listen; port 0 lets the system choose
-    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:12345")]
-    pub(crate) listen: SocketAddr,
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:12345")]
+    pub(crate) listen: String,
     /// The async runtime to run on
     #[arg(long, value_enum, default_value_t)]
     pub(crate) runtime: Runtime,
@@ -48,14 +48,14 @@ pub(crate) struct Serve {
     #[arg(long, value_enum, default_value_t)]
     pub(crate) slow: Slow,
     /// How much may wait for a client before that happens, in bytes
-    #[arg(long, value_name = "BYTES", default_value_t = RoomLimits::default().hard)]
+    #[arg(long, value_name = "BYTES", default_value_t = Limits::default().hard)]
     pub(crate) hard_limit: usize,
     /// Disconnect a client for which more than this waits for too long, in bytes; with
     /// --slow disconnect only
-    #[arg(long, value_name = "BYTES", default_value_t = RoomLimits::default().soft)]
+    #[arg(long, value_name = "BYTES", default_value_t = Limits::default().soft)]
     pub(crate) soft_limit: usize,
     /// How long is too long, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = RoomLimits::default().soft_for.as_secs())]
+    #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().soft_for.as_secs())]
     pub(crate) soft_seconds: u64,
     #[command(flatten)]
     pub(crate) tls: ServeTls,
@@ -64,7 +64,7 @@ pub(crate) struct Serve {
 /// How the room is reached over TLS, if it is.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct ServeTls {
-    /// Speak TLS, with a certificate made now for this machine's loopback and the address of --listen
+    /// Speak TLS, with a certificate made now for this machine's loopback and the host of --listen
     #[arg(long, conflicts_with_all = ["cert", "key"])]
     pub(crate) tls_self_signed: bool,
     /// Write that certificate to a file, in PEM: what others join with
@@ -95,9 +95,9 @@ impl Serve {
         )))
     }
 
-    pub(crate) fn limits(&self) -> RoomLimits {
+    pub(crate) fn limits(&self) -> Limits {
         let soft_for = Duration::from_secs(self.soft_seconds);
-        RoomLimits::default()
+        Limits::default()
             .hard(self.hard_limit)
             .soft(self.soft_limit, soft_for)
             .policy(self.slow.into())
@@ -109,9 +109,9 @@ pub(crate) enum Slow {
     /// It is disconnected
     #[default]
     Disconnect,
-    /// It misses what is said then
+    /// It misses the newest
     DropNewest,
-    /// It misses what was said first of what waits
+    /// It misses the oldest of what waits for it
     DropOldest,
 }
 
@@ -136,15 +136,15 @@ pub(crate) enum Runtime {
 #[derive(Args, Debug)]
 pub(crate) struct Join {
     /// The room's address
-    #[arg(value_name = "ADDR:PORT", default_value = "127.0.0.1:12345")]
-    pub(crate) address: SocketAddr,
+    #[arg(value_name = "HOST:PORT", default_value = "127.0.0.1:12345")]
+    pub(crate) address: String,
     /// Speak TLS, and join only if the room's certificate is good
     #[arg(long)]
     pub(crate) tls: bool,
     /// Trust the certificates in this file, in PEM, and not those that the system trusts
     #[arg(long, value_name = "FILE", requires = "tls")]
     pub(crate) ca: Option<PathBuf>,
-    /// The name that the certificate has to be for, if it is not the address
+    /// The name that the certificate must be for, if it is not the host
     #[arg(long, value_name = "NAME", requires = "tls")]
     pub(crate) name: Option<String>,
 }

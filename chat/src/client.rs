@@ -3,71 +3,60 @@
 use std::io::{self, BufRead, Write};
 use std::thread;
 
-use asyncnet::{
-    AsyncSocket, Domain, Error, Protocol, RecvHalf, Runtime, SendHalf, SockType, Transport,
-};
+use asyncnet_smol::{Connection, Error, Writer, connect, connect_tls};
 use futures_lite::future;
 
 use crate::{cli, tls};
 
 /// Joins the room of these options, until it closes. The end of standard input ends our side only: what
 /// others say meanwhile is still printed.
-pub(crate) async fn join<R: Runtime>(options: &cli::Join) -> io::Result<()>
-where
-    R::Stream: Send,
-{
-    let address = options.address;
-    let domain = if address.is_ipv4() { Domain::Inet } else { Domain::Inet6 };
-    let mut socket = AsyncSocket::<R>::new(domain, SockType::Stream, Protocol::Tcp)?;
-    if let Some(context) = tls::client(options)? {
-        socket.wrap_tls(&context);
-    }
-    let conn = socket
-        .connect(&address.ip().to_string(), address.port())
-        .await
-        .map_err(|error| io::Error::new(error.kind(), format!("cannot join {address}: {error}")))?;
-    let (lines, sender) = conn.split();
+pub(crate) async fn join(options: &cli::Join) -> io::Result<()> {
+    let mut conn = match tls::client(options)? {
+        Some(context) => connect_tls(&options.address, &context).await?,
+        None => connect(&options.address).await?,
+    };
+    let writer = conn.writer();
     // Reading standard input blocks, so it has a thread of its own.
     thread::spawn(move || {
-        if let Err(error) = say(&sender) {
+        if let Err(error) = say(&writer) {
             // The room is gone; `print` says so.
             tracing::debug!("{error}");
         }
     });
-    print(lines).await
+    print(&mut conn).await
 }
 
 /// Sends every line of standard input.
-fn say<S: Transport>(sender: &SendHalf<S>) -> io::Result<()> {
+fn say(writer: &Writer) -> io::Result<()> {
     let mut input = io::stdin().lock();
     let mut line = Vec::new();
     while input.read_until(b'\n', &mut line)? > 0 {
         let text = line.strip_suffix(b"\n").unwrap_or(&line);
         let text = text.strip_suffix(b"\r").unwrap_or(text);
-        match future::block_on(sender.send_line(text)) {
+        match future::block_on(writer.send_line(text)) {
             Err(Error::LineBreak) => tracing::warn!("line dropped: it holds a CR"),
             sent => sent?,
         }
         line.clear();
     }
-    Ok(future::block_on(sender.shutdown_write())?)
+    Ok(future::block_on(writer.shutdown_write())?)
 }
 
 /// Prints every line of the room.
-async fn print<S: Transport>(mut lines: RecvHalf<S>) -> io::Result<()> {
-    loop {
-        match lines.next_lines().await {
-            Ok(Some(batch)) => {
-                let mut out = io::stdout().lock();
-                for line in batch {
+async fn print(conn: &mut Connection) -> io::Result<()> {
+    while let Some(mut batch) = conn.next_batch().await? {
+        let mut out = io::stdout().lock();
+        loop {
+            match batch.next_line() {
+                Ok(Some(line)) => {
                     out.write_all(line)?;
                     out.write_all(b"\n")?;
                 }
-                out.flush()?;
+                Ok(None) => break,
+                Err(error) => tracing::warn!("line dropped: {error}"),
             }
-            Ok(None) => return Ok(()),
-            Err(Error::Line(error)) => tracing::warn!("{error}"),
-            Err(error) => return Err(error.into()),
         }
+        out.flush()?;
     }
+    Ok(())
 }

@@ -34,7 +34,7 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Where standard error is closed there is nobody to tell.
+            // Standard error may be closed.
             let _ = writeln!(io::stderr(), "asyncnet-chat: {error}");
             ExitCode::FAILURE
         }
@@ -43,11 +43,8 @@ fn main() -> ExitCode {
 
 fn serve(options: cli::Serve) -> io::Result<()> {
     options.check()?;
-    let (stop, stopped) = async_channel::bounded(1);
-    ctrlc::set_handler(move || {
-        // A second signal while the first is being obeyed says nothing new.
-        let _ = stop.try_send(());
-    })
-    .map_err(io::Error::other)?;
-    runtime::serve(options, stopped)
+    let stop = server::Stop::new();
+    let signalled = stop.clone();
+    ctrlc::set_handler(move || signalled.now()).map_err(io::Error::other)?;
+    runtime::serve(options, stop)
 }

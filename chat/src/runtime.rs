@@ -2,34 +2,33 @@
 
 use std::io;
 
-use async_channel::Receiver;
 use asyncnet_async_std::AsyncStd;
 use asyncnet_smol::Smol;
 use asyncnet_tokio::Tokio;
 
-use crate::server::Job;
+use crate::server::{Job, Stop};
 use crate::{cli, client, server};
 
-/// Serves until `stopped` has a message.
-pub(crate) fn serve(options: cli::Serve, stopped: Receiver<()>) -> io::Result<()> {
+/// Serves until `stop`.
+pub(crate) fn serve(options: cli::Serve, stop: Stop) -> io::Result<()> {
     match options.runtime {
         cli::Runtime::Tokio => {
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
             let spawn = |job: Job| drop(tokio::spawn(job));
-            runtime.block_on(server::serve::<Tokio>(options, spawn, stopped))
+            runtime.block_on(server::serve::<Tokio>(options, spawn, stop))
         }
         cli::Runtime::AsyncStd => {
             let spawn = |job: Job| drop(async_std::task::spawn(job));
-            async_std::task::block_on(server::serve::<AsyncStd>(options, spawn, stopped))
+            async_std::task::block_on(server::serve::<AsyncStd>(options, spawn, stop))
         }
         cli::Runtime::Smol => {
             let spawn = |job: Job| smol::spawn(job).detach();
-            smol::block_on(server::serve::<Smol>(options, spawn, stopped))
+            smol::block_on(server::serve::<Smol>(options, spawn, stop))
         }
     }
 }
 
 /// Joins a room. One person needs no choice of runtime.
 pub(crate) fn join(options: &cli::Join) -> io::Result<()> {
-    smol::block_on(client::join::<Smol>(options))
+    smol::block_on(client::join(options))
 }

@@ -1,14 +1,15 @@
 //! The server, written once for every runtime.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::io::{self, Write};
 use std::pin::Pin;
+use std::time::Duration;
 
-use async_channel::Receiver;
-use asyncnet::{
-    Address, AsyncSocket, Connection, Domain, Error, Listener, MemberStats, Protocol, RecvHalf,
-    Room, RoomStats, SendRuntime, SockOpt, SockType, Transport,
-};
+use async_channel::{Receiver, Sender};
+use asyncnet::net::ListenOptions;
+use asyncnet::room::{MemberStats, RoomStats};
+use asyncnet::{Address, Connection, Error, Listener, Room, SendRuntime, Transport};
 use futures_lite::future;
 use tracing::{info, warn};
 
@@ -19,36 +20,70 @@ use crate::{cli, tls};
 pub(crate) type Job = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// How many connections may wait to be accepted. The system may lower it.
-const BACKLOG: i32 = 4096;
+const BACKLOG: u32 = 4096;
 
-/// Serves until `stopped` has a message.
+/// How long clients may take to read what waits for them once the server stops.
+const PARTING: Duration = Duration::from_secs(10);
+
+/// Tells every task that has a clone of it that the server stops.
+#[derive(Clone)]
+pub(crate) struct Stop {
+    sender: Sender<Infallible>,
+    receiver: Receiver<Infallible>,
+}
+
+impl Stop {
+    pub(crate) fn new() -> Self {
+        // It carries no message: all that happens to it is that it is closed.
+        let (sender, receiver) = async_channel::bounded(1);
+        Self { sender, receiver }
+    }
+
+    /// The server stops. A second call changes nothing.
+    pub(crate) fn now(&self) {
+        self.sender.close();
+    }
+
+    /// What `future` comes to, or `otherwise` if the server stops first.
+    async fn or<T>(&self, future: impl Future<Output = T>, otherwise: T) -> T {
+        let stopping = async {
+            let _ = self.receiver.recv().await;
+            otherwise
+        };
+        future::or(future, stopping).await
+    }
+}
+
+/// Serves until `stop`. What was said by then still goes to every client that reads.
 pub(crate) async fn serve<R: SendRuntime>(
     options: cli::Serve,
     spawn: impl Fn(Job),
-    stopped: Receiver<()>,
+    stop: Stop,
 ) -> io::Result<()> {
     let shown = tls::server(&options)?;
     let listener = listen::<R>(&options, shown.as_ref()).await?;
     announce(&listener.local_addr()?, &options, shown.as_ref())?;
 
-    let (room, delivering) = Room::new(options.limits(), R::timer());
+    let (room, task) = Room::new(options.limits());
     spawn(Box::pin(async {
-        let _stats = delivering.await;
+        // `Room::stats` has what it came to.
+        let _ = task.await;
     }));
     let accepting = async {
         loop {
             let (conn, address) = listener.accept_addr().await?;
-            spawn(Box::pin(client(conn, address, room.clone())));
+            spawn(Box::pin(client(conn, address, room.clone(), stop.clone())));
         }
     };
-    let stopping = async {
-        // An error says that the signal handler is gone, and then nothing will ever stop us but it.
-        let _ = stopped.recv().await;
-        info!("stopping");
-        Ok(())
-    };
-    let result = future::or(accepting, stopping).await;
+    let result = stop.or(accepting, Ok(())).await;
+    info!("stopping");
+    // Where accepting failed, the clients are not told yet.
+    stop.now();
     room.close();
+    let left = listener.finish(PARTING).await;
+    if left > 0 {
+        warn!(left, "clients did not read what was said, and are disconnected");
+    }
     tell(&room.stats());
     result
 }
@@ -57,31 +92,23 @@ async fn listen<R: SendRuntime>(
     options: &cli::Serve,
     shown: Option<&Shown>,
 ) -> io::Result<Listener<R>> {
-    let cli::Serve { listen, .. } = options;
-    let failed = |error: io::Error| {
-        io::Error::new(error.kind(), format!("cannot listen on {listen}: {error}"))
-    };
-    let domain = if listen.is_ipv4() { Domain::Inet } else { Domain::Inet6 };
-    let mut socket = AsyncSocket::<R>::new(domain, SockType::Stream, Protocol::Tcp)?
-        .with_config(options.config());
+    let mut settings = ListenOptions::new().config(options.config()).backlog(BACKLOG);
     if let Some(shown) = shown {
-        socket.wrap_tls(&shown.context);
+        settings = settings.tls(&shown.context);
     }
-    socket.set_sock_opt(SockOpt::ReuseAddr, true)?;
-    socket.bind_addr(&listen.ip().to_string(), listen.port()).await.map_err(failed)?;
-    socket.listen(BACKLOG).map_err(failed)
+    Listener::bind_with(&options.listen, settings).await
 }
 
 /// Says where we listen, first of all and at once: programs wait for that line.
 fn announce(address: &Address, options: &cli::Serve, shown: Option<&Shown>) -> io::Result<()> {
-    let (ip, port) = (ip(address), address.port());
     let mut text = format!("listening on {address}\njoin with: asyncnet-chat join ");
     match shown {
-        None => text += &format!("{address}   (or: nc {ip} {port})\n"),
+        None => text += &format!("{address}   (or: nc {})\n", as_arguments(address)),
         Some(Shown { fingerprint, .. }) => {
             let ca = options.tls.cert_out.as_ref();
             let ca = ca.map_or_else(String::new, |path| format!("--ca {} ", path.display()));
-            text += &format!("--tls {ca}{address}   (or: ncat --ssl {ip} {port})\n");
+            let arguments = as_arguments(address);
+            text += &format!("--tls {ca}{address}   (or: ncat --ssl {arguments})\n");
             if let Some(fingerprint) = fingerprint {
                 text += &format!("the certificate's SHA-256 fingerprint: {fingerprint}\n");
             }
@@ -93,29 +120,49 @@ fn announce(address: &Address, options: &cli::Serve, shown: Option<&Shown>) -> i
     out.flush()
 }
 
-fn ip(address: &Address) -> String {
-    address.inet().map_or_else(String::new, |address| address.ip().to_string())
+/// The address as the arguments of `nc` or `ncat`.
+fn as_arguments(address: &Address) -> String {
+    match address {
+        Address::Ip(address) => format!("{} {}", address.ip(), address.port()),
+        Address::Unix(path) => format!("-U {}", path.display()),
+        _ => address.to_string(),
+    }
 }
 
 /// Says what the room has done.
 fn tell(stats: &RoomStats) {
-    let RoomStats { members, total, evicted_hard, evicted_soft, .. } = stats;
+    let RoomStats { total, evicted_hard, evicted_soft, .. } = stats;
     let MemberStats { messages, bytes, dropped_messages, .. } = total;
-    info!(
-        members,
-        messages, bytes, dropped_messages, evicted_hard, evicted_soft, "the room in numbers"
-    );
+    info!(messages, bytes, dropped_messages, evicted_hard, evicted_soft, "the room in numbers");
 }
 
 /// One client, from its arrival to its leaving.
-async fn client<S: Transport>(conn: Connection<S>, address: Address, room: Room<S>) {
+async fn client<S: Transport>(
+    mut conn: Connection<S>,
+    address: Address,
+    room: Room<S>,
+    stop: Stop,
+) {
+    match stop.or(conn.handshake(), Ok(())).await {
+        Ok(()) => stay(&mut conn, &address, &room, &stop).await,
+        Err(error) => warn!(%address, "not let in: {error}"),
+    }
+    if let Err(error) = conn.close().await {
+        info!(%address, "gone before it had everything: {error}");
+    }
+}
+
+/// A client that is in the room.
+async fn stay<S: Transport>(
+    conn: &mut Connection<S>,
+    address: &Address,
+    room: &Room<S>,
+    stop: &Stop,
+) {
+    // The room is closed only when the server is stopping.
+    let Ok(member) = room.join(conn.writer()) else { return };
     info!(%address, "joined");
-    let (mut lines, sender) = conn.split();
-    let Ok(member) = room.join(sender.clone()) else {
-        info!(%address, "not admitted: the server is stopping");
-        return;
-    };
-    let left = relay(&mut lines, &address, &room).await;
+    let left = relay(conn, address, room, stop).await;
     // What it said last comes back to it too.
     let MemberStats { messages, dropped_messages, .. } = member.leave().await;
     if dropped_messages > 0 {
@@ -126,32 +173,32 @@ async fn client<S: Transport>(conn: Connection<S>, address: Address, room: Room<
         Err(Error::Closed) => warn!(%address, "disconnected: it did not read what was said"),
         Err(error) => warn!(%address, "lost: {error}"),
     }
-    if let Err(error) = sender.close().await {
-        info!(%address, "gone before it had everything: {error}");
-    }
 }
 
-/// Passes on every line of a client until it leaves.
+/// Passes on every line of a client until it leaves or the server stops.
 async fn relay<S: Transport>(
-    lines: &mut RecvHalf<S>,
+    conn: &mut Connection<S>,
     address: &Address,
     room: &Room<S>,
+    stop: &Stop,
 ) -> Result<(), Error> {
-    loop {
-        match lines.next_lines().await {
-            Ok(Some(batch)) => {
-                for line in batch {
-                    match room.send_line(line).await {
-                        Ok(()) => {}
-                        Err(Error::LineBreak) => warn!(%address, "line dropped: it holds a CR"),
-                        // The room is closed: the server is stopping.
-                        Err(_) => return Ok(()),
-                    }
+    while let Some(mut batch) = stop.or(conn.next_batch(), Ok(None)).await? {
+        loop {
+            let line = match batch.next_line() {
+                Ok(Some(line)) => line,
+                Ok(None) => break,
+                Err(error) => {
+                    warn!(%address, "line dropped: {error}");
+                    continue;
                 }
+            };
+            match room.send_line(line).await {
+                Ok(()) => {}
+                Err(Error::LineBreak) => warn!(%address, "line dropped: it holds a CR"),
+                // The room is closed: the server is stopping.
+                Err(_) => return Ok(()),
             }
-            Ok(None) => return Ok(()),
-            Err(Error::Line(error)) => warn!(%address, "line dropped: {error}"),
-            Err(error) => return Err(error),
         }
     }
+    Ok(())
 }

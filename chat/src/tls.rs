@@ -27,8 +27,8 @@ pub(crate) fn server(options: &cli::Serve) -> io::Result<Option<Shown>> {
 }
 
 fn self_signed(options: &cli::Serve) -> io::Result<Shown> {
-    let names = ["localhost", "127.0.0.1", "::1", &options.listen.ip().to_string()];
-    let names: BTreeSet<_> = names.map(String::from).into();
+    let names = BTreeSet::from(["localhost", "127.0.0.1", "::1", host(&options.listen)]);
+    let names = names.into_iter().filter(|name| !name.is_empty()).map(String::from);
     let made = rcgen::generate_simple_self_signed(Vec::from_iter(names));
     let rcgen::CertifiedKey { cert, signing_key } = made.map_err(io::Error::other)?;
     let pem = cert.pem();
@@ -43,6 +43,12 @@ fn self_signed(options: &cli::Serve) -> io::Result<Shown> {
     Ok(Shown { context, fingerprint: Some(fingerprint(cert.der())) })
 }
 
+/// The host of `"host:port"`, as a certificate has it; the listener says what is wrong with another text.
+fn host(at: &str) -> &str {
+    let host = at.rsplit_once(':').map_or(at, |(host, _)| host);
+    host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
+}
+
 /// `AB:CD:..`, as `openssl x509 -fingerprint -sha256` writes it.
 fn fingerprint(der: &[u8]) -> String {
     let mut text = String::new();
@@ -54,7 +60,7 @@ fn fingerprint(der: &[u8]) -> String {
     text
 }
 
-/// Whom a client trusts; `None` if it speaks in plain.
+/// What a client trusts; `None` if it speaks in plain.
 pub(crate) fn client(options: &cli::Join) -> io::Result<Option<TlsContext>> {
     if !options.tls {
         return Ok(None);

@@ -1,4 +1,4 @@
-//! Both halves as one machine.
+//! A connection as a state machine without I/O.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -16,43 +16,66 @@ use crate::{
 
 /// One end of a line connection, as a state machine without I/O.
 ///
-/// It owns the bytes received and not yet asked for (the *inbox*), the bytes accepted and not yet
-/// transmitted (the *outbox*), and the rules: where a line ends, and what an end looks like. It never
-/// reads, writes or waits. Its methods are of four families:
+/// It owns the bytes received and not yet asked for (the *inbox*), the bytes accepted and not yet transmitted (the
+/// *queue*), every bound in time, and the rules: where a line ends, and what an end looks like. It never reads, writes
+/// or waits. Its methods are of five families:
 ///
 /// - **getters** change nothing;
 /// - **`handle_*`** (and [`space`](Self::space)) take in what the transport did;
-/// - **commands** are what the application wants: the receives (`next_line`, `recv`, ..), the sends
-///   (`feed`, `send`, ..) and [`close`](Self::close);
-/// - **output** ([`outgoing`](Self::outgoing), [`transmitted`](Self::transmitted)) is what to put on the
-///   wire.
+/// - **time** ([`poll_timeout`](Self::poll_timeout), [`handle_timeout`](Self::handle_timeout)) says when to call
+///   again, and what time it is;
+/// - **commands** are what the application wants: the receives (`next_line`, `next_with`, ..), the sends (`feed`, ..)
+///   and [`close`](Self::close);
+/// - **output** ([`outgoing`](Self::outgoing), [`transmitted`](Self::transmitted)) is what to put on the wire.
 ///
-/// A loop around it transmits what is outgoing, asks, and reads when the answer is
-/// [`Step::NeedInput`]:
+/// A loop around it transmits what is outgoing, asks, and waits when the answer is [`Step::NeedInput`]. Over a
+/// blocking socket, with deadlines:
 ///
-/// ```
-/// use asyncnet_core::{Config, Connection, Step};
-/// use std::io::{Read, Write};
+/// ```no_run
+/// use std::io::{ErrorKind, Read, Write};
+/// use std::net::TcpStream;
+/// use std::time::{Duration, Instant};
 ///
-/// fn echo(mut wire: impl Read + Write) -> Result<(), Box<dyn std::error::Error>> {
-///     let mut conn = Connection::new(Config::default());
+/// use asyncnet_core::{Config, Connection, Error, Loss, Step, Time};
+///
+/// fn echo(mut socket: TcpStream) -> Result<(), Error> {
+///     let start = Instant::now();
+///     let now = || Time::from_start(start.elapsed());
+///     let mut conn = Connection::new(Config::default().receive_timeout(Duration::from_secs(30)));
 ///     loop {
-///         while let Some(bytes) = conn.outgoing().next() {
-///             let n = wire.write(bytes)?;
-///             conn.transmitted(n);
-///         }
-///         match conn.poll_line()? {
-///             Step::Ready(Some(span)) => {
-///                 let line = conn.line(span).to_vec();
+///         match conn.next_line()? {
+///             Step::Ready(Some(line)) => {
+///                 let line = line.to_vec();
 ///                 conn.feed_line(&line)?;
 ///             }
 ///             Step::Ready(None) => return Ok(()),
-///             Step::NeedInput => match wire.read(conn.space())? {
-///                 0 => conn.handle_eof(),
-///                 n => conn.handle_read(n),
-///             },
+///             Step::NeedInput => wait(&mut conn, &mut socket, now)?,
 ///         }
 ///     }
+/// }
+///
+/// /// Transmits, then reads for as long as the connection may wait, then says what happened.
+/// fn wait(
+///     conn: &mut Connection,
+///     socket: &mut TcpStream,
+///     now: impl Fn() -> Time,
+/// ) -> std::io::Result<()> {
+///     while let Some(piece) = conn.outgoing().next() {
+///         let n = socket.write(piece)?;
+///         conn.transmitted(n);
+///     }
+///     let limit = conn.poll_timeout(now()).map(|at| at.since(now()));
+///     // A limit of 0 would be none.
+///     socket.set_read_timeout(limit.map(|limit| limit.max(Duration::from_millis(1))))?;
+///     match socket.read(conn.space()) {
+///         Ok(0) => conn.handle_eof(),
+///         Ok(n) => conn.handle_read(n),
+///         Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+///             conn.handle_timeout(now());
+///         }
+///         Err(_) => conn.handle_lost(Loss::Reset),
+///     }
+///     Ok(())
 /// }
 /// ```
 ///
@@ -69,10 +92,10 @@ use crate::{
 ///      Ended(cause, partial)  <----------+        close(), from any state:  Closed
 /// ```
 ///
-/// Promises, each held by tests that know nothing but this interface: the answers depend on the bytes
-/// alone and not on how they were cut into reads; what arrived before an end or an error is answered
-/// before it; an end repeats for ever; no input makes it panic; memory stays within
-/// `max_line` or `max_block` (whichever call waits) and `max_outbox`, plus one read of 64 KiB.
+/// Promises, each held by tests that know nothing but this interface: the answers depend on the bytes alone and not on
+/// how they were cut into reads; what arrived before an end or an error is answered before it; an end repeats for
+/// ever; no input makes it panic; memory stays within `max_line` or `max_block` (whichever call waits) and
+/// `max_queue`, plus one read of 64 KiB.
 #[derive(Debug)]
 pub struct Connection {
     inbound: Inbound,
@@ -130,7 +153,7 @@ impl Connection {
         self.inbound.partial()
     }
 
-    /// What was received and sent so far, in numbers.
+    /// What was received and sent so far, and what is queued now, in numbers.
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.link.stats(Some(&self.inbound))
@@ -272,6 +295,13 @@ impl Connection {
             self.link.answered();
             return Ok(Step::Ready(Some(self.inbound.bytes(span))));
         }
+        self.no_line()
+    }
+
+    /// The answer where no good line is here. Apart, so that the way of a line that is here is short.
+    #[cold]
+    #[inline(never)]
+    fn no_line(&mut self) -> Result<Step<Option<&[u8]>>, Error> {
         let step = self.receive(Inbound::poll_no_line)?;
         Ok(step.map(|span| span.map(|span| self.inbound.bytes(span))))
     }

@@ -26,8 +26,8 @@ pub use parts::{LineError, Timeout, UpgradeRefused};
 /// | [`TimedOut`](Self::TimedOut) with [`Idle`](Timeout::Idle) | everything; the clock starts again |
 /// | [`Upgrade`](Self::Upgrade) | everything, as before |
 /// | [`Disconnected`](Self::Disconnected) | sending, if the peer only ended its side |
-/// | [`Interrupted`](Self::Interrupted), [`TimedOut`](Self::TimedOut) with [`Send`](Timeout::Send) | receiving |
-/// | [`Tls`](Self::Tls), [`Closed`](Self::Closed), [`TimedOut`](Self::TimedOut) with [`Handshake`](Timeout::Handshake) or [`Close`](Timeout::Close) | nothing |
+/// | [`Interrupted`](Self::Interrupted) | receiving |
+/// | [`Tls`](Self::Tls), [`Closed`](Self::Closed), [`TimedOut`](Self::TimedOut) with [`Close`](Timeout::Close) | nothing |
 /// | `Io` (feature `std`) | everything; the call can be repeated |
 /// | [`Protocol`](Self::Protocol) | what the program that made it says |
 ///

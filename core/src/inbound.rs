@@ -197,6 +197,7 @@ impl Inbound {
     // ---- handle_*: what the transport did --------------------------------------------------------
 
     /// Room for a read from the transport; never empty.
+    #[inline]
     pub fn space(&mut self) -> &mut [u8] {
         let limit = if self.config.buffered { usize::MAX } else { self.missing };
         self.inbox.space(limit, self.need)
@@ -207,6 +208,7 @@ impl Inbound {
     /// # Panics
     ///
     /// If `n` is more than `space` had offered.
+    #[inline]
     pub fn handle_read(&mut self, n: usize) {
         // What follows an end is no input any more.
         if self.wants_read() {
@@ -281,6 +283,7 @@ impl Inbound {
 
     /// Whether [`lend`](Self::lend)ing a block would save the inbound from making its own.
     #[must_use]
+    #[inline]
     pub fn wants_block(&self) -> bool {
         self.inbox.wants_block()
     }
@@ -366,18 +369,24 @@ impl Inbound {
         if self.is_discarding() {
             self.inbox.free();
         }
-        // No more will come: the block is of no use any more.
+        // No more will come, so the block is not needed any more.
         self.inbox.reclaim();
         self.state = State::Ended(end);
         self.answer(end)
     }
 
-    /// What the typed view makes of an end; a clean one is no error.
+    /// Whether a part of a message was consumed, and nothing behind it.
+    fn is_in_message(&self) -> bool {
+        self.inbox.front().open_at == Some(self.inbox.position())
+    }
+
+    /// What the typed calls make of an end; a clean one is no error.
     fn answer(&self, end: End) -> Result<(), Error> {
         match (end.cause, &self.tls_error) {
             (Cause::Closed, _) => Err(Error::Closed),
             (_, Some(error)) => Err(Error::Tls(error.clone())),
-            _ if end.is_clean() => Ok(()),
+            // In the middle of a message of which a part was consumed, no end is clean.
+            _ if end.is_clean() && !self.is_in_message() => Ok(()),
             _ => Err(Error::Disconnected(end)),
         }
     }

@@ -14,7 +14,7 @@ use crate::{Config, Error, Framing, LineError, Unread};
 /// What it hands out borrows the received bytes and lives as long as the batch's own borrow, so several
 /// items can be held at once. An item is consumed when it is handed out; what is not taken stays for the
 /// next receive. `None` always means that the item is not all here: nothing of it was taken, and the next
-/// batch waits for exactly what it lacked ([`Want::Batch`](crate::Want::Batch)). A batch that took nothing
+/// batch waits for exactly what it lacked. A batch that took nothing
 /// and lacked nothing waits for one byte more.
 ///
 /// It has no destructor and holds nothing but borrows.
@@ -79,6 +79,7 @@ impl<'a> Items<'a> {
     pub fn next_block(&mut self, n: usize) -> Result<Option<&'a [u8]>, Error> {
         let max = self.config.max_block;
         if n > max {
+            self.answered();
             return Err(Error::TooLarge { len: n, max });
         }
         let Some(block) = self.unread().get(..n) else {
@@ -86,6 +87,7 @@ impl<'a> Items<'a> {
             return Ok(None);
         };
         self.consume(n, 0);
+        self.answered();
         Ok(Some(block))
     }
 
@@ -94,8 +96,12 @@ impl<'a> Items<'a> {
     pub fn next_bytes(&mut self, n: usize) -> Option<&'a [u8]> {
         let unread = self.unread();
         let bytes = &unread[..n.min(unread.len())];
+        if bytes.is_empty() && n > 0 {
+            return None;
+        }
         self.consume(bytes.len(), 0);
-        if bytes.is_empty() && n > 0 { None } else { Some(bytes) }
+        self.answered();
+        Some(bytes)
     }
 
     /// A whole message, in a form of your own; the value may borrow the received bytes. `None`: it is not all
@@ -120,7 +126,10 @@ impl<'a> Items<'a> {
         self.consume(bytes, lines);
         self.front.note(searched, self.at(), is_over, bytes);
         match outcome {
-            Outcome::Answer(answer) => answer.map(Some),
+            Outcome::Answer(answer) => {
+                self.answered();
+                answer.map(Some)
+            }
             Outcome::BadLine(error, resume) => Err(self.discard(error, resume)),
             Outcome::Short(lack) => {
                 self.front.batch = Shortfall::new(self.at(), self.unread().len(), lack);
@@ -164,7 +173,12 @@ impl<'a> Items<'a> {
         if !matches!(self.state, State::Open) {
             return Ok(None);
         }
-        match framing::find(self.framing, self.max_line, self.unread(), self.front.searched) {
+        let unread = self.unread();
+        if unread.is_empty() {
+            self.lacks(Lack::Line { begins: 0 });
+            return Ok(None);
+        }
+        match framing::find(self.framing, self.max_line, unread, self.front.searched) {
             Found::Bad { error, resume, .. } => Err(self.discard(error, resume)),
             Found::Line { .. } | Found::More { .. } => {
                 self.lacks(Lack::Line { begins: 0 });
@@ -198,6 +212,11 @@ impl<'a> Items<'a> {
     /// Where the unread begins in the whole stream.
     const fn at(&self) -> u64 {
         self.base.wrapping_add(self.front.head as u64)
+    }
+
+    /// There was an item, perhaps an empty one, or an error: the next batch need not wait.
+    fn answered(&mut self) {
+        self.lacks(Lack::Nothing);
     }
 
     /// Notes what the next batch has to wait for.

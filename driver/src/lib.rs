@@ -1,29 +1,23 @@
-//! Line sockets for every async runtime: a protocol written once runs on tokio, async-std or smol, with
-//! one documented answer to "what do I see when the peer goes away?".
+//! Line sockets for every async runtime: a protocol written once runs on tokio, async-std or smol, over TCP, Unix
+//! sockets, pipes or TLS, with one documented answer to "what do I see when the peer goes away?".
 //!
-//! This crate moves bytes between the sans-I/O core (`asyncnet-core`) and any `futures-io` stream. It is
-//! Nim's `asyncnet` module done again, and where the original is wrong or unsafe this one says so.
+//! # Two ways in
 //!
-//! Two ways in:
-//!
-//! - A program for one runtime depends on that runtime's adapter, `asyncnet-tokio`, `asyncnet-smol` or
-//!   `asyncnet-async-std`, and never sees a type parameter.
+//! - A program for one runtime depends on the adapter of that runtime, `asyncnet-tokio`, `asyncnet-smol` or
+//!   `asyncnet-async-std`, and never writes a type parameter.
 //! - A protocol for all of them depends on this crate, and is generic over the stream:
 //!
 //! ```
-//! use asyncnet::{Connection, RecvError, Transport};
+//! use asyncnet::{Connection, Error, Transport};
 //!
 //! /// Answers every line with its length. Runs on any stream of any runtime.
-//! async fn serve<S: Transport>(mut conn: Connection<S>) -> Result<(), RecvError> {
-//!     while let Some(mut batch) = conn.next_lines().await? {
-//!         while let Some(line) = batch.next_line() {
-//!             let answer = line.len().to_string();
-//!             if batch.outbox.feed_line(answer.as_bytes()).is_err() {
-//!                 return Ok(());
-//!             }
+//! async fn serve<S: Transport>(mut conn: Connection<S>) -> Result<(), Error> {
+//!     while let Some(mut batch) = conn.next_batch().await? {
+//!         while let Some(line) = batch.next_line()? {
+//!             batch.reply_fmt(format_args!("{}", line.len()))?;
 //!         }
 //!     }
-//!     Ok(())
+//!     conn.close().await
 //! }
 //!
 //! // The future is `Send` whenever the stream is.
@@ -35,8 +29,35 @@
 //! }
 //! ```
 //!
-//! [`Connection`] is where to read on: what the peer's leaving looks like, how sending works, and what a
-//! cancelled call leaves behind.
+//! # I want to ..
+//!
+//! | | |
+//! |---|---|
+//! | answer lines | [`Connection::next_batch`], [`Batch::reply_line`] |
+//! | read one line, or a line that has to come | [`Connection::next_line`], [`Connection::expect_line`] |
+//! | read a block of known length | [`Connection::next_block`]; a large one: [`Connection::next_bytes`], [`Connection::skip`] |
+//! | read a header and its payload as one message | [`Connection::next_with`], [`Batch::next_with`] |
+//! | bound a receive in time | [`Connection::within`], [`Config::receive_timeout`], [`Config::idle_timeout`] |
+//! | send a line, or bytes, and learn that the peer is gone | [`Connection::send_line`], [`Connection::send_all`] |
+//! | send without waiting | [`Connection::feed`] and its kin |
+//! | send from other tasks | [`Connection::writer`] |
+//! | send to many clients | [`Room`] |
+//! | listen and connect | [`Listener::bind`], [`net::connect`], or `listen` and `connect` of an adapter |
+//! | go over to TLS | [`Connection::upgrade_tls`]; from the first byte: [`ListenOptions::tls`](net::ListenOptions), [`ConnectOptions::tls`](net::ConnectOptions) |
+//! | use pipes, a child's streams, a stream of my own | [`Duplex`], [`Io`], [`Transport`] |
+//! | test a protocol without sockets | [`net::pipe`] |
+//! | come from Nim's `asyncnet` | [`nim`] |
+//!
+//! [`Connection`] is where to read on: what is seen when the peer goes away, how sending works, and what a
+//! cancelled call leaves behind. The rules, with their numbers, are in `docs/contract.md` of the repository.
+//!
+//! # Features
+//!
+//! | feature | |
+//! |---|---|
+//! | `tls` | TLS by rustls, with the cryptography of ring |
+//! | `aws-lc-rs` | the cryptography of aws-lc-rs besides, for the builders' `provider` |
+//! | `tracing` | events for connect, accept, ends and dropped lines; never a byte of what is sent or received |
 
 mod connection;
 mod engine;

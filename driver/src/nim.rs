@@ -1,11 +1,12 @@
-//! For who comes from Nim's `asyncnet`: each of its procedures, and every place where ours differs.
+//! Migrating from Nim's `asyncnet`: each of its procedures, and every place where this library differs.
 //!
-//! Searching these pages for a Nim name finds its counterpart.
+//! Searching these pages for a Nim name finds its counterpart. The calls themselves are methods of
+//! [`Connection`], in a group of their own.
 //!
 //! # The procedures
 //!
-//! In the examples `AsyncSocket` is the alias of your runtime's adapter
-//! (`use asyncnet_tokio::AsyncSocket`), and an `await` is what it is in Nim.
+//! In the examples `AsyncSocket` is the alias of your runtime's adapter (`use asyncnet_tokio::AsyncSocket`), and an
+//! `await` is what it is in Nim.
 //!
 //! | Nim | here |
 //! |---|---|
@@ -14,30 +15,30 @@
 //! | `buffered = false` | [`AsyncSocket::buffered`]`(false)` |
 //! | `bindAddr(port, address)` | [`AsyncSocket::bind_addr`]`(address, port)` |
 //! | `bindUnix(path)` | [`AsyncSocket::bind_unix`] |
-//! | `listen(backlog)` | [`AsyncSocket::listen`], which makes a [`Listener`] of the socket |
+//! | `listen(backlog)` | [`AsyncSocket::listen`], which makes a [`Listener`] of the socket; in one step [`Listener::bind`] |
 //! | `accept()`, `acceptAddr()` | [`Listener::accept`], [`Listener::accept_addr`] |
 //! | `connect(address, port)` | [`AsyncSocket::connect`], which makes a [`Connection`] |
 //! | `connectUnix(path)` | [`AsyncSocket::connect_unix`] |
-//! | `dial(address, port)` | [`AsyncSocket::dial`] |
+//! | `dial(address, port)` | [`net::connect`]`("host:port")` |
 //! | `recv(size)` | [`Connection::recv`] |
 //! | `recvInto(buf, size)` | [`Connection::recv_into`] |
 //! | `recvLine()` | [`Connection::recv_line`] |
 //! | `recvLineInto(resString)` | [`Connection::recv_line_into`] |
 //! | `send(data)` | [`Connection::send`] |
-//! | `flags = {SafeDisconn}`, `{Peek}` | the `_with` form of the call, and [`Flags`] |
-//! | `sendTo`, `recvFrom` | [`Datagram::send_to`], [`Datagram::recv_from`] |
+//! | `flags = {SafeDisconn}`, `{Peek}` | [`Connection::with_flags`] in front of the call, and [`Flags`] |
+//! | `sendTo`, `recvFrom` | [`Datagram::send_to`](net::Datagram::send_to), [`Datagram::recv_from`](net::Datagram::recv_from) |
 //! | `close()` | [`Connection::close`] |
 //! | `isClosed()` | [`Connection::is_closed`] |
-//! | `getFd()` | [`Connection::os_socket`], [`Listener::os_socket`] |
+//! | `getFd()` | [`Transport::os_socket`], [`Listener::os_socket`] |
 //! | `hasDataBuffered()` | [`Connection::has_data_buffered`] |
-//! | `getLocalAddr()`, `getPeerAddr()` | [`Connection::local_addr`], [`Connection::peer_addr`] |
-//! | `setSockOpt(opt, value)`, `getSockOpt(opt)` | [`AsyncSocket::set_sock_opt`], [`AsyncSocket::sock_opt`] |
-//! | `OptReuseAddr`, .. (`SOBool`) | [`SockOpt`] |
+//! | `getLocalAddr()`, `getPeerAddr()` | [`Connection::socket`]`().local_addr()`, `.peer_addr()` |
+//! | `setSockOpt(opt, value)`, `getSockOpt(opt)` | [`AsyncSocket::set`], [`AsyncSocket::get`]; of a connection [`Connection::socket`]`().set(..)`, `.get(..)` |
+//! | `OptReuseAddr`, .. (`SOBool`) | [`SockOpt`](net::SockOpt) |
 //! | `asyncCheck`, `runForever` | your runtime's `spawn` and `block_on` |
 //! | `newContext(..)` | `TlsContext::client()`, `TlsContext::server()` (feature `tls`, as the next two) |
 //! | `wrapSocket(ctx, socket)` | `AsyncSocket::wrap_tls(&context)` |
-//! | `wrapConnectedSocket(ctx, socket, role, name)` | `Connection::upgrade_tls(&context, role)` |
-//! | `isSsl()`, `getPeerCertificates()` | [`Connection::is_tls`], [`Connection::peer_certificates`] |
+//! | `wrapConnectedSocket(ctx, socket, role, name)` | [`Connection::upgrade_tls`]`(context.as_client(name))` or `as_server()` |
+//! | `isSsl()`, `getPeerCertificates()` | [`Connection::tls`] |
 //!
 //! # One after the other
 //!
@@ -46,15 +47,15 @@
 //! ```no_run
 //! # async fn serve<R: asyncnet::Runtime>() -> std::io::Result<()> {
 //! # type AsyncSocket<R> = asyncnet::AsyncSocket<R>;
-//! use asyncnet::{Domain, Protocol, SockOpt, SockType};
+//! use asyncnet::net::{Domain, Setting, SockOpt};
 //!
-//! let mut server = AsyncSocket::<R>::new(Domain::Inet, SockType::Stream, Protocol::Tcp)?;
-//! server.set_sock_opt(SockOpt::ReuseAddr, true)?;
-//! assert!(server.sock_opt(SockOpt::ReuseAddr)?);
+//! let mut server = AsyncSocket::<R>::new(Domain::Ipv4)?;
+//! server.set(Setting::Flag(SockOpt::ReuseAddr, true))?;
+//! assert!(server.get(SockOpt::ReuseAddr)?);
 //! server.bind_addr("", 12345).await?;
 //! let server = server.listen(128)?;
 //! let (mut client, address) = server.accept_addr().await?;
-//! println!("{address}, to {}", client.local_addr()?);
+//! println!("{address}, to {}", client.socket().local_addr()?);
 //!
 //! // recvLine, until the empty string that is the end.
 //! loop {
@@ -62,7 +63,7 @@
 //!     if line.is_empty() {
 //!         break;
 //!     }
-//!     client.send(format!("{line}\r\n").as_bytes()).await?;
+//!     client.send(format!("{line}\r\n")).await?;
 //! }
 //! client.close().await?;
 //! # Ok(()) }
@@ -73,14 +74,14 @@
 //! ```no_run
 //! # async fn talk<R: asyncnet::Runtime>() -> std::io::Result<()> {
 //! # type AsyncSocket<R> = asyncnet::AsyncSocket<R>;
-//! use asyncnet::Flags;
+//! use asyncnet::nim::Flags;
 //!
 //! let mut server = AsyncSocket::<R>::default().connect("localhost", 12345).await?;
-//! // Raises if the server is gone, which `send` does not.
-//! server.send_with(b"hello\r\n", Flags::empty()).await?;
+//! // An error if the server is gone, which `send` under `SAFE_DISCONN` hides.
+//! server.with_flags(Flags::empty()).send(b"hello\r\n").await?;
 //!
 //! // What is there, left in place; then the same bytes, consumed.
-//! let next = server.recv_with(5, Flags::SAFE_DISCONN | Flags::PEEK).await?;
+//! let next = server.with_flags(Flags::SAFE_DISCONN | Flags::PEEK).recv(5).await?;
 //! let word = server.recv(5).await?;
 //! assert!(word.starts_with(&next));
 //!
@@ -88,31 +89,32 @@
 //! server.recv_line_into(&mut line).await?;
 //! let mut buf = [0; 16];
 //! let n = server.recv_into(&mut buf).await?;
-//! println!("{} bytes behind the line", n);
+//! println!("{n} bytes behind the line");
 //! # Ok(()) }
 //! ```
 //!
-//! The other ways to make a socket and to connect one; datagrams have their example at [`Datagram`]:
+//! The other ways to make a socket and to connect one; datagrams have their example at
+//! [`Datagram`](net::Datagram):
 //!
 //! ```no_run
-//! # async fn others<R: asyncnet::Runtime>() -> std::io::Result<()> {
+//! # async fn others<R: asyncnet::Runtime<Socket = asyncnet::net::SystemSocket>>() -> std::io::Result<()> {
 //! # type AsyncSocket<R> = asyncnet::AsyncSocket<R>;
-//! use asyncnet::{Domain, Protocol, SockType};
+//! use asyncnet::net::{ConnectOptions, Domain, connect};
 //!
 //! // The first of all addresses that answers, of either family.
-//! let web = AsyncSocket::<R>::dial("localhost", 80).await?;
+//! let web = connect::<R>("localhost:80", ConnectOptions::new()).await?;
 //! assert!(!web.is_closed() && !web.has_data_buffered());
-//! println!("connected to {}, descriptor {:?}", web.peer_addr()?, web.os_socket());
+//! println!("connected to {}", web.socket().peer_addr()?);
 //!
 //! // A Unix socket, and one in the numbers of the system (here AF_INET, SOCK_STREAM).
-//! let unix = || AsyncSocket::<R>::new(Domain::Unix, SockType::Stream, Protocol::Usual);
+//! let unix = || AsyncSocket::<R>::new(Domain::Unix);
 //! let mut server = unix()?;
 //! server.bind_unix("/run/chat.sock")?;
 //! let server = server.listen(128)?;
 //! let client = unix()?.buffered(false).connect_unix("/run/chat.sock").await?;
 //! let numbers = AsyncSocket::<R>::from_raw_parts(2, 1, 0)?;
 //!
-//! // One that somebody else made.
+//! // One that was made elsewhere.
 //! let theirs = std::net::TcpStream::connect("localhost:80")?;
 //! let ours = AsyncSocket::<R>::adopt(theirs)?.into_connection()?;
 //! # drop((server, client, numbers, ours));
@@ -149,14 +151,14 @@
 //!   that meets it are lost.
 //! - A timeout of the network counts as a reset. In Nim `SafeDisconn` does not cover it.
 //! - A `send` to a peer that is gone is no error under `SafeDisconn`, as in Nim, but
-//!   [`Connection::is_disconnected`] tells.
+//!   [`Connection::end`] tells.
 //!
 //! **Tasks**
 //!
 //! - A call that is given up (dropped) loses nothing: the next goes on. In Nim it stays alive and eats the
 //!   next line, or writes into a buffer that is gone.
 //! - Two tasks cannot receive at once: it does not compile. In Nim the second hangs or takes bytes of the
-//!   first. To send from other tasks, [`Connection::split`].
+//!   first. To send from other tasks: [`Connection::writer`].
 //! - Any number of tasks may accept at once. In Nim a second one ends the process.
 //! - A connection is closed when it is dropped. In Nim the descriptor stays.
 //!
@@ -164,8 +166,8 @@
 //!
 //! - `close` sends what is queued, ends our side, and reads a bounded rest, so that the peer gets our last
 //!   bytes. Nim drops what was not sent, and unread input turns its close into a reset.
-//! - After a close every call is an error, [`Error::Closed`] or [`Error::Closed`]. In Nim a `send`
-//!   may go to whoever got the descriptor's number.
+//! - After a close every call is an error, [`Error::Closed`]. In Nim a `send` may go to another connection, which
+//!   got the descriptor's number.
 //! - [`Connection::shutdown_write`] ends our side alone. Nim has no such call.
 //!
 //! **Sockets**
@@ -175,29 +177,29 @@
 //! - `accept` goes on when there are no descriptors left, and past peers that left before they were
 //!   accepted. In Nim both are errors, the first for each try.
 //! - `acceptAddr` gives the port too.
-//! - [`SockOpt::NoDelay`] sets `TCP_NODELAY`, and is on from the start. Nim's sets another option unless it
-//!   is told the level.
+//! - [`SockOpt::NoDelay`](net::SockOpt::NoDelay) sets `TCP_NODELAY`, and is on from the start. Nim's sets another option unless
+//!   the level is given too.
 //! - Names are looked up beside the event loop. Nim blocks it.
-//! - A failed connect leaves a socket that can be tried again. In Nim it is of no use any more.
+//! - A failed connect leaves a socket that can be tried again. In Nim it cannot.
 //! - A socket of integers works for IPv6 too.
 //! - Datagrams are neither merged nor cut, and an empty one is one.
-//! - Errors name the operation and the address; see [`SocketError`].
+//! - Errors name the operation and the address; see [`SocketError`](net::SocketError).
 //!
 //! **TLS**
 //!
-//! - A client verifies the chain and the name of the server, and knows whom to trust from the start. Nim's verifies
+//! - A client verifies the chain and the name of the server, and trusts the system's authorities from the start. Nim's verifies
 //!   nothing without a CA, and `wrapConnectedSocket` never looks at the name.
 //! - `connect` returns after the handshake, and a peer that leaves in the middle of it is an error. In Nim it
 //!   succeeds, and the first `send` does too.
-//! - Plaintext that somebody put behind the answer to STARTTLS stops the upgrade. In Nim it is returned as if it had
+//! - Plaintext that an attacker put behind the answer to STARTTLS stops the upgrade. In Nim it is returned as if it had
 //!   come over TLS.
-//! - A stream that was cut off is told apart from one that ended ([`Cause::Truncated`]). In Nim both are `""`.
-//! - A peek works, a listener goes on while handshakes are under way, and they are bounded in time.
+//! - A stream that was cut off differs from one that ended ([`Cause::Truncated`]). In Nim both are `""`.
+//! - A peek works, a listener accepts while handshakes are under way, and they are bounded in time.
 //!
 //! **Memory**
 //!
-//! - What waits to be sent is bounded ([`Config::max_outbox`]); a `send` waits for room. In Nim it grows.
-//! - A client that does not read stops nobody else: [`Room`] is the chat example's loop, made safe.
+//! - What waits to be sent is bounded ([`Config::max_queue`]); a `send` waits for room. In Nim it grows.
+//! - A client that does not read does not stop the others: [`Room`] is the chat example's loop, made safe.
 
 #[cfg(doc)]
 use crate::*;

@@ -189,7 +189,7 @@ pub trait Datagrams: Runtime {
     ///
     /// # Errors
     ///
-    /// As the socket says; `InvalidData` with a [`DatagramTooLong`](crate::DatagramTooLong) inside for a
+    /// As the socket says; `InvalidData` with a [`DatagramTooLong`](crate::net::DatagramTooLong) inside for a
     /// datagram that is longer, which stays in the socket.
     fn poll_recv_from(
         socket: &Self::Datagram,

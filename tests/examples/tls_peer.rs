@@ -12,9 +12,8 @@ use std::error::Error;
 use std::fs::write;
 use std::path::{Path, PathBuf};
 
-use asyncnet::{
-    AsyncSocket, ClientCertificates, Connection, Runtime, TlsContext, TlsRole, Transport,
-};
+use asyncnet::tls::ClientCertificates;
+use asyncnet::{AsyncSocket, Connection, Runtime, TlsContext, Transport};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -101,16 +100,16 @@ fn certificates(dir: &Path) -> Result<()> {
 }
 
 fn describe<S: Transport>(conn: &Connection<S>) -> Result<()> {
-    let session = conn.tls_session().ok_or("it is not secure")?;
+    let session = conn.tls().ok_or("it is not secure")?;
     let mut exported = [0; 32];
-    conn.export_keying_material(b"EXPORTER-test", None, &mut exported)?;
+    session.export_keying_material(b"EXPORTER-test", None, &mut exported)?;
     println!(
         "secure {} resumed={} alpn={} name={} certificates={} exported={}",
-        session.version.unwrap_or_default(),
-        session.resumed.unwrap_or_default(),
-        String::from_utf8(session.alpn.unwrap_or_default())?,
-        session.server_name.unwrap_or_default(),
-        session.peer_certificates.len(),
+        session.version().unwrap_or_default(),
+        session.resumed().unwrap_or_default(),
+        String::from_utf8_lossy(session.alpn().unwrap_or_default()),
+        session.server_name().unwrap_or_default(),
+        session.peer_certificates().len(),
         exported.map(|byte| format!("{byte:02X}")).concat(),
     );
     Ok(())
@@ -129,6 +128,7 @@ async fn finish<S: Transport>(mut conn: Connection<S>, error: Option<impl Error>
 
 /// Answers every line, until one says `quit`.
 async fn answer<S: Transport>(mut conn: Connection<S>) -> Result<()> {
+    conn.handshake().await?;
     describe(&conn)?;
     let error = loop {
         match conn.next_line().await {
@@ -151,7 +151,7 @@ async fn smtp<S: Transport>(conn: &mut Connection<S>, context: &TlsContext) -> R
     while let Some(line) = conn.next_line().await? {
         if line.starts_with(b"STARTTLS") {
             conn.send_line(b"220 go ahead").await?;
-            conn.upgrade_tls(context, TlsRole::Server).await?;
+            conn.upgrade_tls(context.as_server()).await?;
             return Ok(());
         }
         conn.send(b"250-server.test\r\n250 STARTTLS\r\n").await?;

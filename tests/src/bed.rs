@@ -5,10 +5,19 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
-use asyncnet::{Config, Connection, SendRuntime, Transport};
+use asyncnet::net::SystemSocket;
+use asyncnet::runtime::Datagrams;
+use asyncnet::{Config, Connection, Runtime, SendRuntime, Transport};
+
+use crate::tools::try_send;
 
 /// How long a test may take before it counts as hanging. A bound, and no statement about speed.
 const LIMIT: Duration = Duration::from_secs(20);
+
+/// A runtime over the sockets of the operating system, datagrams included.
+pub trait System: Runtime<Socket = SystemSocket> + Datagrams<Datagram: Send + Sync> {}
+
+impl<R: Runtime<Socket = SystemSocket> + Datagrams<Datagram: Send + Sync>> System for R {}
 
 /// Runs futures.
 pub trait Executor: 'static {
@@ -24,7 +33,7 @@ pub trait Executor: 'static {
 /// A runtime under test, and how to run futures on it. All that a new adapter has to bring.
 pub trait Platform: Executor {
     /// The adapter's runtime.
-    type Runtime: SendRuntime;
+    type Runtime: SendRuntime + System;
 }
 
 /// A pair of executor and transport.
@@ -55,7 +64,7 @@ pub trait Bed: Executor {
     fn stuffed(config: Config) -> impl Future<Output = (Connection<Self::Stream>, Self::Peer)> {
         async move {
             let (mut conn, peer) = Self::pair(config).await;
-            conn.try_send(vec![b'.'; Self::HOLDS].into()).expect("max_outbox is too small");
+            try_send!(conn, vec![b'.'; Self::HOLDS].into()).expect("max_queue is too small");
             (conn, peer)
         }
     }

@@ -8,10 +8,12 @@ use std::marker::PhantomData;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
-use asyncnet::{Direction, OsSocket, Runtime, Timer};
-use socket2::{SockAddr, SockRef, Socket};
+use asyncnet::net::SystemSocket;
+use asyncnet::runtime::Datagrams;
+use asyncnet::{Address, Runtime};
+
+use crate::bed::System;
 
 thread_local! {
     static ERRORS: RefCell<VecDeque<io::Error>> = const { RefCell::new(VecDeque::new()) };
@@ -45,33 +47,33 @@ impl<R> Faulty<R> {
     }
 }
 
-impl<R: Runtime> Runtime for Faulty<R> {
+impl<R: System> Runtime for Faulty<R> {
     type Stream = R::Stream;
+    type Socket = SystemSocket;
     type Listener = R::Listener;
-    type Datagram = R::Datagram;
+    type Clock = R::Clock;
     type Connect = Pin<Box<dyn Future<Output = io::Result<R::Stream>>>>;
     type Resolve = Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>>>>;
-    type Sleep = R::Sleep;
 
-    fn connect(socket: Socket, address: SockAddr) -> Self::Connect {
-        match address.as_socket() {
+    fn connect(socket: SystemSocket, address: &Address) -> Self::Connect {
+        match address.ip() {
             Some(address) if SILENT.get() == Some(address) => Box::pin(pending()),
             _ => Box::pin(R::connect(socket, address)),
         }
     }
 
-    fn stream(socket: Socket) -> io::Result<Self::Stream> {
+    fn stream(socket: SystemSocket) -> io::Result<Self::Stream> {
         R::stream(socket)
     }
 
-    fn listener(socket: Socket) -> io::Result<Self::Listener> {
+    fn listener(socket: SystemSocket) -> io::Result<Self::Listener> {
         R::listener(socket)
     }
 
     fn poll_accept(
         listener: &Self::Listener,
         cx: &mut Context<'_>,
-    ) -> Poll<io::Result<(Self::Stream, SockAddr)>> {
+    ) -> Poll<io::Result<(Self::Stream, Address)>> {
         POLLS.set(POLLS.get() + 1);
         match ERRORS.with_borrow_mut(VecDeque::pop_front) {
             Some(error) => Poll::Ready(Err(error)),
@@ -79,39 +81,47 @@ impl<R: Runtime> Runtime for Faulty<R> {
         }
     }
 
-    fn listener_socket(listener: &Self::Listener) -> OsSocket<'_> {
-        R::listener_socket(listener)
+    fn listener_addr(listener: &Self::Listener) -> io::Result<Address> {
+        R::listener_addr(listener)
     }
 
-    fn datagram(socket: Socket) -> io::Result<Self::Datagram> {
-        R::datagram(socket)
-    }
-
-    fn poll_datagram<T>(
-        socket: &Self::Datagram,
-        direction: Direction,
-        cx: &mut Context<'_>,
-        attempt: impl FnMut(&SockRef<'_>) -> io::Result<T>,
-    ) -> Poll<io::Result<T>> {
-        R::poll_datagram(socket, direction, cx, attempt)
-    }
-
-    fn datagram_socket(socket: &Self::Datagram) -> OsSocket<'_> {
-        R::datagram_socket(socket)
-    }
-
-    fn resolve(host: String, port: u16) -> Self::Resolve {
+    fn resolve(host: &str, port: u16) -> Self::Resolve {
         match NAMES.with_borrow(Clone::clone) {
             Some(addresses) => Box::pin(ready(Ok(addresses))),
             None => Box::pin(R::resolve(host, port)),
         }
     }
 
-    fn sleep(duration: Duration) -> Self::Sleep {
-        R::sleep(duration)
+    fn clock() -> Self::Clock {
+        R::clock()
+    }
+}
+
+impl<R: System> Datagrams for Faulty<R> {
+    type Datagram = R::Datagram;
+
+    fn datagram(socket: SystemSocket) -> io::Result<Self::Datagram> {
+        R::datagram(socket)
     }
 
-    fn timer() -> Timer {
-        R::timer()
+    fn poll_send_to(
+        socket: &Self::Datagram,
+        cx: &mut Context<'_>,
+        message: &[u8],
+        to: &Address,
+    ) -> Poll<io::Result<()>> {
+        R::poll_send_to(socket, cx, message, to)
+    }
+
+    fn poll_recv_from(
+        socket: &Self::Datagram,
+        cx: &mut Context<'_>,
+        max: usize,
+    ) -> Poll<io::Result<(Vec<u8>, Address)>> {
+        R::poll_recv_from(socket, cx, max)
+    }
+
+    fn datagram_addr(socket: &Self::Datagram) -> io::Result<Address> {
+        R::datagram_addr(socket)
     }
 }

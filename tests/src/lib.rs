@@ -70,7 +70,7 @@ mod sockets;
 mod tls;
 mod tools;
 
-pub use bed::{Bed, Executor, Peer, Platform, Rest, run};
+pub use bed::{Bed, Executor, Peer, Platform, Rest, System, run};
 pub use memory::{Faults, Manner, Memory, Pipe, PipePeer, Random, Single, Transfers, Whole};
 #[cfg(unix)]
 pub use sockets::Unix;

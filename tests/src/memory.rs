@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 
 use async_executor::LocalExecutor;
-use asyncnet::{Config, Connection, Io, Timer};
+use asyncnet::{Clock, Config, Connection, Io};
 use futures_io::{AsyncRead, AsyncWrite};
 use futures_lite::future::{block_on, poll_fn};
 
@@ -100,9 +100,9 @@ impl<M: Manner> Bed for Memory<M> {
 impl<M: Manner> Memory<M> {
     /// A pair whose connection has a clock.
     #[must_use]
-    pub fn timed_pair(config: Config, timer: Timer) -> (Connection<Io<Pipe>>, PipePeer) {
+    pub fn timed_pair<C: Clock>(config: Config, clock: C) -> (Connection<Io<Pipe, C>>, PipePeer) {
         let (stream, peer) = pipe(M::TRANSFERS);
-        (Connection::with_timer(stream, config, timer), peer)
+        (Connection::new(stream.with_clock(clock), config), peer)
     }
 }
 
@@ -114,7 +114,7 @@ fn pipe(transfers: Transfers) -> (Io<Pipe>, PipePeer) {
         dice: 0x9E37_79B9_7F4A_7C15,
         staged: VecDeque::new(),
     };
-    (Io(pipe), PipePeer { wire })
+    (Io::new(pipe), PipePeer { wire })
 }
 
 /// One direction.

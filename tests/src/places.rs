@@ -3,7 +3,9 @@
 use std::io::Error;
 use std::net::{Ipv4Addr, SocketAddr};
 
-use asyncnet::{AsyncSocket, Listener, Runtime, SocketError};
+use asyncnet::net::SocketError;
+use asyncnet::net::{ConnectOptions, connect};
+use asyncnet::{AsyncSocket, Config, Connection, Listener, Runtime};
 use socket2::{Domain, Socket, Type};
 
 /// A listener on a port of this machine, and where it is.
@@ -12,7 +14,17 @@ pub(crate) async fn listen<R: Runtime>() -> (Listener<R>, SocketAddr) {
     socket.bind_addr("127.0.0.1", 0).await.expect("a port");
     let listener = socket.listen(16).expect("a listener");
     let address = listener.local_addr().expect("an address");
-    (listener, address.inet().expect("TCP"))
+    (listener, address.ip().expect("TCP"))
+}
+
+/// A connection to `host`, all of whose addresses are raced.
+pub(crate) async fn dial<R: Runtime>(
+    host: &str,
+    port: u16,
+    config: Config,
+) -> Result<Connection<R::Stream>, Error> {
+    let host = if host.contains(':') { format!("[{host}]") } else { host.into() };
+    connect::<R>(&format!("{host}:{port}"), ConnectOptions::new().config(config)).await
 }
 
 /// A port where nobody listens, as long as the socket lives.

@@ -6,28 +6,28 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
-use asyncnet::rustls::crypto::cipher::{MessageEncrypter, OutboundPlainMessage};
-use asyncnet::rustls::crypto::ring;
-use asyncnet::rustls::pki_types::pem::PemObject as _;
-use asyncnet::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use asyncnet::rustls::{
+use asyncnet::tls::rustls::crypto::cipher::{MessageEncrypter, OutboundPlainMessage};
+use asyncnet::tls::rustls::crypto::ring;
+use asyncnet::tls::rustls::pki_types::pem::PemObject as _;
+use asyncnet::tls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use asyncnet::tls::rustls::{
     AlertDescription, ClientConfig, ClientConnection, Connection as Tls, ConnectionTrafficSecrets,
     ContentType, Error, ProtocolVersion, RootCertStore, ServerConfig, ServerConnection,
     SupportedProtocolVersion, version,
 };
-use asyncnet::{AsyncSocket, Config, Connection, Listener, Runtime, TlsContext, TlsRole};
+use asyncnet::{AsyncSocket, Config, Connection, Listener, TlsContext};
 use blocking::{Task, unblock};
 use rcgen::{CertificateParams, DnType, KeyPair};
 use socket2::SockRef;
 
-use crate::tls::{NAME, context, identity};
+use crate::bed::System;
+use crate::tls::{NAME, Role, context, identity};
 
 /// The safety net of helper threads.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// The roles that ours can have.
-pub(crate) const ROLES: [TlsRole<'static>; 2] =
-    [TlsRole::Client { server_name: NAME }, TlsRole::Server];
+pub(crate) const ROLES: [Role<'static>; 2] = [Role::Client { server_name: NAME }, Role::Server];
 
 pub(crate) const VERSIONS: [&SupportedProtocolVersion; 2] = [&version::TLS13, &version::TLS12];
 
@@ -84,7 +84,7 @@ pub(crate) fn server_config(versions: &[&'static SupportedProtocolVersion]) -> S
 }
 
 /// A connection of ours in plain, and the socket at its other end.
-pub(crate) fn plain<R: Runtime>(config: Config) -> (Connection<R::Stream>, TcpStream) {
+pub(crate) fn plain<R: System>(config: Config) -> (Connection<R::Stream>, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let theirs = connect(listener.local_addr().expect("an address"));
     let (ours, _) = listener.accept().expect("a connection");
@@ -93,18 +93,25 @@ pub(crate) fn plain<R: Runtime>(config: Config) -> (Connection<R::Stream>, TcpSt
 }
 
 /// A secure connection of ours in this role, and its peer.
-pub(crate) async fn secure<R: Runtime>(
-    role: TlsRole<'static>,
+pub(crate) async fn secure<R: System>(
+    role: Role<'static>,
     config: Config,
 ) -> (Connection<R::Stream>, Raw) {
     let (mut conn, socket) = plain::<R>(config);
     let peer = unblock(move || Raw::peer_of(role, socket).expect("the handshake succeeds"));
-    conn.upgrade_tls(context(), role).await.expect("the handshake succeeds");
+    conn.upgrade_tls(role.of(context())).await.expect("the handshake succeeds");
     (conn, peer.await)
 }
 
+/// The next connection of a TLS listener, its handshake done.
+pub(crate) async fn accept_secure<R: System>(listener: &Listener<R>) -> Connection<R::Stream> {
+    let mut conn = listener.accept().await.expect("a peer that has spoken");
+    conn.handshake().await.expect("the handshake succeeds");
+    conn
+}
+
 /// A listener whose connections are secure, and where it is.
-pub(crate) async fn listen<R: Runtime>(
+pub(crate) async fn listen<R: System>(
     context: &TlsContext,
     config: Config,
 ) -> (Listener<R>, SocketAddr) {
@@ -113,7 +120,7 @@ pub(crate) async fn listen<R: Runtime>(
     socket.bind_addr("127.0.0.1", 0).await.expect("a port");
     let listener = socket.listen(64).expect("a listener");
     let address = listener.local_addr().expect("an address");
-    (listener, address.inet().expect("TCP"))
+    (listener, address.ip().expect("TCP"))
 }
 
 /// A socket of a peer that connects.
@@ -151,8 +158,8 @@ pub(crate) struct Raw {
 
 impl Raw {
     /// The peer of ours in the role `ours`, once the handshake is over.
-    pub(crate) fn peer_of(ours: TlsRole<'_>, socket: TcpStream) -> io::Result<Self> {
-        if ours == TlsRole::Server {
+    pub(crate) fn peer_of(ours: Role<'_>, socket: TcpStream) -> io::Result<Self> {
+        if ours == Role::Server {
             Self::client(socket, client_config(&VERSIONS, None))
         } else {
             Self::server(socket, server_config(&VERSIONS))

@@ -19,6 +19,8 @@ pub mod options;
 pub mod paths;
 pub mod sending;
 pub mod sharing;
+#[cfg(unix)]
+pub mod signals;
 pub mod tls_ends;
 pub mod tls_floods;
 pub mod tls_listen;
@@ -102,9 +104,11 @@ rules! {
     S6,
     /// Flushing, and errors of writes.
     S7,
+    /// No write raises SIGPIPE.
+    S9,
     /// Every future may be dropped.
     C1,
-    /// Halves in different tasks.
+    /// A connection and writers in different tasks.
     C2,
     /// `close`.
     C3,
@@ -142,6 +146,8 @@ rules! {
     A13,
     /// A socket becomes only what it is.
     A14,
+    /// Listening and connecting in one call.
+    A15,
     /// The layer asks nothing of an adapter.
     T1,
     /// Certificates and names are verified.
@@ -231,11 +237,11 @@ macro_rules! __table {
                     S4 s4_a_line_with_a_line_break_inside_is_refused
                     S5 s5_fed_bytes_leave_while_a_receive_waits
                     S5 s5_a_batch_is_answered_without_a_flush
-                    S5 s5_fed_bytes_leave_before_an_end_or_an_error_is_reported
+                    S5 s5_fed_bytes_are_tried_before_an_end_or_an_error_is_reported
                     S5 s5_a_failing_write_side_holds_up_no_end
-                    S5 s5_a_receiving_half_tries_once_before_an_end
+                    S5 s5_a_receive_tries_once_before_an_end
                     S5 s5_drive_moves_what_was_fed
-                    S6 s6_above_max_outbox_feed_and_try_send_answer_full
+                    S6 s6_above_max_queue_feed_and_try_send_answer_full
                     S6 s6_small_pieces_are_merged
                     S6 s6_waiting_sends_are_first_come_first_served
                     S6 s6_a_receive_hands_out_nothing_while_much_is_queued
@@ -243,7 +249,7 @@ macro_rules! __table {
                 }
                 sharing {
                     C1 c1_next_line_loses_nothing
-                    C1 c1_next_lines_loses_nothing
+                    C1 c1_next_batch_loses_nothing
                     C1 c1_recv_line_loses_nothing
                     C1 c1_blocks_lose_nothing
                     C1 c1_recv_into_writes_when_it_completes
@@ -263,13 +269,13 @@ macro_rules! __table {
                     C3 c3_close_sends_what_is_queued_and_ends_in_good_order
                     C3 c3_close_after_the_end_is_fine
                     C3 c3_close_tells_what_was_lost
-                    C3 c3_a_receiving_half_gives_its_lines_then_closed
+                    C3 c3_a_receiver_gives_its_lines_then_closed
                     C3 c3_close_wakes_a_waiting_receive
                     C3 c3_abort_wakes_a_waiting_receive
                     C3 c3_abort_is_a_reset
                     C3 c3_waiting_sends_are_flushed_if_they_are_queued
                     C3 c3_close_after_a_torn_message_resets
-                    C3 c3_dropping_all_sending_halves_closes_nothing
+                    C3 c3_dropping_all_writers_closes_nothing
                     C4 c4_shutdown_write_ends_our_side_alone
                     C5 c5_drop_frees_the_stream_and_tries_once_to_send
                     C5 c5_drop_never_blocks
@@ -304,6 +310,10 @@ macro_rules! __table {
                     A7 a7_accepted_sockets_are_close_on_exec
                 }
                 addresses {
+                    A15 a15_listen_and_connect_take_a_host_and_a_port
+                    A15 a15_a_listener_can_be_restarted
+                    A15 a15_a_text_that_is_no_address_is_an_error_that_shows_one
+                    A15 a15_a_socket_of_no_family_connects_to_either
                     A6 a6_a_name_without_an_address_is_an_error_that_names_it
                     A6 a6_a_name_is_bound_and_connected
                     A10 a10_no_address_is_any_address
@@ -316,6 +326,7 @@ macro_rules! __table {
                     A5 a5_whether_it_listens_can_only_be_asked
                     A5 a5_an_option_sets_what_it_names
                     A5 a5_keepalive_buffers_and_linger_are_set
+                    A5 a5_the_user_timeout_is_set
                     A5 a5_only_v6_is_set
                     A5 a5_two_listeners_share_a_port
                     A5 a5_options_of_a_connection_are_set_and_read
@@ -323,11 +334,11 @@ macro_rules! __table {
                     A14 a14_a_socket_becomes_only_what_it_is
                 }
                 connecting {
-                    A4 a4_dial_reaches_an_ip_address_and_a_name
-                    A4 a4_dial_goes_on_behind_a_refusal
-                    A4 a4_dial_does_not_wait_for_a_silent_address
-                    A4 a4_dial_tells_the_first_and_the_last_error
-                    A9 a9_a_dropped_dial_closes_its_sockets
+                    A4 a4_connect_reaches_an_ip_address_and_a_name
+                    A4 a4_connect_goes_on_behind_a_refusal
+                    A4 a4_connect_does_not_wait_for_a_silent_address
+                    A4 a4_connect_tells_the_first_and_the_last_error
+                    A9 a9_a_dropped_connect_closes_its_sockets
                     A9 a9_a_dropped_connect_closes_its_socket
                     A8 a8_sockets_of_the_standard_library_are_adopted
                     A13 a13_stats_count
@@ -379,11 +390,13 @@ macro_rules! __table {
                     T4 t4_a_dropped_connect_closes_its_socket
                     T6 t6_a_wrapped_listener_hands_out_secure_connections
                     T6 t6_a_listener_needs_a_servers_settings
+                    T6 t6_settings_with_early_data_are_refused
+                    T6 t6_a_certificate_error_is_not_hidden_by_the_next_address
                     T6 t6_bad_peers_cost_only_themselves
-                    T6 t6_a_listener_gives_up_those_that_dawdle
+                    T6 t6_peers_that_dawdle_are_given_up
                     T6 t6_several_tasks_accept
-                    T6 t6_a_dropped_accept_leaves_its_handshakes_to_the_next
-                    T6 t6_finish_drops_pending_handshakes
+                    T6 t6_a_dropped_accept_loses_no_peer
+                    T6 t6_finish_drops_silent_peers
                     T6 t6_settings_without_the_role_are_refused
                 }
                 tls_trust {
@@ -408,10 +421,13 @@ macro_rules! __table {
                     T5 t5_a_failed_upgrade_stays_failed
                     T12 t12_what_is_queued_in_the_handshake_waits_for_its_end
                     T12 t12_what_is_queued_in_a_handshake_that_fails_never_leaves
-                    C2 c2_halves_of_a_secure_connection_send_much_both_ways
+                    C2 c2_a_secure_connection_and_its_writer_send_much_both_ways
                 }
             }
             unix_sockets {
+                signals {
+                    S9 s9_a_write_to_a_peer_that_left_raises_no_signal
+                }
                 tls_paths {
                     T4 t4_a_unix_socket_needs_a_name
                 }
@@ -421,6 +437,8 @@ macro_rules! __table {
                     A10 a10_only_a_stale_socket_is_removed
                     A10 a10_an_abstract_name_leaves_no_file
                     A8 a8_unix_sockets_are_adopted
+                    A11 a11_an_abstract_peer_is_answered
+                    A15 a15_a_path_is_an_address_too
                     A11 a11_unix_datagrams_stay_apart
                     A13 a13_a_unix_socket_tells_who_is_there
                 }

@@ -33,7 +33,7 @@ fn connection<P: Platform>(
 ) -> Connection<<P::Runtime as Runtime>::Stream> {
     ours.set_send_buffer_size(BUFFER).expect("an option");
     let stream = P::Runtime::stream(ours).expect("the runtime takes a socket");
-    Connection::with_timer(stream, config, P::Runtime::timer())
+    Connection::new(stream, config)
 }
 
 impl<P: Platform> Executor for Tcp<P> {

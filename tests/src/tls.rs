@@ -7,10 +7,11 @@ use std::io::{Read as _, Write as _};
 use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use asyncnet::rustls::crypto::ring;
-use asyncnet::rustls::pki_types::ServerName;
-use asyncnet::rustls::{ClientConfig, ClientConnection, RootCertStore};
-use asyncnet::{Config, Connection, TlsContext, TlsRole};
+use asyncnet::tls::Side;
+use asyncnet::tls::rustls::crypto::ring;
+use asyncnet::tls::rustls::pki_types::ServerName;
+use asyncnet::tls::rustls::{ClientConfig, ClientConnection, RootCertStore};
+use asyncnet::{Config, Connection, TlsContext};
 use futures_lite::future::zip;
 
 use crate::bed::{Bed, Executor, Peer, Rest};
@@ -40,9 +41,26 @@ pub(crate) fn context() -> &'static TlsContext {
     })
 }
 
+/// The side of a secure connection that is ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role<'a> {
+    Client { server_name: &'a str },
+    Server,
+}
+
+impl Role<'_> {
+    /// This side with these settings.
+    pub(crate) fn of(self, context: &TlsContext) -> Side {
+        match self {
+            Self::Client { server_name } => context.as_client(server_name),
+            Self::Server => context.as_server(),
+        }
+    }
+}
+
 /// The settings of the peer.
 fn peer_config() -> Arc<ClientConfig> {
-    use asyncnet::rustls::pki_types::{CertificateDer, pem::PemObject};
+    use asyncnet::tls::rustls::pki_types::{CertificateDer, pem::PemObject};
 
     let mut roots = RootCertStore::empty();
     let certificate = CertificateDer::from_pem_slice(identity().0.as_bytes());
@@ -81,7 +99,7 @@ impl<B: Bed> Bed for Tls<B> {
     async fn pair(config: Config) -> (Connection<Self::Stream>, Self::Peer) {
         let (mut conn, wire) = B::pair(config).await;
         let peer = TlsPeer::new(wire);
-        let upgrade = conn.upgrade_tls(context(), TlsRole::Server);
+        let upgrade = conn.upgrade_tls(Role::Server.of(context()));
         let (upgraded, ()) = zip(upgrade, peer.handshake()).await;
         upgraded.expect("the handshake succeeds");
         (conn, peer)

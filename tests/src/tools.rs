@@ -4,7 +4,8 @@ use std::io::ErrorKind;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
-use asyncnet::{Cause, Error};
+use asyncnet::tls::{TlsError, TlsErrorKind};
+use asyncnet::{Cause, End, Error, Transport, Writer};
 use futures_lite::future::{poll_once, yield_now};
 
 /// How often a future that is to wait gets its chance.
@@ -68,35 +69,62 @@ macro_rules! interrupted {
     }};
 }
 
-/// Runs a scene twice: the receiver is a connection, then the receiving half of one.
+/// Runs a scene twice: the receiver is a connection of its own, then one that has lent a writer.
 macro_rules! receivers {
     ($bed:ty, $config:expr, |$receiver:ident, $peer:ident| $scene:block) => {{
         {
             let (mut $receiver, $peer) = <$bed>::pair($config).await;
             $scene
         }
-        let (connection, $peer) = <$bed>::pair($config).await;
-        let (mut $receiver, _sender) = connection.split();
+        let (mut $receiver, $peer) = <$bed>::pair($config).await;
+        let _writer = $receiver.writer();
         $scene
     }};
 }
 
-/// Runs a scene twice: the sender is a connection, then the sending half of one.
+/// Runs a scene twice: the sender is a connection, then a writer of one.
 macro_rules! senders {
     ($bed:ty, $config:expr, |$sender:ident, $peer:ident| $scene:block) => {{
         {
             let (mut $sender, $peer) = <$bed>::pair($config).await;
             $scene
         }
-        let (connection, $peer) = <$bed>::pair($config).await;
-        let (_receiver, $sender) = connection.split();
+        let (mut lender, $peer) = <$bed>::pair($config).await;
+        let $sender = lender.writer();
         $scene
     }};
 }
 
-pub(crate) use {interrupted, receivers, senders};
+/// Queues `bytes`, and writes what the transport takes now.
+macro_rules! try_send {
+    ($sender:expr, $bytes:expr) => {
+        $sender.feed_shared($bytes).and_then(|()| $sender.try_flush())
+    };
+}
 
-/// The next line of a connection or a receiving half, owned.
+pub(crate) use {interrupted, receivers, senders, try_send};
+
+/// What a connection tells of itself, as far as a writer knows it.
+pub(crate) trait WriterFacts {
+    fn end(&self) -> Option<End>;
+
+    fn is_closed(&self) -> bool;
+}
+
+impl<S: Transport> WriterFacts for Writer<S> {
+    fn end(&self) -> Option<End> {
+        match self.check() {
+            Err(Error::Disconnected(end)) => Some(end),
+            _ => None,
+        }
+    }
+
+    fn is_closed(&self) -> bool {
+        self.check() == Err(Error::Closed)
+    }
+}
+
+/// The next line of a connection, owned.
 macro_rules! line {
     ($receiver:expr) => {
         $receiver
@@ -137,10 +165,10 @@ pub(crate) fn kind(error: impl Into<std::io::Error>) -> ErrorKind {
 }
 
 /// Why the handshake of a connect failed.
-pub(crate) fn refusal(error: &std::io::Error) -> asyncnet::TlsErrorKind {
+pub(crate) fn refusal(error: &std::io::Error) -> TlsErrorKind {
     let mut next = error.get_ref().map(|error| error as &(dyn std::error::Error + 'static));
     while let Some(error) = next {
-        if let Some(error) = error.downcast_ref::<asyncnet::TlsError>() {
+        if let Some(error) = error.downcast_ref::<TlsError>() {
             return error.kind();
         }
         next = error.source();

@@ -144,6 +144,7 @@ fn every_test_is_in_the_table() {
         ("paths", include_str!("../src/rules/paths.rs")),
         ("sending", include_str!("../src/rules/sending.rs")),
         ("sharing", include_str!("../src/rules/sharing.rs")),
+        ("signals", include_str!("../src/rules/signals.rs")),
         ("tls_ends", include_str!("../src/rules/tls_ends.rs")),
         ("tls_floods", include_str!("../src/rules/tls_floods.rs")),
         ("tls_listen", include_str!("../src/rules/tls_listen.rs")),

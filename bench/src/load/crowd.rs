@@ -129,7 +129,7 @@ pub(crate) fn room(server: &Running, n: usize, time: Duration) -> io::Result<Out
 
 /// A room of `n` readers and one who never reads is told 16 MiB: more than the system takes for the one,
 /// less than a room of ours disconnects it for.
-pub(crate) fn stall(server: &mut Running, n: usize) -> io::Result<Outcome> {
+pub(crate) fn stall(server: &Running, n: usize) -> io::Result<Outcome> {
     const TURNS: usize = 1024;
     const STOPPED: Duration = Duration::from_secs(1);
     let mut crowd = Crowd::gather(server.port, n + 1)?;
@@ -150,13 +150,7 @@ pub(crate) fn stall(server: &mut Running, n: usize) -> io::Result<Outcome> {
         outcome.note = format!("stopped after {} KiB", (turns * text.len()) >> 10);
     } else {
         let more = server.resident()?.saturating_sub(resident) as f64 / f64::from(1 << 20);
-        outcome.note = match server.queued() {
-            Some(queued) => {
-                let queued = queued as f64 / f64::from(1 << 20);
-                format!("nothing lost; {queued:.1} MiB queued for it, {more:.1} MiB more resident")
-            }
-            None => format!("nothing lost; {more:.1} MiB more resident"),
-        };
+        outcome.note = format!("nothing lost; {more:.1} MiB more resident");
     }
     drop(silent);
     Ok(outcome)

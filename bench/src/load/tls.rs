@@ -8,8 +8,9 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, HandshakeKind, StreamOwned};
 
 use super::{Meter, Outcome, TOGETHER, arrive, connect, hear, lines, same};
+use crate::model::{BANNER, BLOCK};
 use crate::process::Running;
-use crate::tls::{BANNER, BLOCK, Pieces};
+use crate::secure::Pieces;
 
 /// How long a line takes.
 const LINE: usize = 64;

@@ -114,7 +114,7 @@ impl Floor {
                 self.said.clear();
                 sent?;
             }
-            Mode::Chat | Mode::Stall => client.take_lines(&buffer[..n], &mut self.said),
+            Mode::Chat => client.take_lines(&buffer[..n], &mut self.said),
         }
         Ok(true)
     }

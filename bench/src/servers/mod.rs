@@ -28,9 +28,6 @@ pub(crate) enum Mode {
     Echo,
     /// Sends it to every client
     Chat,
-    /// The same, and prints its longest queue for each line on its standard input
-    #[value(hide = true)]
-    Stall,
 }
 
 impl Mode {
@@ -40,7 +37,6 @@ impl Mode {
             Self::Drain => "drain",
             Self::Echo => "echo",
             Self::Chat => "chat",
-            Self::Stall => "stall",
         }
     }
 }

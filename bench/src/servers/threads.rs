@@ -14,8 +14,9 @@ pub(super) trait Thread: Sized + 'static {
     where
         F: Future<Output = io::Result<()>> + 'static;
 
-    /// Runs `handler` beside it. A client that breaks off is the load generator's business.
-    fn spawn(&self, handler: impl Future<Output = io::Result<()>> + Send + 'static);
+    /// Runs `task` beside it. What it came to is dropped: a client that breaks off is the load generator's
+    /// business.
+    fn spawn<T: Send + 'static>(&self, task: impl Future<Output = T> + Send + 'static);
 }
 
 pub(super) struct OnTokio;
@@ -28,8 +29,8 @@ impl Thread for OnTokio {
         tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(main(Self))
     }
 
-    fn spawn(&self, handler: impl Future<Output = io::Result<()>> + Send + 'static) {
-        drop(tokio::spawn(handler));
+    fn spawn<T: Send + 'static>(&self, task: impl Future<Output = T> + Send + 'static) {
+        drop(tokio::spawn(task));
     }
 }
 
@@ -44,8 +45,8 @@ impl Thread for OnAsyncStd {
         async_std::task::block_on(main(Self))
     }
 
-    fn spawn(&self, handler: impl Future<Output = io::Result<()>> + Send + 'static) {
-        drop(async_std::task::spawn(handler));
+    fn spawn<T: Send + 'static>(&self, task: impl Future<Output = T> + Send + 'static) {
+        drop(async_std::task::spawn(task));
     }
 }
 
@@ -62,7 +63,7 @@ impl Thread for OnSmol {
         smol::block_on(executor.run(main))
     }
 
-    fn spawn(&self, handler: impl Future<Output = io::Result<()>> + Send + 'static) {
-        self.0.spawn(handler).detach();
+    fn spawn<T: Send + 'static>(&self, task: impl Future<Output = T> + Send + 'static) {
+        self.0.spawn(task).detach();
     }
 }

@@ -9,6 +9,9 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+pub(crate) use rustix::process::Signal;
+use rustix::process::{Pid, kill_process};
+
 pub(crate) const CHAT: &str = env!("CARGO_BIN_EXE_asyncnet-chat");
 
 /// A program that runs longer is killed.
@@ -76,9 +79,8 @@ impl Program {
         (rest, self.child.lock().unwrap().wait().unwrap())
     }
 
-    pub(crate) fn signal(&self, name: &str) {
-        let sent = Command::new("kill").args(["-s", name, &self.pid.to_string()]).status();
-        assert!(sent.unwrap().success());
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child.lock().unwrap()), signal).unwrap();
     }
 
     /// Waits until the log tells `what` about `client`; the line.

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use crate::harness::{CHAT, Program, Server};
+use crate::harness::{CHAT, Program, Server, Signal};
 
 on_every_runtime! {
     what_a_person_types_goes_to_the_room_and_back
@@ -55,7 +55,7 @@ fn a_person_leaves_when_the_room_closes(runtime: &str) {
     let mut person = join(&server);
     type_in(&mut person, b"here\n");
     assert_eq!(person.line(), "here");
-    server.program.signal("TERM");
+    server.program.signal(Signal::TERM);
     let (output, status) = person.end();
     assert_eq!((output.as_str(), status.code()), ("", Some(0)));
 }
@@ -72,7 +72,7 @@ fn a_line_that_cannot_be_said_costs_only_itself(runtime: &str) {
 
 fn a_room_that_is_not_there_is_one_clear_line_and_status_1(runtime: &str) {
     let mut server = Server::start(runtime, &[]);
-    server.program.signal("TERM");
+    server.program.signal(Signal::TERM);
     server.program.end();
     let mut person = join(&server);
     let (output, status) = person.end();

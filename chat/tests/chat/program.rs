@@ -4,7 +4,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
 
-use crate::harness::{CHAT, Program, Server};
+use crate::harness::{CHAT, Program, Server, Signal};
 
 on_every_runtime! {
     it_says_where_it_listens_and_then_how_to_join
@@ -35,12 +35,12 @@ fn it_goes_on_when_nobody_reads_what_it_prints(runtime: &str) {
 }
 
 fn sigint_and_sigterm_end_it_in_good_order(runtime: &str) {
-    for signal in ["INT", "TERM"] {
+    for signal in [Signal::INT, Signal::TERM] {
         let mut server = Server::start(runtime, &[]);
         let mut client = server.client();
         server.program.signal(signal);
         let (_, status) = server.program.end();
-        assert_eq!(status.code(), Some(0), "SIG{signal}");
+        assert_eq!(status.code(), Some(0), "{signal:?}");
         client.expect_end();
     }
 }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use crate::harness::{Client, Server};
+use crate::harness::{Client, Server, Signal};
 
 on_every_runtime! {
     who_is_past_the_hard_limit_is_disconnected
@@ -13,6 +13,7 @@ on_every_runtime! {
     who_drops_the_oldest_gets_the_latest
     who_lags_under_the_limits_loses_nothing
     who_joins_during_a_broadcast_gets_every_line_from_there_on
+    a_client_that_lags_when_the_server_stops_still_gets_all_that_was_said
 }
 
 const LINE: usize = 60_000;
@@ -129,6 +130,23 @@ fn who_lags_under_the_limits_loses_nothing(runtime: &str) {
     for number in 0..LINES {
         lagging.expect(&text(number));
     }
+}
+
+fn a_client_that_lags_when_the_server_stops_still_gets_all_that_was_said(runtime: &str) {
+    let mut server = Server::start(runtime, &["--soft-seconds", "3600"]);
+    let (mut speaker, mut other) = (server.client(), server.client());
+    let mut lagging = server.client();
+    for number in 0..MANY {
+        exchange(number, &mut speaker, &mut other);
+    }
+    server.program.signal(Signal::TERM);
+    speaker.expect_end();
+    for number in 0..MANY {
+        lagging.expect(&text(number));
+    }
+    lagging.expect_end();
+    let (_, status) = server.program.end();
+    assert_eq!(status.code(), Some(0));
 }
 
 fn who_joins_during_a_broadcast_gets_every_line_from_there_on(runtime: &str) {

@@ -38,11 +38,9 @@ pub enum Timeout {
     },
     /// No byte moved in either direction for too long.
     Idle,
-    /// The peer took none of the queued bytes for too long.
-    Send,
-    /// The TLS handshake took too long.
-    Handshake,
-    /// A close took too long.
+    /// The peer did not take what was queued before a close. (A send timeout is a
+    /// [`Loss::TimedOut`](crate::Loss::TimedOut), a handshake that took too long an
+    /// [`Error::Tls`](crate::Error::Tls).)
     Close,
 }
 
@@ -87,8 +85,6 @@ impl fmt::Display for Timeout {
                 write!(f, "the peer sent only {partial} bytes within the receive timeout")
             }
             Self::Idle => f.write_str("the connection was idle for too long"),
-            Self::Send => f.write_str("the peer did not read what was sent"),
-            Self::Handshake => f.write_str("the TLS handshake took too long"),
             Self::Close => f.write_str("the peer did not read what was queued before the close"),
         }
     }

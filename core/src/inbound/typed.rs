@@ -1,4 +1,4 @@
-//! The typed view of receiving: calls that always say what happened.
+//! The typed receives: calls that always say what happened.
 
 use super::{Inbound, Look, Span, State, Want};
 use crate::framing::{self, Found};
@@ -8,6 +8,7 @@ use crate::{Cause, Config, End, Error, Items, Step};
 
 impl Inbound {
     /// What a receive that wants `want` would answer now. Takes nothing.
+    #[inline]
     pub fn look(&mut self, want: Want) -> Look {
         match (self.state, want) {
             (State::Closed(_), _) => return Look::Final,
@@ -37,7 +38,11 @@ impl Inbound {
     }
 
     /// Whether the line at the front is here, good or bad.
+    #[inline]
     pub(super) fn look_for_line(&mut self) -> Look {
+        if self.inbox.len() == 0 {
+            return self.need_line(0);
+        }
         match self.find() {
             Found::Line { .. } | Found::Bad { .. } => Look::Data,
             Found::More { .. } => self.need_line(0),
@@ -63,6 +68,7 @@ impl Inbound {
         self.need_input(1, self.config.max_line.saturating_add(2).saturating_add(begins))
     }
 
+    #[inline]
     pub(super) fn need_input(&mut self, missing: usize, need: usize) -> Look {
         if self.input_end.is_some() {
             return Look::Final;
@@ -157,7 +163,7 @@ impl Inbound {
     }
 
     /// Consumes `left` bytes, counts `left` down to 0, and stores none of them: for a block above
-    /// `max_block`, or one that nobody wants. It can be called again with what is left.
+    /// `max_block`, or one that is refused. It can be called again with what is left.
     ///
     /// # Errors
     ///
@@ -215,7 +221,7 @@ impl Inbound {
         }
     }
 
-    /// Consumes bytes as the seed's `recv` does: buffered, `n` bytes and fewer only at the end;
+    /// Consumes bytes as Nim's `recv` does: buffered, `n` bytes and fewer only at the end;
     /// unbuffered, what there is, at most `n`. `None`: the input ended in good order.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use super::{Inbound, Look, State, Want};
 use crate::shortfall::{Lack, Shortfall};
 use crate::unread::{Outcome, Settled};
-use crate::{Cause, End, Error, Items, Step, Unread};
+use crate::{Error, Items, Step, Unread};
 
 impl Inbound {
     /// One message in a form of your own. [`Unread`] says what a parser can do, and what its answer consumes.
@@ -42,7 +42,7 @@ impl Inbound {
     ) -> Result<Step<Option<T>>, Error> {
         match self.look(Want::More(*short)) {
             Look::NeedInput => return Ok(Step::NeedInput),
-            Look::Final => return self.meet_end_of_message().map(Step::Ready),
+            Look::Final => return self.meet_end().map(|()| Step::Ready(None)),
             Look::Data => {}
         }
         let position = self.inbox.position();
@@ -63,7 +63,7 @@ impl Inbound {
             Outcome::Short(lack) => {
                 *short = Shortfall::new(position, self.inbox.len(), lack);
                 match self.look(Want::More(*short)) {
-                    Look::Final => self.meet_end_of_message().map(Step::Ready),
+                    Look::Final => self.meet_end().map(|()| Step::Ready(None)),
                     Look::Data | Look::NeedInput => Ok(Step::NeedInput),
                 }
             }
@@ -79,11 +79,7 @@ impl Inbound {
     /// [`Error::Disconnected`] if the input ended not in good order, or what is left is no whole item (it is
     /// in [`partial`](Self::partial)); [`Error::Closed`] after our own close.
     pub fn poll_items(&mut self) -> Result<Step<Option<Items<'_>>>, Error> {
-        match self.look(Want::Batch) {
-            Look::NeedInput => Ok(Step::NeedInput),
-            Look::Data => Ok(Step::Ready(Some(self.items()))),
-            Look::Final => self.meet_end_of_message().map(Step::Ready),
-        }
+        Ok(self.poll_batch()?.map(|some| some.map(|()| self.items())))
     }
 
     /// Waits as [`poll_items`](Self::poll_items) does, and takes nothing.
@@ -91,8 +87,13 @@ impl Inbound {
     /// # Errors
     ///
     /// As [`poll_items`](Self::poll_items).
+    #[inline]
     pub fn poll_batch(&mut self) -> Result<Step<Option<()>>, Error> {
-        Ok(self.poll_items()?.map(|items| items.map(drop)))
+        match self.look(Want::Batch) {
+            Look::NeedInput => Ok(Step::NeedInput),
+            Look::Data => Ok(Step::Ready(Some(()))),
+            Look::Final => self.meet_end().map(|()| Step::Ready(None)),
+        }
     }
 
     /// Everything that is here now, possibly nothing.
@@ -108,6 +109,7 @@ impl Inbound {
     }
 
     /// What `lack` comes to now.
+    #[inline]
     pub(super) fn look_for(&mut self, lack: Lack) -> Look {
         let have = self.inbox.len();
         match lack {
@@ -118,12 +120,5 @@ impl Inbound {
             Lack::Line { begins: 0 } => self.look_for_line(),
             Lack::Line { begins } => self.look_for_line_behind(begins),
         }
-    }
-
-    /// Meets the end. That in the middle of a message is not a clean one, though nothing is unread.
-    fn meet_end_of_message<T>(&mut self) -> Result<Option<T>, Error> {
-        let is_open = self.inbox.front().open_at == Some(self.inbox.position());
-        self.meet_end()?;
-        if is_open { Err(Error::Disconnected(End::new(Cause::Eof, 0))) } else { Ok(None) }
     }
 }

@@ -152,17 +152,27 @@ impl Link {
         }
     }
 
-    /// Whether more than `high_water` bytes of answers are unsent: the peer should be written to before it is
-    /// read from. Bytes that other tasks queued do not count.
+    /// Whether more than `high_water` bytes of answers are unsent, or some are and the queue holds more than
+    /// `max_queue`: the peer should be written to before it is read from. Bytes that other tasks queued alone
+    /// do not count.
     #[must_use]
     #[inline]
     pub fn is_congested(&self) -> bool {
-        self.unsent() > self.config.high_water && self.has_too_many_replies()
+        self.unsent() > 0 && self.is_congested_with_some()
+    }
+
+    /// Apart, so that a connection that has sent everything is not asked more.
+    fn is_congested_with_some(&self) -> bool {
+        let few = self.config.high_water.min(self.queue.max());
+        self.queued() > few && self.has_too_many_replies()
     }
 
     #[cold]
     fn has_too_many_replies(&self) -> bool {
-        self.queue.unsent_replies() > self.config.high_water as u64
+        let replies = self.queue.unsent_replies();
+        // The next one would be refused.
+        let is_full = self.queued() > self.queue.max();
+        replies > self.config.high_water as u64 || replies > 0 && is_full
     }
 
     /// How the connection broke, if it did.

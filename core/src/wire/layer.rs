@@ -73,7 +73,7 @@ pub trait SecureLayer: Send + Sync + fmt::Debug {
     /// What the handshake came to. Some of it is known before it is over.
     fn session(&self) -> TlsSession;
 
-    /// Fills `key` with keying material that both ends can derive and nobody else (RFC 5705): for channel
+    /// Fills `key` with keying material that both ends can derive, and no other (RFC 5705): for channel
     /// binding.
     ///
     /// # Errors

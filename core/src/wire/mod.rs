@@ -245,7 +245,7 @@ impl Wire {
         }
     }
 
-    /// Takes the plaintext that came in while nobody received.
+    /// Takes the plaintext that came in while another task drove the handshake.
     pub(crate) fn take_early(&mut self) -> Vec<u8> {
         mem::take(&mut self.early)
     }

@@ -148,6 +148,15 @@ fn n7_a_batch_that_took_nothing_and_lacked_nothing_waits_for_one_byte_more() {
 }
 
 #[test]
+fn n7_an_empty_item_is_an_item() {
+    let mut conn = receiver(Config::default(), b"abc");
+    assert_eq!(batch(&mut conn).next_block(0), Ok(Some(&b""[..])));
+    assert_eq!(batch(&mut conn).next_bytes(0), Some(&b""[..]));
+    assert_eq!(batch(&mut conn).next_with(|_| Ok(())), Ok(Some(())));
+    assert_eq!(batch(&mut conn).next_block(3), Ok(Some(&b"abc"[..])));
+}
+
+#[test]
 fn n7_at_the_end_what_is_no_whole_item_is_the_partial() {
     in_any_chunking(Config::default(), b"a\nbc", Ending::Eof, |play| {
         let mut lines = Vec::new();
@@ -217,4 +226,13 @@ fn n8_a_block_that_is_too_large_is_an_error_and_nothing_is_taken() {
     assert_eq!(items.next_block(3), Err(Error::TooLarge { len: 3, max: 2 }));
     assert_eq!(items.next_bytes(9), Some(&b"abc"[..]), "in pieces it can be taken");
     assert!(waits(&mut conn));
+}
+
+#[test]
+fn n8_behind_an_error_the_next_batch_is_what_is_here() {
+    let mut conn = receiver(Config::default().max_block(2), b"abc");
+    assert_eq!(batch(&mut conn).next_block(3), Err(Error::TooLarge { len: 3, max: 2 }));
+    let told = batch(&mut conn).next_with(|_| Err::<(), _>(Error::protocol("no")));
+    assert_eq!(told, Err(Error::protocol("no")));
+    assert_eq!(batch(&mut conn).next_bytes(9), Some(&b"abc"[..]));
 }

@@ -16,8 +16,6 @@ fn all() -> Vec<Error> {
         Error::TimedOut(Timeout::Receive { partial: 0 }),
         Error::TimedOut(Timeout::Receive { partial: 7 }),
         Error::TimedOut(Timeout::Idle),
-        Error::TimedOut(Timeout::Send),
-        Error::TimedOut(Timeout::Handshake),
         Error::TimedOut(Timeout::Close),
         Error::Disconnected(End::new(Cause::Eof, 3)),
         Error::Disconnected(Loss::Reset.into()),

@@ -30,7 +30,7 @@ impl<S: Transport> Handle<S> {
         }
     }
 
-    /// Takes the engine back, if nobody else has it.
+    /// Takes the engine back, if no writer has it.
     pub(super) fn unshare(&mut self) {
         if let Self::Shared(_) = self {
             if let Self::Shared(shared) = mem::replace(self, Self::Moving) {
@@ -39,6 +39,15 @@ impl<S: Transport> Handle<S> {
                     Err(shared) => Self::Shared(shared),
                 };
             }
+        }
+    }
+
+    /// A large send whose future was leaked, and so never dropped, is given up now. Where there are writers it may
+    /// be one of theirs that is under way.
+    #[inline]
+    pub(super) fn give_up_leaked(&mut self) {
+        if let Self::Own(engine) = self {
+            engine.link.give_up_large();
         }
     }
 

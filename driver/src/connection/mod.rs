@@ -77,10 +77,16 @@ pub struct Connection<S: Transport> {
 }
 
 /// Settings that go with the next receive.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Once {
+    /// One of them is there.
+    is_set: bool,
     within: Option<Duration>,
     flags: Option<Flags>,
+}
+
+impl Once {
+    const NONE: Self = Self { is_set: false, within: None, flags: None };
 }
 
 /// # Making and taking apart
@@ -127,6 +133,7 @@ impl<S: Transport> Connection<S> {
     /// a [`Writer`] exists.
     pub fn into_parts(mut self) -> Result<(S, Vec<u8>), Self> {
         self.handle.unshare();
+        self.handle.give_up_leaked();
         let Handle::Own(engine) = &mut self.handle else {
             return Err(self);
         };
@@ -151,7 +158,7 @@ impl<S: Transport> Connection<S> {
         Self {
             inbound: Box::new(Inbound::new(*config)),
             handle: Handle::Own(engine),
-            once: Once::default(),
+            once: Once::NONE,
             waits: false,
             replied: false,
         }

@@ -196,6 +196,7 @@ impl<S: Transport> Connection<S> {
             link.note_reply((link.accepted_total() - before) as usize);
             Ok(())
         };
+        self.handle.give_up_leaked();
         match &mut self.handle {
             Handle::Own(engine) => counted(&mut engine.link),
             Handle::Shared(shared) => {
@@ -208,10 +209,9 @@ impl<S: Transport> Connection<S> {
 
     /// Queues `message`, and waits until it is sent if `until` says so.
     pub(super) async fn send_message(&mut self, message: &[u8], until: Until) -> Result<(), Error> {
+        self.handle.give_up_leaked();
         match &mut self.handle {
             Handle::Own(engine) => {
-                // A send whose future was leaked, and so never dropped, is given up now.
-                engine.link.give_up_large();
                 let mut sending = Sending { engine, progress: Progress::Waiting };
                 poll_fn(|cx| sending.poll(message, until, cx)).await
             }

@@ -96,6 +96,7 @@ impl<S: Transport> Connection<S> {
 
     fn start_tls(&mut self, layer: Box<dyn SecureLayer>) -> Result<(), Error> {
         let Self { inbound, handle, .. } = self;
+        handle.give_up_leaked();
         handle.with(|engine| engine.start_tls(inbound, layer))
     }
 

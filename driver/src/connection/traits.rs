@@ -23,6 +23,7 @@ impl<S: Transport> AsyncRead for Connection<S> {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         this.handle.share();
+        let _ = this.take_once();
         let span = ready!(this.poll_answer(None, cx, |inbound| inbound.poll_bytes(buf.len())))?;
         let bytes = span.map_or(&[][..], |span| this.inbound.bytes(span));
         buf[..bytes.len()].copy_from_slice(bytes);
@@ -34,6 +35,7 @@ impl<S: Transport> AsyncBufRead for Connection<S> {
     fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
         let this = self.get_mut();
         this.handle.share();
+        let _ = this.take_once();
         let n = ready!(this.poll_answer(None, cx, |inbound| {
             Ok(inbound.peek_bytes(usize::MAX)?.map(<[u8]>::len))
         }))?;

@@ -263,7 +263,7 @@ impl<S: Transport> Writer<S> {
     ///
     /// # Errors
     ///
-    /// As [`SocketInfo::local_addr`](crate::SocketInfo::local_addr).
+    /// As [`SocketInfo::local_addr`](crate::net::SocketInfo::local_addr).
     pub fn local_addr(&self) -> io::Result<Address> {
         info::local_addr(&self.shared.lock(None).engine)
     }
@@ -272,7 +272,7 @@ impl<S: Transport> Writer<S> {
     ///
     /// # Errors
     ///
-    /// As [`SocketInfo::peer_addr`](crate::SocketInfo::peer_addr).
+    /// As [`SocketInfo::peer_addr`](crate::net::SocketInfo::peer_addr).
     pub fn peer_addr(&self) -> io::Result<Address> {
         info::peer_addr(&self.shared.lock(None).engine)
     }
@@ -323,7 +323,7 @@ impl<S: Transport> Writer<S> {
             let _ = engine.poll_transmit(&mut cx);
         }
         engine.link.check()?;
-        Ok(engine.link.queued())
+        Ok(engine.unsent())
     }
 }
 

@@ -19,7 +19,7 @@ impl Place {
     pub(crate) const SENDER: Self = Self(u64::MAX);
 }
 
-/// Who waits. A lock of this list is a leaf: while it is held no other lock is taken, and no waker is
+/// The tasks that wait. A lock of this list is a leaf: while it is held no other lock is taken, and no waker is
 /// woken or dropped.
 #[derive(Default)]
 struct List {
@@ -53,7 +53,7 @@ impl FanOut {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Someone who may wait, at a place that nobody has had.
+    /// A task that may wait, at a place that was never used.
     pub(crate) fn waiter(&self) -> Waiter<'_> {
         let mut waiting = self.waiting();
         waiting.last += 1;
@@ -131,14 +131,14 @@ impl FanOut {
     }
 
     /// Says that it is about to be free, and whether a wake was put off. To be called before the unlock:
-    /// whoever locks next must not have its own mark taken for ours.
+    /// the task that locks next must not have its own mark taken for ours.
     #[must_use]
     pub(crate) fn release(&self) -> bool {
         self.lock.swap(FREE, Ordering::SeqCst) == HELD_AND_WOKEN
     }
 }
 
-/// Someone who waits. Dropped, it waits no more.
+/// A task that waits. Dropped, it waits no more.
 pub(crate) struct Waiter<'a> {
     fan_out: &'a FanOut,
     pub(crate) place: Place,

@@ -1,6 +1,6 @@
 //! What comes in: reads, and the part of a close that reads.
 
-use std::io;
+use std::io::{self, BufRead as _};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
@@ -49,9 +49,12 @@ impl<S: Transport> Engine<S> {
             self.link.handle_eof(inbound);
             return Poll::Ready(Ok(()));
         };
-        if let Some(early) = self.early.take() {
-            let taken = self.link.handle_input(inbound, &early);
-            self.early = early.get(taken..).filter(|rest| !rest.is_empty()).map(Into::into);
+        if let Some(early) = &mut self.early {
+            let taken = self.link.handle_input(inbound, early.fill_buf()?);
+            early.consume(taken);
+            if early.fill_buf()?.is_empty() {
+                self.early = None;
+            }
             return Poll::Ready(Ok(()));
         }
         ready!(self.turns.take_read(cx));

@@ -16,8 +16,6 @@ impl<S: Transport> Engine<S> {
         inbound: &mut Inbound,
         layer: Box<dyn SecureLayer>,
     ) -> Result<(), Error> {
-        // A send whose future was leaked, and so never dropped, is given up now.
-        self.link.give_up_large();
         self.link.start_tls(inbound, layer)
     }
 

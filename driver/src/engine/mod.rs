@@ -12,7 +12,7 @@ pub(crate) mod shared;
 mod sync;
 mod write;
 
-use std::io;
+use std::io::{self, Cursor};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
@@ -48,7 +48,7 @@ pub(crate) struct Engine<S: Transport> {
     /// Counts as open at the listener that it came from.
     pub(crate) permit: Option<Permit>,
     /// What was read from the stream before it came here.
-    early: Option<Box<[u8]>>,
+    early: Option<Box<Cursor<Vec<u8>>>>,
     /// The stream holds bytes that it was not asked to flush yet.
     dirty: bool,
     /// How many bytes were ever transmitted and flushed.
@@ -91,12 +91,16 @@ impl<S: Transport> Engine<S> {
 
     /// `bytes` were read from the stream before.
     pub(crate) fn set_early(&mut self, bytes: Vec<u8>) {
-        self.early = (!bytes.is_empty()).then(|| bytes.into_boxed_slice());
+        self.early = (!bytes.is_empty()).then(|| Box::new(Cursor::new(bytes)));
     }
 
     /// Takes what was read from the stream before and not received.
     pub(crate) fn take_early(&mut self) -> Vec<u8> {
-        self.early.take().unwrap_or_default().into_vec()
+        let Some(early) = self.early.take() else { return Vec::new() };
+        let at = usize::try_from(early.position()).unwrap_or(usize::MAX);
+        let mut bytes = early.into_inner();
+        bytes.drain(..at.min(bytes.len()));
+        bytes
     }
 
     /// Whether a close has begun.
@@ -117,32 +121,74 @@ impl<S: Transport> Engine<S> {
         mut take: impl FnMut(&mut Inbound) -> Result<Step<T>, Error>,
     ) -> Poll<Result<T, Error>> {
         loop {
-            if self.link.is_congested() && !self.is_closing() && self.is_held_up(cx) {
-                // A peer that does not read is not read from.
-                self.link.wait_for_answer(inbound.arrived())?;
-                ready!(self.poll_alarm(cx));
-                continue;
-            }
-            match self.link.receive(inbound, &mut take) {
+            ready!(self.poll_let_go(inbound, cx))?;
+            match take(inbound) {
+                Ok(Step::NeedInput) => ready!(self.poll_more(inbound, cx))?,
                 Ok(Step::Ready(answer)) => {
-                    if inbound.input_end().is_some() {
-                        let _ = self.poll_transmit(cx);
-                    }
+                    self.after_answer(inbound, None, cx);
                     return Poll::Ready(Ok(answer));
                 }
-                Ok(Step::NeedInput) => {}
                 Err(error) => {
-                    log::receive_failed(&error);
-                    let _ = self.poll_transmit(cx);
+                    self.after_answer(inbound, Some(&error), cx);
                     return Poll::Ready(Err(error));
                 }
             }
+        }
+    }
+
+    /// Ready when the task that receives may look at what has arrived.
+    #[inline]
+    pub(super) fn poll_let_go(
+        &mut self,
+        inbound: &mut Inbound,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Error>> {
+        while self.link.is_congested() && !self.is_closing() && self.is_held_up(cx) {
+            // A peer that does not read is not read from.
+            self.link.wait_for_answer(inbound.arrived())?;
+            ready!(self.poll_alarm(cx));
+        }
+        self.link.pass_on(inbound);
+        Poll::Ready(Ok(()))
+    }
+
+    /// Waits for more than has arrived. Ready when it is worth another look.
+    pub(super) fn poll_more(
+        &mut self,
+        inbound: &mut Inbound,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Error>> {
+        if let Err(late) = self.link.wait_for_answer(inbound.arrived()) {
+            log::receive_failed(&late);
+            return Poll::Ready(Err(late));
+        }
+        let _ = self.poll_transmit(cx);
+        if self.link.pass_on(inbound) {
+            // The end of a handshake was not all that came.
+            return Poll::Ready(Ok(()));
+        }
+        match self.poll_fill(inbound, cx) {
+            Poll::Ready(filled) => filled?,
+            Poll::Pending if self.link.is_late() => {}
+            Poll::Pending => ready!(self.poll_alarm(cx)),
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// A receive has its answer. One that reports an end or an error tries once to write what is queued.
+    #[inline]
+    pub(crate) fn after_answer(
+        &mut self,
+        inbound: &Inbound,
+        error: Option<&Error>,
+        cx: &mut Context<'_>,
+    ) {
+        self.link.answered();
+        if let Some(error) = error {
+            log::receive_failed(error);
+        }
+        if error.is_some() || inbound.input_end().is_some() {
             let _ = self.poll_transmit(cx);
-            match self.poll_fill(inbound, cx) {
-                Poll::Ready(filled) => filled?,
-                Poll::Pending if self.link.is_late() => {}
-                Poll::Pending => ready!(self.poll_alarm(cx)),
-            }
         }
     }
 
@@ -154,6 +200,7 @@ impl<S: Transport> Engine<S> {
 
     /// Writes what the stream takes now, for a caller that cannot wait.
     pub(crate) fn try_transmit(&mut self) {
+        self.turns.rest();
         // No other task waits for this stream: it belongs to the caller alone.
         let _ = self.poll_transmit(&mut Context::from_waker(Waker::noop()));
     }
@@ -172,10 +219,7 @@ impl<S: Transport> Drop for Engine<S> {
     /// Tries once to send what is queued, and a secure layer's close notice. What could not be sent must not
     /// look complete: the peer sees a reset.
     fn drop(&mut self) {
-        if self.is_closing() {
-            if !self.is_closed() {
-                self.abort();
-            }
+        if self.is_closed() || self.stream.is_none() {
             return;
         }
         self.link.give_up_large();
@@ -183,14 +227,15 @@ impl<S: Transport> Drop for Engine<S> {
             self.link.close_write();
         }
         if !self.link.is_interrupted() {
+            self.turns.rest();
             // No clock is asked here: its runtime may be gone.
             let _ = self.poll_write_out(&mut Context::from_waker(Waker::noop()));
         }
         let torn = self.link.is_interrupted() || self.link.unsent() > 0;
-        match &mut self.stream {
-            Some(stream) if torn => stream.reset_on_drop(),
-            _ if self.link.is_secure() => self.try_drain(),
-            _ => {}
+        if let Some(stream) = self.stream.as_mut().filter(|_| torn) {
+            stream.reset_on_drop();
+        } else if self.link.is_secure() || self.is_closing() {
+            self.try_drain();
         }
     }
 }

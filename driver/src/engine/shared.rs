@@ -8,9 +8,11 @@ use std::collections::VecDeque;
 use std::mem;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
 
-use asyncnet_core::driver::Link;
+use asyncnet_core::Step;
+use asyncnet_core::driver::{Inbound, Link};
 
 use super::Engine;
 use super::fan_out::{FanOut, Place, Waiter};
@@ -48,6 +50,8 @@ struct Moved {
     handshake: bool,
     /// Whether the task that receives waits for its answers to leave.
     held_up: bool,
+    /// Which bounds have run out: of a receive, of a room's patience, of a close.
+    late: (bool, bool, bool),
 }
 
 impl<S: Transport> State<S> {
@@ -60,6 +64,7 @@ impl<S: Transport> State<S> {
             over: (link.is_over(), link.has_failed(), engine.is_closing(), engine.is_closed()),
             handshake: link.is_unsettled(),
             held_up: link.is_congested(),
+            late: (link.is_late(), link.lags_too_long(), link.close_timed_out()),
         }
     }
 
@@ -128,6 +133,46 @@ impl<S: Transport> Shared<S> {
         state.engine.link.check()
     }
 
+    /// As [`Engine::poll_receive`]. `take` may run code of the program, and so runs without the lock.
+    pub(crate) fn poll_receive<T>(
+        &self,
+        inbound: &mut Inbound,
+        within: Option<Duration>,
+        replied: &mut bool,
+        mut take: impl FnMut(&mut Inbound) -> Result<Step<T>, Error>,
+    ) -> Poll<Result<T, Error>> {
+        let cx = &mut Context::from_waker(&self.waker);
+        let mut has_looked = false;
+        loop {
+            let mut state = self.lock(Some(Place::RECEIVER));
+            let engine = &mut state.engine;
+            engine.link.bound_receive(within);
+            if has_looked {
+                ready!(engine.poll_more(inbound, cx))?;
+            }
+            ready!(engine.poll_let_go(inbound, cx))?;
+            *replied &= engine.link.unsent() > 0;
+            drop(state);
+            match take(inbound) {
+                Ok(Step::NeedInput) => has_looked = true,
+                Ok(Step::Ready(answer)) => {
+                    self.after_answer(inbound, None);
+                    return Poll::Ready(Ok(answer));
+                }
+                Err(error) => {
+                    self.after_answer(inbound, Some(&error));
+                    return Poll::Ready(Err(error));
+                }
+            }
+        }
+    }
+
+    /// As [`Engine::after_answer`].
+    pub(crate) fn after_answer(&self, inbound: &Inbound, error: Option<&Error>) {
+        let cx = &mut Context::from_waker(&self.waker);
+        self.lock(Some(Place::RECEIVER)).engine.after_answer(inbound, error, cx);
+    }
+
     /// Locks the state for the task at `me`.
     pub(crate) fn lock(&self, me: Option<Place>) -> Locked<'_, S> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -183,7 +228,7 @@ impl<S: Transport> Drop for Locked<'_, S> {
         if woken {
             // The stream itself called, perhaps for us.
             fan_out.wake_if(|_| true);
-        } else if self.queued || over {
+        } else if self.queued || over || before.late != after.late {
             fan_out.wake_if(|place| Some(place) != self.me);
         } else if before.transmitted != after.transmitted {
             // Room, which the task that receives waits for only if its answers were too many.

@@ -83,6 +83,12 @@ impl<S: Transport> Engine<S> {
         self.dirty = false;
     }
 
+    /// How many bytes are not sent yet; 1 if the stream has them all and only a flush is missing.
+    pub(crate) const fn unsent(&self) -> usize {
+        let unsent = self.link.unsent();
+        if unsent == 0 && self.dirty { 1 } else { unsent }
+    }
+
     /// How many bytes were ever handed to the stream and flushed.
     pub(crate) const fn flushed(&self) -> u64 {
         self.flushed

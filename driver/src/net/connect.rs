@@ -229,7 +229,7 @@ fn is_of_tls(error: &io::Error) -> bool {
     error.get_ref().is_some_and(|inner| inner.is::<Error>())
 }
 
-/// Goes through the handshake of a client that connected to `host`. After a failure the peer is told.
+/// Goes through the handshake of a client that connected to `host`. After a failure the peer gets an alert.
 async fn become_client<S: Transport>(
     connection: &mut Connection<S>,
     layers: &dyn Layers,

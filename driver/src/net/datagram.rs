@@ -39,8 +39,8 @@ impl std::error::Error for DatagramTooLong {}
 /// tasks may send and receive at once.
 ///
 /// ```
-/// # async fn run<R: asyncnet::Datagrams>() -> std::io::Result<()> {
-/// # type Datagram<R> = asyncnet::Datagram<R>;
+/// # async fn run<R: asyncnet::runtime::Datagrams>() -> std::io::Result<()> {
+/// # type Datagram<R> = asyncnet::net::Datagram<R>;
 /// let socket = Datagram::<R>::bind("127.0.0.1:0").await?;
 /// let port = socket.local_addr()?.port();
 /// socket.send_to(b"to myself", "127.0.0.1", port).await?;

@@ -6,7 +6,7 @@ use std::task::Wake as _;
 
 use crate::engine::fan_out::FanOut;
 
-/// Counts the open connections of one listener, and wakes whoever waits for one to close.
+/// Counts the open connections of one listener, and wakes the tasks that wait for one to close.
 pub(crate) struct Open {
     count: AtomicUsize,
     pub(super) fan_out: Arc<FanOut>,

@@ -238,7 +238,7 @@ mod os {
     use socket2::SockRef;
 
     sockopt_impl!(
-        /// `SO_DEBUG`, the one that nobody else has.
+        /// `SO_DEBUG`, which no library has.
         SockDebug,
         Both,
         libc::SOL_SOCKET,

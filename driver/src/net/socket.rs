@@ -78,7 +78,7 @@ impl<R: Runtime> AsyncSocket<R> {
     }
 
     /// A datagram socket of this family: UDP, or Unix datagrams. See `into_datagram`, and
-    /// [`Datagram::bind`](crate::Datagram::bind) for the short way.
+    /// [`Datagram::bind`](crate::net::Datagram::bind) for the short way.
     ///
     /// # Errors
     ///

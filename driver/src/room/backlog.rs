@@ -84,7 +84,8 @@ impl<S: Transport> Backlog<S> {
         if self.is_closed {
             return Poll::Ready(Err(Error::Closed));
         }
-        if self.bytes >= BACKLOG || !self.waiting.is_empty() {
+        // As long as any message waits, this much is there too.
+        if self.bytes >= BACKLOG {
             return Poll::Pending;
         }
         self.admit(to, message);

@@ -28,7 +28,7 @@ impl Calls {
         Waker::from(Arc::new(Caller { calls: Arc::clone(self), member }))
     }
 
-    /// Whether somebody has called; if not, the next call wakes `runner`.
+    /// Whether a member has called; if not, the next call wakes `runner`.
     pub(super) fn wait(&self, runner: &Waker) -> bool {
         let runner = runner.clone();
         let mut list = self.list();

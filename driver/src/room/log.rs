@@ -114,7 +114,7 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    pub(super) const fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.bytes.len()
     }
 

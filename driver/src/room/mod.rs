@@ -49,24 +49,24 @@ pub use task::RoomTask;
 ///
 /// What a task sends to one member past the room, through a clone of its `Writer`, comes whole too, but
 /// may overtake what waits in the room for it; [`Member::tell_line`] keeps the order. The limit of the
-/// connection itself (`max_outbox`) holds for that, and not for what the room sends.
+/// connection itself (`max_queue`) holds for that, and not for what the room sends.
 ///
 /// ```
-/// use asyncnet::{Connection, Room, Limits, RoomTask, Runtime, Error, Transport};
+/// use asyncnet::room::{Limits, RoomTask};
+/// use asyncnet::{Connection, Error, Room, Transport};
 ///
 /// /// Every line of this client goes to everyone else in the room.
-/// async fn client<S: Transport>(conn: Connection<S>, room: Room<S>) -> Result<(), Error> {
-///     let (mut lines, sender) = conn.split();
-///     let member = room.join(sender)?;
-///     while let Ok(Some(line)) = lines.next_line().await {
+/// async fn client<S: Transport>(mut conn: Connection<S>, room: Room<S>) -> Result<(), Error> {
+///     let member = room.join(conn.writer())?;
+///     while let Some(line) = conn.next_line().await? {
 ///         member.send_line(line).await?;
 ///     }
 ///     Ok(())
 /// }
 ///
-/// fn open<R: Runtime>() -> (Room<R::Stream>, RoomTask<R::Stream>) {
+/// fn open<S: Transport>() -> (Room<S>, RoomTask<S>) {
 ///     // Spawn the task on the runtime: it delivers.
-///     Room::new(Limits::default(), R::timer())
+///     Room::new(Limits::default())
 /// }
 /// ```
 pub struct Room<S: Transport> {
@@ -109,7 +109,8 @@ impl<S: Transport> Room<S> {
     /// As [`join`](Self::join), with a policy of its own.
     ///
     /// ```
-    /// use asyncnet::{Member, Policy, Room, Error, Writer, Transport};
+    /// use asyncnet::room::{Member, Policy};
+    /// use asyncnet::{Error, Room, Transport, Writer};
     ///
     /// /// A client that looks at the latest and at nothing else.
     /// fn watch<S: Transport>(

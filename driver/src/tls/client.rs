@@ -10,7 +10,7 @@ use rustls::{ClientConfig, ConfigBuilder, KeyLogFile, RootCertStore};
 use rustls_platform_verifier::Verifier;
 
 use super::TlsContext;
-use super::error::TlsContextError;
+use super::error::ContextError;
 use super::pem::{Identity, add_roots, read};
 use super::shared::{Shared, shared_settings};
 
@@ -22,13 +22,13 @@ enum Roots {
 }
 
 /// Builds the settings of a TLS client; made by [`TlsContext::client`].
-#[must_use = "it is nothing until it is built"]
-pub struct TlsClientBuilder {
+#[must_use = "call `build` to get a context"]
+pub struct ClientBuilder {
     shared: Shared,
     roots: Roots,
 }
 
-impl TlsClientBuilder {
+impl ClientBuilder {
     pub(super) fn new() -> Self {
         Self { shared: Shared::default(), roots: Roots::Platform }
     }
@@ -45,7 +45,7 @@ impl TlsClientBuilder {
     /// # Errors
     ///
     /// If there is none in it.
-    pub fn ca_pem(mut self, pem: &[u8]) -> Result<Self, TlsContextError> {
+    pub fn ca_pem(mut self, pem: &[u8]) -> Result<Self, ContextError> {
         add_roots(self.given(), pem)?;
         Ok(self)
     }
@@ -55,7 +55,7 @@ impl TlsClientBuilder {
     /// # Errors
     ///
     /// If it cannot be read, or there is none in it.
-    pub fn ca_file(self, path: impl AsRef<Path>) -> Result<Self, TlsContextError> {
+    pub fn ca_file(self, path: impl AsRef<Path>) -> Result<Self, ContextError> {
         let pem = read(path.as_ref())?;
         self.ca_pem(&pem)
     }
@@ -75,7 +75,7 @@ impl TlsClientBuilder {
     /// # Errors
     ///
     /// If either holds none.
-    pub fn identity_pem(mut self, chain: &[u8], key: &[u8]) -> Result<Self, TlsContextError> {
+    pub fn identity_pem(mut self, chain: &[u8], key: &[u8]) -> Result<Self, ContextError> {
         self.shared.identity = Some(Identity::parse(chain, key)?);
         Ok(self)
     }
@@ -98,8 +98,8 @@ impl TlsClientBuilder {
     ///
     /// # Errors
     ///
-    /// [`TlsContextError::Refused`]: a key that does not fit, or a system that trusts nobody.
-    pub fn build(self) -> Result<TlsContext, TlsContextError> {
+    /// [`ContextError::Refused`]: a key that does not fit, or a system without trusted authorities.
+    pub fn build(self) -> Result<TlsContext, ContextError> {
         let Shared { provider, identity, alpn, resumption, key_log } = self.shared;
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()?;
@@ -126,8 +126,8 @@ impl TlsClientBuilder {
     }
 }
 
-impl fmt::Debug for TlsClientBuilder {
+impl fmt::Debug for ClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TlsClientBuilder").field("alpn", &self.shared.alpn).finish_non_exhaustive()
+        f.debug_struct("ClientBuilder").field("alpn", &self.shared.alpn).finish_non_exhaustive()
     }
 }

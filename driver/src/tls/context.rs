@@ -8,20 +8,20 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ServerConfig};
 
 use super::UpgradeRefused;
-use super::client::TlsClientBuilder;
-use super::error::TlsContextError;
-use super::server::TlsServerBuilder;
+use super::client::ClientBuilder;
+use super::error::ContextError;
+use super::server::ServerBuilder;
 use super::{Layers, Side};
 use crate::Error;
 
-/// The settings of TLS: whom to trust, what to show. The seed's `newContext`. Cheap to clone; connections
-/// of one context share its sessions.
+/// The settings of TLS: which authorities to trust, which certificate to show. Nim's `newContext`. Cheap to clone;
+/// connections of one context share its sessions.
 ///
 /// A client verifies the server's chain and its name, always. The one way around that is a verifier of your
 /// own in a `rustls::ClientConfig`, handed in with `From`:
 ///
 /// ```
-/// # fn contexts(config: std::sync::Arc<asyncnet::rustls::ClientConfig>) -> Result<(), asyncnet::TlsContextError> {
+/// # fn contexts(config: std::sync::Arc<asyncnet::tls::rustls::ClientConfig>) -> Result<(), asyncnet::tls::ContextError> {
 /// use asyncnet::TlsContext;
 ///
 /// let trusts_what_the_system_trusts = TlsContext::client().build()?;
@@ -46,13 +46,13 @@ pub struct TlsContext {
 
 impl TlsContext {
     /// Begins the settings of a client, which trusts whom the system trusts unless told otherwise.
-    pub fn client() -> TlsClientBuilder {
-        TlsClientBuilder::new()
+    pub fn client() -> ClientBuilder {
+        ClientBuilder::new()
     }
 
     /// Begins the settings of a server. It needs an identity.
-    pub fn server() -> TlsServerBuilder {
-        TlsServerBuilder::new()
+    pub fn server() -> ServerBuilder {
+        ServerBuilder::new()
     }
 
     /// The client's side of one connection: the server's certificate has to be for `server_name`, a DNS name or an
@@ -81,15 +81,15 @@ impl TlsContext {
     ///
     /// # Errors
     ///
-    /// [`TlsContextError::Name`] if `name` is neither a DNS name nor an IP address.
-    pub fn for_server(mut self, name: &str) -> Result<Self, TlsContextError> {
+    /// [`ContextError::Name`] if `name` is neither a DNS name nor an IP address.
+    pub fn for_server(mut self, name: &str) -> Result<Self, ContextError> {
         self.server_name = Some(parse_name(name)?);
         Ok(self)
     }
 }
 
-fn parse_name(name: &str) -> Result<ServerName<'static>, TlsContextError> {
-    ServerName::try_from(name.to_owned()).map_err(|_| TlsContextError::Name(name.to_owned()))
+fn parse_name(name: &str) -> Result<ServerName<'static>, ContextError> {
+    ServerName::try_from(name.to_owned()).map_err(|_| ContextError::Name(name.to_owned()))
 }
 
 impl From<Arc<ClientConfig>> for TlsContext {
@@ -126,6 +126,11 @@ impl Layers for TlsContext {
 
     fn server_layer(&self) -> Result<Box<dyn SecureLayer>, Error> {
         match &self.server {
+            Some(config) if config.max_early_data_size > 0 => {
+                let why = "the TLS settings allow early data (0-RTT), which this library does not read: \
+                           set max_early_data_size to 0";
+                Err(UpgradeRefused::Settings(why.into()).into())
+            }
             Some(config) => Ok(Box::new(TlsLayer::server(Arc::clone(config))?)),
             None => {
                 Err(UpgradeRefused::Settings("the TLS settings have no server's part".into())

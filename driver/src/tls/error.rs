@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 use std::{fmt, io};
 
-/// Why TLS settings cannot be used. All are the caller's, or the machine's.
+use crate::Error;
+
+/// Why TLS settings cannot be used.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum TlsContextError {
+pub enum ContextError {
     /// A file cannot be read.
     Read(PathBuf, io::Error),
     /// What should be PEM is not, or holds no certificate or key where one is needed.
@@ -17,18 +19,18 @@ pub enum TlsContextError {
     Refused(rustls::Error),
 }
 
-impl fmt::Display for TlsContextError {
+impl fmt::Display for ContextError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Read(path, error) => write!(f, "cannot read {}: {error}", path.display()),
-            Self::Pem(why) => write!(f, "the PEM is of no use: {why}"),
+            Self::Pem(why) => write!(f, "invalid PEM: {why}"),
             Self::Name(name) => write!(f, "{name:?} is neither a DNS name nor an IP address"),
-            Self::Refused(error) => write!(f, "the TLS settings are refused: {error}"),
+            Self::Refused(error) => write!(f, "these TLS settings cannot be used: {error}"),
         }
     }
 }
 
-impl std::error::Error for TlsContextError {
+impl std::error::Error for ContextError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Read(_, error) => Some(error),
@@ -38,16 +40,22 @@ impl std::error::Error for TlsContextError {
     }
 }
 
-impl From<rustls::Error> for TlsContextError {
+impl From<rustls::Error> for ContextError {
     fn from(error: rustls::Error) -> Self {
         Self::Refused(error)
     }
 }
 
-impl From<TlsContextError> for io::Error {
-    fn from(error: TlsContextError) -> Self {
+impl From<ContextError> for Error {
+    fn from(error: ContextError) -> Self {
+        io::Error::from(error).into()
+    }
+}
+
+impl From<ContextError> for io::Error {
+    fn from(error: ContextError) -> Self {
         let kind = match &error {
-            TlsContextError::Read(_, error) => error.kind(),
+            ContextError::Read(_, error) => error.kind(),
             _ => io::ErrorKind::InvalidInput,
         };
         Self::new(kind, error)

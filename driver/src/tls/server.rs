@@ -9,7 +9,7 @@ use rustls::server::{NoServerSessionStorage, ServerSessionMemoryCache, WebPkiCli
 use rustls::{KeyLogFile, RootCertStore, ServerConfig};
 
 use super::TlsContext;
-use super::error::TlsContextError;
+use super::error::ContextError;
 use super::pem::{Identity, add_roots, read};
 use super::shared::{Shared, shared_settings};
 
@@ -18,14 +18,13 @@ use super::shared::{Shared, shared_settings};
 pub enum ClientCertificates {
     /// A client without one is refused.
     Required,
-    /// A client may have one;
-    /// [`peer_certificates`](crate::Connection::peer_certificates) tells.
+    /// A client may have one: see [`Session::peer_certificates`](super::Session::peer_certificates).
     Optional,
 }
 
 /// Builds the settings of a TLS server; made by [`TlsContext::server`].
-#[must_use = "it is nothing until it is built"]
-pub struct TlsServerBuilder {
+#[must_use = "call `build` to get a context"]
+pub struct ServerBuilder {
     shared: Shared,
     clients: Option<(RootCertStore, ClientCertificates)>,
 }
@@ -33,7 +32,7 @@ pub struct TlsServerBuilder {
 /// How many sessions a server remembers (TLS 1.2; those of TLS 1.3 too, by their tickets).
 const SESSIONS: usize = 1024;
 
-impl TlsServerBuilder {
+impl ServerBuilder {
     pub(super) fn new() -> Self {
         Self { shared: Shared::default(), clients: None }
     }
@@ -43,7 +42,7 @@ impl TlsServerBuilder {
     /// # Errors
     ///
     /// If either holds none.
-    pub fn identity_pem(mut self, chain: &[u8], key: &[u8]) -> Result<Self, TlsContextError> {
+    pub fn identity_pem(mut self, chain: &[u8], key: &[u8]) -> Result<Self, ContextError> {
         self.shared.identity = Some(Identity::parse(chain, key)?);
         Ok(self)
     }
@@ -60,7 +59,7 @@ impl TlsServerBuilder {
         mut self,
         pem: &[u8],
         certificates: ClientCertificates,
-    ) -> Result<Self, TlsContextError> {
+    ) -> Result<Self, ContextError> {
         let mut roots = RootCertStore::empty();
         add_roots(&mut roots, pem)?;
         self.clients = Some((roots, certificates));
@@ -76,7 +75,7 @@ impl TlsServerBuilder {
         self,
         path: impl AsRef<Path>,
         certificates: ClientCertificates,
-    ) -> Result<Self, TlsContextError> {
+    ) -> Result<Self, ContextError> {
         let pem = read(path.as_ref())?;
         self.client_ca_pem(&pem, certificates)
     }
@@ -100,12 +99,12 @@ impl TlsServerBuilder {
     ///
     /// # Errors
     ///
-    /// [`TlsContextError::Pem`] without an identity; [`TlsContextError::Refused`] if the key does not fit
+    /// [`ContextError::Pem`] without an identity; [`ContextError::Refused`] if the key does not fit
     /// the certificate.
-    pub fn build(self) -> Result<TlsContext, TlsContextError> {
+    pub fn build(self) -> Result<TlsContext, ContextError> {
         let Shared { provider, identity, alpn, resumption, key_log } = self.shared;
         let Some(Identity { chain, key }) = identity else {
-            return Err(TlsContextError::Pem("a server needs a certificate and a key".into()));
+            return Err(ContextError::Pem("a server needs a certificate and a key".into()));
         };
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()?;
@@ -136,8 +135,8 @@ impl TlsServerBuilder {
     }
 }
 
-impl fmt::Debug for TlsServerBuilder {
+impl fmt::Debug for ServerBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TlsServerBuilder").field("alpn", &self.shared.alpn).finish_non_exhaustive()
+        f.debug_struct("ServerBuilder").field("alpn", &self.shared.alpn).finish_non_exhaustive()
     }
 }

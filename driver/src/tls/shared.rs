@@ -39,7 +39,7 @@ macro_rules! shared_settings {
             mut self,
             chain: impl AsRef<Path>,
             key: impl AsRef<Path>,
-        ) -> Result<Self, TlsContextError> {
+        ) -> Result<Self, ContextError> {
             self.shared.identity = Some(Identity::read(chain.as_ref(), key.as_ref())?);
             Ok(self)
         }

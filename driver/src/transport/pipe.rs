@@ -21,7 +21,8 @@ const CAPACITY: usize = 64 << 10;
 /// are read. No runtime is needed, and there is no clock.
 ///
 /// ```
-/// use asyncnet::{Config, Connection, pipe};
+/// use asyncnet::net::pipe;
+/// use asyncnet::{Config, Connection};
 /// use futures_lite::future::{block_on, zip};
 ///
 /// let (client, server) = pipe(1);

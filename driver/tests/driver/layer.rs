@@ -1,7 +1,7 @@
 //! A secure layer that hides plaintext from the eye and from nothing else: frames of a kind, a length and a
 //! body. Its handshake takes as many round trips as it is told to.
 
-use asyncnet::{Phase, SecureLayer, TlsError, TlsErrorKind, TlsSession};
+use asyncnet::tls::{Phase, SecureLayer, TlsError, TlsErrorKind, TlsSession};
 
 const HEAD: usize = 3;
 /// Few bytes in a frame, so that every message is cut.

@@ -5,25 +5,38 @@
 
 mod batch;
 mod clock;
+mod closing;
+mod drops;
 mod ends;
 mod layer;
+mod locks;
 mod memory;
+mod messages;
+mod names;
+mod net;
 mod next_line;
 mod outcomes;
+mod parts;
 mod pipe;
 mod room;
 mod schedules;
 mod secure;
-#[cfg(all(feature = "tls", unix))]
+#[cfg(feature = "tls")]
 mod secure_listener;
 mod secure_schedules;
 mod tasks;
+mod timeouts;
+mod toy;
+mod traits;
+mod turns;
+mod upgrade;
+mod waiting;
 mod wakes;
 
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use asyncnet::{Config, Connection, RecvHalf, SendHalf};
+use asyncnet::{Bytes, Config, Connection, Error, Writer};
 
 use crate::pipe::{End, duplex};
 
@@ -41,9 +54,23 @@ fn open(capacity: usize, config: Config) -> (Connection<End>, End) {
     (Connection::new(end, config), peer)
 }
 
-/// The same with the clock, and split.
-fn open_split(capacity: usize, config: Config) -> (RecvHalf<End>, SendHalf<End>, End) {
+/// The same with the clock, and a writer.
+fn open_shared(capacity: usize, config: Config) -> (Connection<End>, Writer<End>, End) {
     let (end, peer) = duplex(capacity);
-    let (receiver, sender) = Connection::with_timer(end, config, clock::timer).split();
-    (receiver, sender, peer)
+    let (conn, writer) = with_writer(Connection::new(end.with_clock(), config));
+    (conn, writer, peer)
+}
+
+/// A connection and a writer of it.
+fn with_writer(mut conn: Connection<End>) -> (Connection<End>, Writer<End>) {
+    let writer = conn.writer();
+    (conn, writer)
+}
+
+/// Queues `message`, and writes what goes at once: a send that never waits.
+fn try_send(writer: &Writer<End>, message: Bytes) -> Result<(), Error> {
+    writer.feed_shared(message)?;
+    // The message is accepted, whatever the write says.
+    let _ = writer.try_flush();
+    Ok(())
 }

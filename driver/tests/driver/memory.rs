@@ -7,7 +7,7 @@ use allocation_counter::measure;
 use asyncnet::{Config, Connection, Error};
 
 use crate::pipe::{End, duplex};
-use crate::{WIDE, open, open_split, poll_once};
+use crate::{WIDE, open, open_shared, poll_once};
 
 const MANY: usize = 100;
 /// What a connection may hold beside itself while it has nothing to remember.
@@ -74,18 +74,18 @@ fn a_short_partial_behind_a_long_line_pins_no_large_block() {
             assert!(poll_once(conn.next_line()).is_pending());
         }
     });
-    assert_eq!(conn.stats().0.bytes, 909_001);
+    assert_eq!(conn.stats().bytes_received, 909_001);
     let held = info.bytes_current;
     assert!(held < 200_000, "{held} bytes for 9000");
 }
 
 #[test]
 fn abort_frees_the_outbox() {
-    let (_receiver, sender, _peer) = open_split(8, Config::default());
+    let (_receiver, sender, _peer) = open_shared(8, Config::default());
     let info = measure(|| {
-        sender.feed(&vec![b'x'; 1_000_000]).unwrap();
+        sender.feed(vec![b'x'; 1_000_000]).unwrap();
         sender.abort();
     });
-    assert_eq!(sender.queued(), 0);
+    assert_eq!(sender.stats().queued, 0);
     assert!(info.bytes_current < LITTLE as i64, "{} bytes", info.bytes_current);
 }

@@ -7,9 +7,10 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use asyncnet::Transport;
+use asyncnet::{Clock, Transport};
 use futures_io::{AsyncRead, AsyncWrite};
 
+use crate::clock;
 use crate::tasks::Random;
 
 /// One direction.
@@ -26,6 +27,8 @@ pub(crate) struct State {
     pub(crate) flush_error: Option<ErrorKind>,
     /// Answers `Pending` now and then for no reason, as streams may if they wake.
     pub(crate) hiccups: Option<Random>,
+    /// The writing end was dropped with a reset instead of an end.
+    pub(crate) reset: bool,
     reader_gone: bool,
     reader: Option<Waker>,
     writer: Option<Waker>,
@@ -46,9 +49,7 @@ impl State {
         }
         if !self.bytes.is_empty() {
             let n = buf.len().min(self.bytes.len()).min(self.chunk);
-            for (slot, byte) in buf.iter_mut().zip(self.bytes.drain(..n)) {
-                *slot = byte;
-            }
+            io::Read::read_exact(&mut self.bytes, &mut buf[..n]).expect("so many are there");
             return Poll::Ready(Ok(n));
         }
         match self.read_error {
@@ -108,16 +109,25 @@ impl Wire {
 pub(crate) struct End {
     pub(crate) input: Wire,
     pub(crate) output: Wire,
+    clock: Option<clock::Clock>,
+    resets: bool,
 }
 
 /// Two ends, with room for `capacity` bytes each way.
 pub(crate) fn duplex(capacity: usize) -> (End, End) {
     let (there, back) = (Wire::new(capacity), Wire::new(capacity));
-    let ours = End { input: back.clone(), output: there.clone() };
-    (ours, End { input: there, output: back })
+    let end = |input, output| End { input, output, clock: None, resets: false };
+    let ours = end(back.clone(), there.clone());
+    (ours, end(there, back))
 }
 
 impl End {
+    /// The same with the clock of this thread.
+    pub(crate) fn with_clock(mut self) -> Self {
+        self.clock = Some(clock::Clock::new());
+        self
+    }
+
     /// Puts `bytes` on the wire, however full it is.
     pub(crate) fn say(&self, bytes: &[u8]) {
         self.output.state().bytes.extend(bytes);
@@ -145,6 +155,11 @@ impl End {
     /// Whether the other end has ended what it says.
     pub(crate) fn hears_end(&self) -> bool {
         self.input.state().ended
+    }
+
+    /// Whether the other end was dropped with a reset.
+    pub(crate) fn hears_reset(&self) -> bool {
+        self.input.state().reset
     }
 }
 
@@ -190,7 +205,13 @@ impl AsyncWrite for End {
 impl Drop for End {
     /// As a reactor does it: only the other end is told.
     fn drop(&mut self) {
-        self.output.state().writer = None;
+        let mut output = self.output.state();
+        output.writer = None;
+        if self.resets {
+            output.reset = true;
+            output.read_error.get_or_insert(ErrorKind::ConnectionReset);
+        }
+        drop(output);
         self.end();
         let mut input = self.input.state();
         input.reader = None;
@@ -200,4 +221,12 @@ impl Drop for End {
     }
 }
 
-impl Transport for End {}
+impl Transport for End {
+    fn clock(&mut self) -> Option<&mut dyn Clock> {
+        self.clock.as_mut().map(|clock| clock as &mut dyn Clock)
+    }
+
+    fn reset_on_drop(&mut self) {
+        self.resets = true;
+    }
+}

@@ -1,4 +1,4 @@
-//! A room: in order to everyone, nobody forgotten in its list, and only the slow are put out.
+//! A room: in order to every member, none forgotten in its list, and only the slow are disconnected.
 
 mod audiences;
 mod ends;
@@ -11,17 +11,18 @@ mod speakers;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use asyncnet::{Config, RecvError, RecvHalf, Room, RoomLimits, RoomTask, SendError, SendHalf};
+use asyncnet::room::{Limits, RoomTask};
+use asyncnet::{Config, Connection, Error, Room, Writer};
 
 use crate::pipe::End;
 use crate::tasks::Tasks;
-use crate::{WIDE, clock, open_split, poll_once};
+use crate::{WIDE, clock, open_shared, poll_once};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// A room and the executor that runs it.
-fn room(limits: RoomLimits) -> (Room<End>, Tasks<'static>) {
-    let (room, task) = Room::new(limits, clock::timer);
+fn room(limits: Limits) -> (Room<End>, Tasks<'static>) {
+    let (room, task) = Room::new(limits);
     let mut tasks = Tasks::in_order();
     tasks.spawn("room", run(task));
     (room, tasks)
@@ -31,8 +32,8 @@ async fn run(task: RoomTask<End>) {
     let _stats = task.await;
 }
 
-fn client(capacity: usize) -> (RecvHalf<End>, SendHalf<End>, End) {
-    open_split(capacity, Config::default())
+fn client(capacity: usize) -> (Connection<End>, Writer<End>, End) {
+    open_shared(capacity, Config::default())
 }
 
 /// Says `text`; it is delivered once `tasks` run.
@@ -41,14 +42,14 @@ fn say(room: &Room<End>, text: &[u8]) {
 }
 
 #[track_caller]
-fn assert_put_out(receiver: &mut RecvHalf<End>) {
+fn assert_disconnected(receiver: &mut Connection<End>) {
     let line = poll_once(receiver.next_line());
-    assert!(matches!(line, Poll::Ready(Err(RecvError::Closed))), "{line:?}");
+    assert!(matches!(line, Poll::Ready(Err(Error::Closed))), "{line:?}");
 }
 
 #[test]
-fn lines_go_to_all_members_in_order() {
-    let (room, mut tasks) = room(RoomLimits::default());
+fn r1_lines_go_to_all_members_in_order() {
+    let (room, mut tasks) = room(Limits::default());
     let clients: [_; 3] = std::array::from_fn(|_| client(WIDE));
     let members = clients.each_ref().map(|(_, sender, _)| room.join(sender.clone()).unwrap());
     for i in 0..100 {
@@ -66,8 +67,8 @@ fn lines_go_to_all_members_in_order() {
 }
 
 #[test]
-fn members_get_what_is_said_between_their_join_and_their_leaving() {
-    let (room, mut tasks) = room(RoomLimits::default());
+fn r1_members_get_what_is_said_between_their_join_and_their_leaving() {
+    let (room, mut tasks) = room(Limits::default());
     let (_receiver, sender, peer) = client(WIDE);
     say(&room, b"before");
     let member = room.join(sender).unwrap();
@@ -79,8 +80,8 @@ fn members_get_what_is_said_between_their_join_and_their_leaving() {
 }
 
 #[test]
-fn dropped_memberships_leave_nothing_in_the_list() {
-    let (room, mut tasks) = room(RoomLimits::default());
+fn r8_dropped_members_leave_nothing_in_the_list() {
+    let (room, mut tasks) = room(Limits::default());
     let mut peers = Vec::new();
     let members: Vec<_> = (0..50)
         .map(|_| {
@@ -98,8 +99,8 @@ fn dropped_memberships_leave_nothing_in_the_list() {
 }
 
 #[test]
-fn a_member_that_has_left_leaves_nothing_in_the_list() {
-    let (room, mut tasks) = room(RoomLimits::default());
+fn r8_a_member_that_has_left_leaves_nothing_in_the_list() {
+    let (room, mut tasks) = room(Limits::default());
     let (_, sender, peer) = client(WIDE);
     let member = room.join(sender).unwrap();
     tasks.run();
@@ -113,8 +114,8 @@ fn a_member_that_has_left_leaves_nothing_in_the_list() {
 }
 
 #[test]
-fn leave_waits_until_what_was_said_before_is_queued_for_the_leaver() {
-    let (room, mut tasks) = room(RoomLimits::default());
+fn r1_leave_waits_until_what_was_said_before_is_queued() {
+    let (room, mut tasks) = room(Limits::default());
     let (_receiver, sender, peer) = client(WIDE);
     let member = room.join(sender.clone()).unwrap();
     // In this order the leaver is polled before the room.
@@ -122,7 +123,7 @@ fn leave_waits_until_what_was_said_before_is_queued_for_the_leaver() {
     tasks.spawn("leaver", async move {
         speaker.send_line(b"last words").await.unwrap();
         member.leave().await;
-        assert_eq!(sender.stats().bytes + sender.queued() as u64, 12);
+        assert_eq!(sender.stats().bytes_sent + sender.stats().queued as u64, 12);
         sender.abort();
     });
     assert_eq!(tasks.run(), ["room"]);
@@ -130,8 +131,8 @@ fn leave_waits_until_what_was_said_before_is_queued_for_the_leaver() {
 }
 
 #[test]
-fn the_hard_limit_puts_out_only_the_slow_member() {
-    let (room, mut tasks) = room(RoomLimits::default().hard(10_000));
+fn r4_the_hard_limit_disconnects_only_the_slow_member() {
+    let (room, mut tasks) = room(Limits::default().hard(10_000));
     let (mut slow, sender, _slow_peer) = client(100);
     let _first = room.join(sender).unwrap();
     let (mut fast, sender, peer) = client(WIDE);
@@ -141,18 +142,18 @@ fn the_hard_limit_puts_out_only_the_slow_member() {
         tasks.run();
     }
     assert_eq!((room.stats().members, room.stats().evicted()), (1, 1));
-    assert_put_out(&mut slow);
+    assert_disconnected(&mut slow);
     assert!(poll_once(fast.next_line()).is_pending());
     assert_eq!(peer.hear().len(), 200 * 100);
 }
 
 #[test]
-fn a_receive_that_waits_hears_that_its_member_was_put_out() {
-    let (room, mut tasks) = room(RoomLimits::default().hard(1000));
+fn r4_a_receive_that_waits_learns_that_its_member_was_disconnected() {
+    let (room, mut tasks) = room(Limits::default().hard(1000));
     let (mut receiver, sender, _peer) = client(100);
     let _member = room.join(sender).unwrap();
     tasks.spawn("receiver", async move {
-        assert!(matches!(receiver.next_line().await, Err(RecvError::Closed)));
+        assert!(matches!(receiver.next_line().await, Err(Error::Closed)));
     });
     assert_eq!(tasks.run(), ["room", "receiver"]);
     for _ in 0..20 {
@@ -164,8 +165,8 @@ fn a_receive_that_waits_hears_that_its_member_was_put_out() {
 }
 
 #[test]
-fn the_soft_limit_puts_out_a_member_that_is_slow_for_too_long() {
-    let (room, mut tasks) = room(RoomLimits::default().soft(1000, HOUR));
+fn r6_the_soft_limit_disconnects_a_member_that_is_slow_for_too_long() {
+    let (room, mut tasks) = room(Limits::default().soft(1000, HOUR));
     let (mut slow, sender, _slow_peer) = client(100);
     let _first = room.join(sender).unwrap();
     let (_fast, sender, _peer) = client(WIDE);
@@ -176,12 +177,12 @@ fn the_soft_limit_puts_out_a_member_that_is_slow_for_too_long() {
     clock::strike();
     tasks.run();
     assert_eq!((room.stats().members, room.stats().evicted()), (1, 1));
-    assert_put_out(&mut slow);
+    assert_disconnected(&mut slow);
 }
 
 #[test]
 fn r6_the_soft_limits_time_begins_anew_when_a_member_has_caught_up() {
-    let (room, mut tasks) = room(RoomLimits::default().soft(1000, HOUR));
+    let (room, mut tasks) = room(Limits::default().soft(1000, HOUR));
     let (_receiver, sender, peer) = client(100);
     let _member = room.join(sender).unwrap();
     say(&room, &[b'x'; 2000]);
@@ -204,8 +205,8 @@ fn r6_the_soft_limits_time_begins_anew_when_a_member_has_caught_up() {
 }
 
 #[test]
-fn a_soft_limit_without_an_end_never_strikes() {
-    let (room, mut tasks) = room(RoomLimits::default().soft(1000, Duration::MAX));
+fn r6_a_soft_limit_without_an_end_never_strikes() {
+    let (room, mut tasks) = room(Limits::default().soft(1000, Duration::MAX));
     let (_receiver, sender, _peer) = client(100);
     let _member = room.join(sender).unwrap();
     say(&room, &[b'x'; 2000]);
@@ -216,8 +217,8 @@ fn a_soft_limit_without_an_end_never_strikes() {
 }
 
 #[test]
-fn merged_lines_put_out_no_idle_member() {
-    let (room, mut tasks) = room(RoomLimits::default().hard(1000));
+fn r4_merged_lines_disconnect_no_idle_member() {
+    let (room, mut tasks) = room(Limits::default().hard(1000));
     let (_receiver, sender, peer) = client(WIDE);
     let _member = room.join(sender).unwrap();
     tasks.run();
@@ -231,8 +232,8 @@ fn merged_lines_put_out_no_idle_member() {
 }
 
 #[test]
-fn a_room_that_is_no_longer_run_is_closed_and_wakes_who_waits() {
-    let (room, task) = Room::<End>::new(RoomLimits::default(), clock::timer);
+fn r8_a_dropped_task_closes_the_room_and_wakes_the_tasks_that_wait() {
+    let (room, task) = Room::<End>::new(Limits::default());
     let mut run = Box::pin(task);
     assert!(run.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
     let (_receiver, sender, _peer) = client(WIDE);
@@ -241,7 +242,7 @@ fn a_room_that_is_no_longer_run_is_closed_and_wakes_who_waits() {
     let mut tasks = Tasks::in_order();
     let speaker = room.clone();
     tasks.spawn("speaker", async move {
-        assert_eq!(speaker.send_line(b"me too").await, Err(SendError::Closed));
+        assert_eq!(speaker.send_line(b"me too").await, Err(Error::Closed));
     });
     tasks.spawn("leaver", async move {
         member.leave().await;
@@ -249,13 +250,13 @@ fn a_room_that_is_no_longer_run_is_closed_and_wakes_who_waits() {
     assert_eq!(tasks.run(), ["speaker", "leaver"]);
     drop(run);
     tasks.run_to_end();
-    assert_eq!(poll_once(room.send_all(b"x")), Poll::Ready(Err(SendError::Closed)));
+    assert_eq!(poll_once(room.send_all(b"x")), Poll::Ready(Err(Error::Closed)));
     assert_eq!(room.stats().members, 0);
 }
 
 #[test]
-fn a_speaker_that_waits_for_the_room_goes_on_when_it_has_delivered() {
-    let (room, task) = Room::<End>::new(RoomLimits::default(), clock::timer);
+fn r3_a_speaker_that_waits_goes_on_when_the_room_has_delivered() {
+    let (room, task) = Room::<End>::new(Limits::default());
     let mut tasks = Tasks::in_order();
     let speaker = room.clone();
     tasks.spawn("speaker", async move {
@@ -269,33 +270,33 @@ fn a_speaker_that_waits_for_the_room_goes_on_when_it_has_delivered() {
 }
 
 #[test]
-fn a_closed_room_delivers_what_was_said_and_ends() {
-    let (room, mut tasks) = room(RoomLimits::default());
+fn r8_a_closed_room_delivers_what_was_said_and_ends() {
+    let (room, mut tasks) = room(Limits::default());
     let (_receiver, sender, peer) = client(WIDE);
     let member = room.join(sender).unwrap();
     say(&room, b"good night");
     room.close();
-    assert_eq!(poll_once(room.send_line(b"wait")), Poll::Ready(Err(SendError::Closed)));
+    assert_eq!(poll_once(room.send_line(b"wait")), Poll::Ready(Err(Error::Closed)));
     tasks.run_to_end();
     assert_eq!(peer.hear(), b"good night\r\n");
     assert!(poll_once(member.leave()).is_ready());
 }
 
 #[test]
-fn a_member_that_closed_by_itself_is_forgotten_at_the_next_message() {
-    let (room, mut tasks) = room(RoomLimits::default());
+fn r8_a_member_that_closed_by_itself_is_forgotten_at_the_next_message() {
+    let (room, mut tasks) = room(Limits::default());
     let (_receiver, sender, _peer) = client(WIDE);
     let _member = room.join(sender.clone()).unwrap();
     tasks.run();
     sender.abort();
-    say(&room, b"who is here?");
+    say(&room, b"hello?");
     tasks.run();
     assert_eq!((room.stats().members, room.stats().evicted()), (0, 0));
 }
 
 #[test]
-fn a_room_whose_run_was_dropped_before_its_first_poll_is_closed() {
-    let (room, task) = Room::<End>::new(RoomLimits::default(), clock::timer);
+fn r8_a_room_whose_task_was_dropped_before_its_first_poll_is_closed() {
+    let (room, task) = Room::<End>::new(Limits::default());
     drop(task);
-    assert_eq!(poll_once(room.send_line(b"x")), Poll::Ready(Err(SendError::Closed)));
+    assert_eq!(poll_once(room.send_line(b"x")), Poll::Ready(Err(Error::Closed)));
 }

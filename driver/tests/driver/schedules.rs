@@ -6,12 +6,13 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::io::ErrorKind;
 
-use asyncnet::{Config, Connection, Error, Flags, RecvHalf, SendHalf};
+use asyncnet::{Config, Connection, Error, Writer};
 use futures_lite::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split};
 
 use crate::clock;
 use crate::pipe::{End, Wire, duplex};
 use crate::tasks::{Random, Tasks, turn, turns, within};
+use crate::{try_send, with_writer};
 
 const SCHEDULES: u64 = 2000;
 pub(crate) const SENDERS: usize = 3;
@@ -93,7 +94,7 @@ pub(crate) fn patience(random: &mut Random) -> usize {
 
 pub(crate) async fn send_some(
     me: usize,
-    sender: &SendHalf<End>,
+    sender: &Writer<End>,
     mut random: Random,
     record: &Record,
 ) {
@@ -102,14 +103,14 @@ pub(crate) async fn send_some(
         let bytes = message(id, random.pick(&[0, 5, 40, 90, 400]));
         let wait = patience(&mut random);
         let said = match random.below(8) {
-            0 => queued(sender.try_send(bytes.into())),
+            0 => queued(try_send(sender, bytes.into())),
             1 | 2 => queued(sender.feed(&bytes)),
             3 => {
                 within(wait, sender.flush()).await;
                 Said::Refused
             }
             4 => out(within(wait, sender.send_line(&bytes[..bytes.len() - 2])).await),
-            _ => out(within(wait, sender.send_with(&bytes, Flags::empty())).await),
+            _ => out(within(wait, sender.send_all(&bytes)).await),
         };
         record.said.borrow_mut().insert(id, said);
         if random.one_in(3) {
@@ -132,7 +133,7 @@ fn out(answer: Option<Result<(), Error>>) -> Said {
     }
 }
 
-pub(crate) async fn end(how: Ending, sender: &SendHalf<End>, mut random: Random, record: &Record) {
+pub(crate) async fn end(how: Ending, sender: &Writer<End>, mut random: Random, record: &Record) {
     if how == Ending::Abort {
         record.aborted.set(true);
         return sender.abort();
@@ -155,7 +156,7 @@ pub(crate) async fn end(how: Ending, sender: &SendHalf<End>, mut random: Random,
 
 /// Receives for `calls` calls at most, in all ways.
 pub(crate) async fn receive(
-    receiver: &mut RecvHalf<End>,
+    receiver: &mut Connection<End>,
     calls: usize,
     mut random: Random,
     record: &Record,
@@ -164,10 +165,12 @@ pub(crate) async fn receive(
     for _ in 0..calls {
         let wait = patience(&mut random);
         let goes_on = match random.below(3) {
-            0 => within(wait, receiver.next_lines()).await.is_none_or(|batch| match batch {
+            0 => within(wait, receiver.next_batch()).await.is_none_or(|batch| match batch {
                 // The rest of it comes again.
-                Ok(Some(lines)) => {
-                    lines.take(1 + random.below(4)).for_each(keep);
+                Ok(Some(mut batch)) => {
+                    for _ in 0..1 + random.below(4) {
+                        batch.next_line().unwrap().into_iter().for_each(keep);
+                    }
                     true
                 }
                 _ => false,
@@ -263,15 +266,15 @@ fn play(seed: u64) {
         (state.chunk, state.hiccups) = (chunk, hiccups);
     }
     let config = Config::default()
-        .max_outbox(random.pick(&[0, 1, 64, 100, 300, 5000]))
+        .max_queue(random.pick(&[0, 1, 64, 100, 300, 5000]))
         .buffered(random.one_in(2));
     let has_clock = random.one_in(2);
     let conn = if has_clock {
-        Connection::with_timer(end_of_ours, config, clock::timer)
+        Connection::new(end_of_ours.with_clock(), config)
     } else {
         Connection::new(end_of_ours, config)
     };
-    let (mut receiver, sender) = conn.split();
+    let (mut receiver, sender) = with_writer(conn);
     let ending = random.pick(&[Ending::Close, Ending::Close, Ending::ShutDown, Ending::Abort]);
 
     let record = &Record::new();
@@ -313,7 +316,7 @@ fn play(seed: u64) {
 }
 
 /// Runs to the end. Only a peer that reads no more may make a clock or an abort necessary.
-fn run(tasks: &mut Tasks<'_>, has_clock: bool, sender: &SendHalf<End>, record: &Record) {
+fn run(tasks: &mut Tasks<'_>, has_clock: bool, sender: &Writer<End>, record: &Record) {
     let ours = |tasks: &mut Tasks<'_>| {
         let mut waiting = tasks.run();
         waiting.retain(|name| !name.starts_with("peer"));

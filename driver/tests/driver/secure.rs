@@ -2,20 +2,22 @@
 //! the worst of times.
 
 use std::io::ErrorKind;
+use std::task::Poll;
 use std::time::Duration;
 
-use asyncnet::{Cause, Config, Connection, Error, Loss, RecvHalf, SendHalf, TlsErrorKind};
+use asyncnet::tls::{Side, TlsError, TlsErrorKind};
+use asyncnet::{Cause, Config, Connection, Error, Loss, Writer};
 
 use crate::layer::{Kind, Layer, frame, frames, plaintext};
 use crate::pipe::{End, duplex};
 use crate::tasks::{Tasks, turns};
-use crate::{WIDE, clock, poll_once};
+use crate::{WIDE, clock, poll_once, with_writer};
 
 /// Our client's connection in its handshake, which takes one round trip, and its peer.
 fn begin(capacity: usize, config: Config) -> (Connection<End>, End) {
     let (end, peer) = duplex(capacity);
-    let mut conn = Connection::with_timer(end, config, clock::timer);
-    assert!(poll_once(conn.upgrade_with(Layer::client(1))).is_pending());
+    let mut conn = Connection::new(end.with_clock(), config);
+    assert!(poll_once(conn.upgrade_tls(Side::custom(Layer::client(1)))).is_pending());
     (conn, peer)
 }
 
@@ -23,7 +25,7 @@ fn begin(capacity: usize, config: Config) -> (Connection<End>, End) {
 fn open(capacity: usize, config: Config) -> (Connection<End>, End) {
     let (mut conn, peer) = begin(WIDE, config);
     say_hello(&peer);
-    assert!(poll_once(conn.upgrade_with(Layer::client(1))).is_ready());
+    assert_eq!(poll_once(conn.handshake()), Poll::Ready(Ok(())));
     assert_eq!(peer.hear(), [frame(Kind::Hello, &[0]), frame(Kind::Hello, &[1])].concat());
     peer.input.state().capacity = capacity;
     (conn, peer)
@@ -34,9 +36,9 @@ fn say_hello(peer: &End) {
     peer.say(&frame(Kind::Hello, &[0]));
 }
 
-fn begin_split(capacity: usize, config: Config) -> (RecvHalf<End>, SendHalf<End>, End) {
+fn begin_split(capacity: usize, config: Config) -> (Connection<End>, Writer<End>, End) {
     let (conn, peer) = begin(capacity, config);
-    let (receiver, sender) = conn.split();
+    let (receiver, sender) = with_writer(conn);
     (receiver, sender, peer)
 }
 
@@ -58,7 +60,8 @@ fn lost<T>() -> Option<Result<T, Error>> {
 fn t5_what_is_queued_in_a_handshake_is_sealed_behind_it() {
     let (mut conn, peer) = begin(WIDE, Config::default());
     conn.feed_line(b"a").unwrap();
-    conn.try_send("b\r\n".into()).unwrap();
+    conn.feed_shared("b\r\n".into()).unwrap();
+    conn.try_flush().unwrap();
     assert!(poll_once(conn.send_line(b"c")).is_pending());
     assert_eq!(peer.hear(), frame(Kind::Hello, &[0]));
     say_hello(&peer);
@@ -73,7 +76,7 @@ fn t8_plaintext_right_behind_the_handshake_reaches_the_receiver() {
         let hello = frame(Kind::Hello, &[0]);
         peer.say(&[hello, frame(Kind::Data, b"a\r\n"), frame(Kind::Close, &[])].concat());
         if split {
-            let (mut receiver, sender) = conn.split();
+            let (mut receiver, sender) = with_writer(conn);
             let mut tasks = Tasks::in_order();
             tasks.spawn("receiver", async move {
                 turns(3).await;
@@ -88,6 +91,17 @@ fn t8_plaintext_right_behind_the_handshake_reaches_the_receiver() {
             assert_eq!(run_alone(conn.recv_line()).unwrap().unwrap(), "a");
             assert_eq!(run_alone(conn.next_line()).unwrap().unwrap(), None);
         }
+    }
+}
+
+#[test]
+fn t8_a_receive_that_goes_through_the_handshake_gets_what_came_right_behind_it() {
+    for shared in [false, true] {
+        let (mut conn, peer) = begin(WIDE, Config::default());
+        let _writer = shared.then(|| conn.writer());
+        let hello = frame(Kind::Hello, &[0]);
+        peer.say(&[hello, frame(Kind::Data, b"a\r\n")].concat());
+        assert_eq!(run_alone(conn.recv_line()), Some(Ok("a".into())));
     }
 }
 
@@ -133,7 +147,7 @@ fn t5_a_failed_upgrade_answers_the_same_again() {
         peer.output.state().read_error = Some(kind);
         peer.output.wake_reader();
         for _ in 0..3 {
-            let upgrade = run_alone(conn.upgrade_with(Layer::client(1))).unwrap();
+            let upgrade = run_alone(conn.handshake()).unwrap();
             assert!(
                 matches!(&upgrade, Err(Error::Disconnected(end)) if matches!(end.cause, Cause::Lost(_))),
                 "{upgrade:?}"
@@ -145,9 +159,9 @@ fn t5_a_failed_upgrade_answers_the_same_again() {
 #[test]
 fn t4_a_handshake_that_is_over_is_not_too_long() {
     let (mut conn, peer) = begin(40, Config::default());
-    conn.feed(&[b'x'; 1000]).unwrap();
+    conn.feed([b'x'; 1000]).unwrap();
     say_hello(&peer);
-    let (mut receiver, sender) = conn.split();
+    let (mut receiver, sender) = with_writer(conn);
     let mut tasks = Tasks::in_order();
     tasks.spawn("receiver", async move {
         assert_eq!(receiver.recv_line().await.unwrap(), "a");
@@ -233,7 +247,7 @@ fn c3_a_close_with_nothing_to_send_waits_for_no_handshake() {
         let mut conn = Connection::new(end, Config::default());
         let mut layer = Layer::client(1);
         layer.closes_late = closes_late;
-        assert!(poll_once(conn.upgrade_with(layer)).is_pending());
+        assert!(poll_once(conn.upgrade_tls(Side::custom(layer))).is_pending());
         assert_eq!(run_alone(conn.close()), Some(Ok(())));
         assert_eq!(conn.end().unwrap().cause, Cause::Closed);
         assert!(peer.hears_end());
@@ -256,7 +270,7 @@ fn e_a_layer_that_seals_no_more_has_failed() {
     let mut layer = Layer::client(1);
     layer.seals = 0;
     say_hello(&peer);
-    assert!(run_alone(conn.upgrade_with(layer)).unwrap().is_ok());
+    assert!(run_alone(conn.upgrade_tls(Side::custom(layer))).unwrap().is_ok());
     let sent = run_alone(conn.send(b"a"));
     assert!(matches!(sent, Some(Err(Error::Tls(error))) if error.kind() == TlsErrorKind::Local));
     assert!(matches!(run_alone(conn.next_line()), Some(Err(Error::Tls(_)))));
@@ -273,7 +287,7 @@ fn t5_the_stream_under_a_secure_connection_is_not_given_away() {
 
 #[test]
 fn s2_a_torn_message_in_the_handshake_leaves_receiving() {
-    let (mut conn, peer) = begin(WIDE, Config::default().max_outbox(4));
+    let (mut conn, peer) = begin(WIDE, Config::default().max_queue(4));
     assert!(poll_once(conn.send(b"too long")).is_pending());
     assert_eq!(conn.feed(b"a"), Err(Error::Interrupted));
     say_hello(&peer);
@@ -288,7 +302,7 @@ fn s2_a_torn_message_in_the_handshake_leaves_receiving() {
 
 #[test]
 fn s2_nothing_follows_a_torn_record() {
-    let (mut conn, peer) = open(5, Config::default().max_outbox(4));
+    let (mut conn, peer) = open(5, Config::default().max_queue(4));
     assert!(poll_once(conn.send(b"too long")).is_pending());
     peer.hear();
     peer.say(&frame(Kind::Question, b"?"));
@@ -301,9 +315,9 @@ fn t13_ends_in_the_handshake_are_failures() {
     let (mut conn, peer) = begin(WIDE, Config::default());
     peer.end();
     let line = run_alone(conn.next_line()).unwrap();
-    let left = |error: &asyncnet::TlsError| error.kind() == TlsErrorKind::LeftInHandshake;
+    let left = |error: &TlsError| error.kind() == TlsErrorKind::LeftInHandshake;
     assert!(matches!(&line, Err(Error::Tls(error)) if left(error)), "{line:?}");
-    let upgrade = run_alone(conn.upgrade_with(Layer::client(1))).unwrap();
+    let upgrade = run_alone(conn.handshake()).unwrap();
     assert!(matches!(&upgrade, Err(Error::Tls(error)) if left(error)), "{upgrade:?}");
     assert!(matches!(run_alone(conn.send(b"a")), Some(Err(Error::Tls(_)))));
 
@@ -316,7 +330,7 @@ fn t13_ends_in_the_handshake_are_failures() {
 
 #[test]
 fn t4_the_deadline_of_a_handshake_wakes_everybody() {
-    let config = Config::default().handshake(Duration::from_secs(1));
+    let config = Config::default().handshake_timeout(Duration::from_secs(1));
     let (mut receiver, sender, _peer) = begin_split(WIDE, config);
     let mut tasks = Tasks::in_order();
     let driver = sender.clone();
@@ -343,7 +357,7 @@ fn held_by_each(say: impl Fn(&End)) -> usize {
     let mut all: Vec<_> = (0..=MANY).map(|_| begin(WIDE, Config::default())).collect();
     let receive = |(conn, peer): &mut (Connection<End>, End)| {
         say(peer);
-        let _ = poll_once(conn.upgrade_with(Layer::client(1)));
+        let _ = poll_once(conn.handshake());
         let _ = poll_once(conn.flush());
         if peer.hears_end() || peer.output.state().ended {
             assert!(poll_once(conn.next_line()).is_ready());

@@ -5,7 +5,8 @@
 
 use std::collections::HashMap;
 
-use asyncnet::{Cause, Config, Connection, Error, Flags, SendHalf};
+use asyncnet::tls;
+use asyncnet::{Cause, Config, Connection, Error, Writer};
 use futures_lite::io::{AsyncReadExt, AsyncWriteExt, split};
 
 use crate::layer::Layer;
@@ -15,7 +16,7 @@ use crate::schedules::{
     send_some,
 };
 use crate::tasks::{Random, Tasks, turn, within};
-use crate::{clock, poll_once};
+use crate::{clock, poll_once, with_writer};
 
 const SCHEDULES: u64 = 1000;
 
@@ -72,8 +73,8 @@ fn spawn_split<'a>(
     conn: Connection<End>,
     side: &'a Side,
     mut random: Random,
-) -> SendHalf<End> {
-    let (mut receiver, sender) = conn.split();
+) -> Writer<End> {
+    let (mut receiver, sender) = with_writer(conn);
     let record = &side.record;
     let mut fork = || Random(random.next());
     let passive = side.used == Use::Passive;
@@ -163,6 +164,13 @@ fn spawn_traits<'a>(
     });
 }
 
+/// Queues `message` and writes what goes at once.
+fn feed_and_flush(conn: &mut Connection<End>, message: &[u8]) -> Result<(), Error> {
+    conn.feed(message)?;
+    let _ = conn.try_flush();
+    Ok(())
+}
+
 async fn use_whole(mut conn: Connection<End>, side: &Side, mut random: Random) {
     let mut number = 0;
     let mut ended = false;
@@ -175,16 +183,16 @@ async fn use_whole(mut conn: Connection<End>, side: &Side, mut random: Random) {
             Err(_) => Said::Refused,
         };
         match random.below(5) {
-            0 if number < 20 => side.say(id, queued(conn.try_send(bytes.into()))),
+            0 if number < 20 => side.say(id, queued(feed_and_flush(&mut conn, &bytes))),
             1 if number < 20 => side.say(id, queued(conn.feed(&bytes))),
             2 if number < 20 => {
                 let wait = random.below(3);
-                let sent = within(wait, conn.send_with(&bytes, Flags::empty())).await;
+                let sent = within(wait, conn.send_all(&bytes)).await;
                 side.say(id, if sent == Some(Ok(())) { Said::Out } else { Said::Unknown });
             }
             3 => {
                 let wait = random.below(3);
-                let _ = within(wait, conn.upgrade_with(Layer::client(1))).await;
+                let _ = within(wait, conn.handshake()).await;
             }
             _ => {
                 match within(patience(&mut random), conn.next_line()).await {
@@ -209,10 +217,10 @@ fn play(seed: u64) {
         (state.chunk, state.hiccups) = (chunk, hiccups);
     }
     let has_clock = random.one_in(2);
-    let mut make = |end| {
-        let config = Config::default().max_outbox(random.pick(&[1, 64, 100, 300, 5000]));
+    let mut make = |end: End| {
+        let config = Config::default().max_queue(random.pick(&[1, 64, 100, 300, 5000]));
         if has_clock {
-            Connection::with_timer(end, config, clock::timer)
+            Connection::new(end.with_clock(), config)
         } else {
             Connection::new(end, config)
         }
@@ -220,12 +228,16 @@ fn play(seed: u64) {
     let (mut conn, mut other_conn) = (make(end), make(other_end));
     let round_trips = 1 + random.below(3) as u8;
     // The handshake goes on from anywhere.
-    for i in 0..random.pick(&[1, 2, 3, 10, 50]) {
-        let first = poll_once(conn.upgrade_with(Layer::client(round_trips)));
-        let second = poll_once(other_conn.upgrade_with(Layer::server(round_trips)));
-        if i > 0 && first.is_ready() && second.is_ready() {
+    let side = tls::Side::custom(Layer::client(round_trips));
+    let mut first = poll_once(conn.upgrade_tls(side));
+    let side = tls::Side::custom(Layer::server(round_trips));
+    let mut second = poll_once(other_conn.upgrade_tls(side));
+    for _ in 1..random.pick(&[1, 2, 3, 10, 50]) {
+        if first.is_ready() && second.is_ready() {
             break;
         }
+        first = poll_once(conn.handshake());
+        second = poll_once(other_conn.handshake());
     }
     if random.one_in(2) {
         std::mem::swap(&mut conn, &mut other_conn);
@@ -261,7 +273,7 @@ fn play(seed: u64) {
 fn run(
     tasks: &mut Tasks<'_>,
     has_clock: bool,
-    senders: &[(SendHalf<End>, &Side)],
+    senders: &[(Writer<End>, &Side)],
     sides: [&Side; 2],
 ) {
     let mut waiting = tasks.run();

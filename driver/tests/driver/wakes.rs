@@ -3,20 +3,20 @@
 use std::cell::Cell;
 use std::task::{Context, Poll, Waker};
 
-use asyncnet::{Config, Error, SendHalf, Timeout};
+use asyncnet::{Config, Error, Timeout, Writer};
 use futures_lite::io::{AsyncReadExt, AsyncWriteExt, split};
 
 use crate::pipe::End;
 use crate::tasks::{Tasks, turns, within};
-use crate::{WIDE, clock, open, open_split, poll_once};
+use crate::{WIDE, clock, open, open_shared, poll_once};
 
 /// A receive waits; `first` ends the sending side, and some turns later `last` the connection.
 fn assert_receiver_wakes(
     capacity: usize,
-    first: impl AsyncFnOnce(&SendHalf<End>, &End),
-    last: impl AsyncFnOnce(&SendHalf<End>),
+    first: impl AsyncFnOnce(&Writer<End>, &End),
+    last: impl AsyncFnOnce(&Writer<End>),
 ) {
-    let (mut receiver, sender, peer) = open_split(capacity, Config::default().max_outbox(16));
+    let (mut receiver, sender, peer) = open_shared(capacity, Config::default().max_queue(16));
     let mut tasks = Tasks::in_order();
     tasks.spawn("receiver", async move {
         let line = receiver.next_line().await;
@@ -33,19 +33,19 @@ fn assert_receiver_wakes(
     tasks.run_to_end();
 }
 
-async fn shut_down(sender: &SendHalf<End>, _: &End) {
+async fn shut_down(sender: &Writer<End>, _: &End) {
     assert_eq!(sender.shutdown_write().await, Ok(()));
 }
 
-async fn tear(sender: &SendHalf<End>, _: &End) {
+async fn tear(sender: &Writer<End>, _: &End) {
     assert_eq!(within(0, sender.send(&[b'x'; 100])).await, None);
     assert_eq!(sender.feed(b"x"), Err(Error::Interrupted));
 }
 
-async fn lose(sender: &SendHalf<End>, peer: &End) {
+async fn lose(sender: &Writer<End>, peer: &End) {
     peer.refuse();
     assert_eq!(sender.send(b"x").await, Ok(()), "a peer that is gone is no error");
-    assert!(sender.is_disconnected());
+    assert!(sender.check().is_err());
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn abort_after_a_lost_write_wakes_the_receiver() {
 #[test]
 fn a_close_that_times_out_wakes_whoever_sends() {
     for seed in 0..100 {
-        let (_receiver, sender, _peer) = open_split(8, Config::default());
+        let (_receiver, sender, _peer) = open_shared(8, Config::default());
         let closer = sender.clone();
         let mut tasks = Tasks::shuffled(seed);
         tasks.spawn("sender", async move {
@@ -105,7 +105,7 @@ fn a_close_that_times_out_wakes_whoever_sends() {
 
 #[test]
 fn abort_wakes_all_that_send_flush_or_close() {
-    let (_receiver, sender, _peer) = open_split(8, Config::default().max_outbox(200));
+    let (_receiver, sender, _peer) = open_shared(8, Config::default().max_queue(200));
     let mut tasks = Tasks::in_order();
     let others: [_; 4] = std::array::from_fn(|_| sender.clone());
     let [queued, waiting, flusher, closer] = others;
@@ -129,8 +129,8 @@ fn abort_wakes_all_that_send_flush_or_close() {
 
 #[test]
 fn a_send_that_is_given_up_lets_the_next_one_go() {
-    let (_receiver, sender, peer) = open_split(8, Config::default().max_outbox(100));
-    sender.feed(&[b'0'; 90]).unwrap();
+    let (_receiver, sender, peer) = open_shared(8, Config::default().max_queue(100));
+    sender.feed([b'0'; 90]).unwrap();
     let (first, second) = (sender.clone(), sender);
     let mut given_up = Box::pin(first.send(&[b'1'; 60]));
     assert!(given_up.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
@@ -196,7 +196,7 @@ fn a_reader_of_the_futures_traits_that_gave_up_takes_no_waker_from_the_writer() 
 
 #[test]
 fn a_reader_of_the_futures_traits_wakes_when_the_writer_meets_a_loss() {
-    let (conn, peer) = open(8, Config::default().max_outbox(40));
+    let (conn, peer) = open(8, Config::default().max_queue(40));
     let (mut reader, mut writer) = split(conn);
     let go = Gate::default();
     let mut tasks = Tasks::in_order();
@@ -220,7 +220,7 @@ fn a_reader_of_the_futures_traits_wakes_when_the_writer_meets_a_loss() {
 
 #[test]
 fn the_receiver_wakes_for_bytes_that_arrive_while_a_send_waits() {
-    let (mut receiver, sender, peer) = open_split(8, Config::default());
+    let (mut receiver, sender, peer) = open_shared(8, Config::default());
     let mut tasks = Tasks::in_order();
     tasks.spawn("receiver", async move {
         assert_eq!(receiver.next_line().await.unwrap(), Some(&b"hello"[..]));
@@ -235,7 +235,7 @@ fn the_receiver_wakes_for_bytes_that_arrive_while_a_send_waits() {
 
 #[test]
 fn a_fed_message_wakes_whoever_moves_bytes() {
-    let (mut receiver, sender, peer) = open_split(WIDE, Config::default());
+    let (mut receiver, sender, peer) = open_shared(WIDE, Config::default());
     let mut tasks = Tasks::in_order();
     tasks.spawn("receiver", async move {
         assert!(receiver.next_line().await.is_ok());

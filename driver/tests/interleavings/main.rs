@@ -3,11 +3,11 @@
 //! The file of the driver is compiled here a second time, with locks and atomics of a scheduler that decides
 //! where each thread is interrupted. A lost wake-up is a deadlock, which it reports.
 
-#[path = "../../src/fan_out.rs"]
+#[path = "../../src/engine/fan_out.rs"]
 #[expect(dead_code, reason = "the driver uses all of it")]
 mod fan_out;
 
-/// What `src/sync.rs` has from the standard library.
+/// What `src/engine/sync.rs` has from the standard library.
 mod sync {
     pub(crate) use shuttle::sync::atomic::{AtomicU8, Ordering};
     pub(crate) use shuttle::sync::{Arc, Mutex, MutexGuard};
@@ -61,7 +61,7 @@ impl Stream {
     }
 }
 
-/// What the tasks of a split connection share, in small.
+/// What the tasks of a shared connection share, in small.
 struct Shared {
     lock: Mutex<()>,
     /// Polled under the lock; becomes ready without it.

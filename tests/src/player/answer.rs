@@ -3,7 +3,9 @@
 use std::fmt::Display;
 use std::io;
 
-use asyncnet::{Error, LineError, SocketError, TlsErrorKind, UpgradeRefused};
+use asyncnet::net::SocketError;
+use asyncnet::tls::{TlsErrorKind, UpgradeRefused};
+use asyncnet::{Error, LineError};
 use serde_json::{Value, json};
 
 use super::text::escape;

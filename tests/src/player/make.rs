@@ -4,18 +4,21 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use async_lock::Mutex;
-use asyncnet::{AsyncSocket, Config, Domain, Protocol, Runtime, SockType};
+use asyncnet::net::Domain;
+use asyncnet::{Address, AsyncSocket, Config, Connection};
 use serde_json::json;
+use socket2::{Protocol, Type};
 
 use super::answer::{Answer, Failure, ok};
 use super::system::{dead_port, flags, open_descriptors};
-use super::table::{Datagrams, Fresh, Socket};
+use super::table::{Datagrams, Fresh, Listening, Socket, os_socket};
 use super::{Event, Op, Stage};
+use crate::bed::System;
 
 /// The longest queue of a listener that the seed asks for when nothing is said.
 const BACKLOG: i64 = 128;
 
-impl<R: Runtime> Stage<R> {
+impl<R: System> Stage<R> {
     pub(super) fn new_socket(&self, op: &Op) -> Answer {
         let socket = self.make(op)?;
         let buffered = op.flag("buffered").unwrap_or(self.settings.buffered);
@@ -38,24 +41,22 @@ impl<R: Runtime> Stage<R> {
         let domain = domain(op.text("domain").unwrap_or("v4"));
         let datagram = op.text("type") == Some("dgram");
         let (ty, protocol) = match (datagram, op.text("proto")) {
-            (true, _) => (SockType::Datagram, Protocol::Udp),
-            (_, Some("mismatch")) => (SockType::Datagram, Protocol::Tcp),
-            _ => (SockType::Stream, Protocol::Tcp),
+            (true, _) => (Type::DGRAM, Protocol::UDP),
+            (_, Some("mismatch")) => (Type::DGRAM, Protocol::TCP),
+            _ => (Type::STREAM, Protocol::TCP),
         };
+        let family = family(domain);
         Ok(match op.text("overload") {
-            Some("cint") => {
-                let (domain, ty, protocol) = numbers(domain, ty, protocol);
-                AsyncSocket::from_raw_parts(domain.into(), ty.into(), protocol.into())?
-            }
+            Some("cint") => AsyncSocket::from_raw_parts(family.into(), ty.into(), protocol.into())?,
             // Registering is the library's business: there is one way to adopt a descriptor.
             Some("fd_registered" | "fd_unregistered") => {
-                let (domain, ty, protocol) = numbers(domain, ty, protocol);
-                AsyncSocket::adopt(socket2::Socket::new(domain, ty, Some(protocol))?)?
+                AsyncSocket::adopt(socket2::Socket::new(family, ty, Some(protocol))?)?
             }
             Some("bad_fd") => {
                 return Err(Failure::by_type("a number alone is no descriptor: an OwnedFd is"));
             }
-            _ => AsyncSocket::new(domain, ty, protocol)?,
+            _ if domain == Domain::Unix => AsyncSocket::new(domain)?,
+            _ => AsyncSocket::from_raw_parts(family.into(), ty.into(), protocol.into())?,
         })
     }
 
@@ -63,7 +64,7 @@ impl<R: Runtime> Stage<R> {
     pub(super) fn leak(&self, op: &Op) -> Answer {
         let before = open_descriptors()?;
         for _ in 0..op.number("n").unwrap_or_default() {
-            drop(AsyncSocket::<R>::new(Domain::Inet, SockType::Stream, Protocol::Tcp)?);
+            drop(AsyncSocket::<R>::new(Domain::Ipv4)?);
         }
         ok(open_descriptors()?.saturating_sub(before))
     }
@@ -94,7 +95,7 @@ impl<R: Runtime> Stage<R> {
         let backlog = backlog.try_into().map_err(|_| Failure::by_type("a backlog is an i32"))?;
         let socket = self.take_fresh(op.socket(), "listen")?;
         self.put(op.socket(), Socket::Dropped);
-        self.put(op.socket(), Socket::Listener(Rc::new(socket.listen(backlog)?)));
+        self.put(op.socket(), Socket::Listener(Rc::new(Listening::of(socket.listen(backlog)?))));
         ok(true)
     }
 
@@ -130,24 +131,42 @@ impl<R: Runtime> Stage<R> {
     }
 
     pub(super) async fn accept(&self, op: &Op) -> Answer {
-        let Socket::Listener(listener) = self.socket(op)? else {
-            return Err(self.socket(op)?.has_no("accept"));
-        };
-        let connection = listener.accept().await?;
-        let socket = connection.os_socket().expect("it is open");
-        let mut answer = flags(socket)?;
-        answer["is_ssl"] = json!(connection.is_tls());
+        let (connection, _) = self.accepted(op).await?;
+        let mut answer = flags(os_socket(&connection).expect("it is open"))?;
+        answer["is_ssl"] = json!(connection.tls().is_some());
         self.connected(op.makes(), connection);
         Ok(answer)
     }
 
     pub(super) async fn accept_addr(&self, op: &Op) -> Answer {
-        let Socket::Listener(listener) = self.socket(op)? else {
-            return Err(self.socket(op)?.has_no("accept_addr"));
-        };
-        let (connection, from) = listener.accept_addr().await?;
+        let (connection, from) = self.accepted(op).await?;
         self.connected(op.makes(), connection);
-        ok(from.inet().map(|from| from.ip().to_string()))
+        ok(from.ip().map(|from| from.ip().to_string()))
+    }
+
+    /// The next connection; over TLS the next whose handshake succeeds.
+    async fn accepted(&self, op: &Op) -> Result<(Connection<R::Stream>, Address), Failure> {
+        let Socket::Listener(listening) = self.socket(op)? else {
+            return Err(self.socket(op)?.has_no(op.name()));
+        };
+        if !self.wrapped.borrow().contains(op.socket()) {
+            return Ok(listening.listener.accept_addr().await?);
+        }
+        // Given up in a handshake, the next accept goes on with it.
+        let mut slot = listening.handshaking.lock().await;
+        loop {
+            let accepted = match slot.take() {
+                Some(accepted) => accepted,
+                None => listening.listener.accept_addr().await?,
+            };
+            let handshake = slot.insert(accepted).0.handshake().await;
+            let Some((mut connection, from)) = slot.take() else { continue };
+            if handshake.is_ok() {
+                return Ok((connection, from));
+            }
+            // Tells the peer why.
+            let _ = connection.close().await;
+        }
     }
 
     /// Makes a datagram socket of one that was made as such, before it is used as one.
@@ -165,10 +184,10 @@ impl<R: Runtime> Stage<R> {
     async fn port_of(&self, name: &str) -> Result<u16, Failure> {
         Ok(match self.named(name)? {
             Socket::Fresh(fresh) => fresh.socket.lock().await.local_addr()?.port(),
-            Socket::Listener(listener) => listener.local_addr()?.port(),
+            Socket::Listener(listening) => listening.listener.local_addr()?.port(),
             Socket::Datagram(datagrams) => datagrams.socket.local_addr()?.port(),
-            Socket::Whole(connection) => connection.lock().await.local_addr()?.port(),
-            Socket::Halves(halves) => halves.send.local_addr()?.port(),
+            Socket::Whole(connection) => connection.lock().await.socket().local_addr()?.port(),
+            Socket::Shared(shared) => shared.writer.local_addr()?.port(),
             Socket::Dropped => return Err(Socket::<R>::Dropped.has_no("port")),
         })
     }
@@ -180,7 +199,7 @@ impl<R: Runtime> Stage<R> {
 }
 
 /// Datagrams name their address with every call; here the script's connect says which.
-fn connect_datagrams<R: Runtime>(datagrams: &Datagrams<R>, host: &str, port: u16) -> Answer {
+fn connect_datagrams<R: System>(datagrams: &Datagrams<R>, host: &str, port: u16) -> Answer {
     let ip = host.parse().map_err(|_| Failure::script("datagrams go to an IP address"))?;
     datagrams.to.replace(Some((std::net::IpAddr::V4(ip), port).into()));
     ok(true)
@@ -188,31 +207,18 @@ fn connect_datagrams<R: Runtime>(datagrams: &Datagrams<R>, host: &str, port: u16
 
 fn domain(name: &str) -> Domain {
     match name {
-        "v6" => Domain::Inet6,
+        "v6" => Domain::Ipv6,
         "unix" => Domain::Unix,
-        _ => Domain::Inet,
+        _ => Domain::Ipv4,
     }
 }
 
-fn numbers(
-    domain: Domain,
-    ty: SockType,
-    protocol: Protocol,
-) -> (socket2::Domain, socket2::Type, socket2::Protocol) {
-    let domain = match domain {
-        Domain::Inet6 => socket2::Domain::IPV6,
+const fn family(domain: Domain) -> socket2::Domain {
+    match domain {
+        Domain::Ipv6 => socket2::Domain::IPV6,
         Domain::Unix => socket2::Domain::UNIX,
         _ => socket2::Domain::IPV4,
-    };
-    let ty = match ty {
-        SockType::Datagram => socket2::Type::DGRAM,
-        _ => socket2::Type::STREAM,
-    };
-    let protocol = match protocol {
-        Protocol::Udp => socket2::Protocol::UDP,
-        _ => socket2::Protocol::TCP,
-    };
-    (domain, ty, protocol)
+    }
 }
 
 fn number_of_port(port: i64) -> Result<u16, Failure> {

@@ -9,9 +9,9 @@
 //!
 //! - It is given up: its future is dropped, as by a timeout.
 //! - But if the script does not wait for an operation, or looks at it again later, its connection is
-//!   split first, and it goes on beside others. (Not for `wrap`, which takes a whole one.) A receive that
-//!   the script waits for holds its half, and is given up all the same; those that it does not wait for
-//!   take turns, as tasks do that share a half.
+//!   asked for a writer first, and it goes on beside others. (Not for `wrap`.) A receive that the script
+//!   waits for holds the connection, and is given up all the same; those that it does not wait for take
+//!   turns, as tasks do that share a connection.
 
 mod answer;
 mod make;
@@ -32,7 +32,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use async_executor::{LocalExecutor, Task};
-use asyncnet::{CloseBounds, Config, Runtime};
+use asyncnet::{CloseLimits, Config};
 use futures_lite::future::or;
 use serde_json::{Value, json};
 
@@ -40,6 +40,7 @@ use self::answer::{Answer, Failure, ok};
 use self::receive::{limit, pending};
 use self::table::Socket;
 use self::tls::new_context;
+use crate::bed::System;
 
 pub use op::Op;
 pub use text::{shown, unescape};
@@ -75,14 +76,14 @@ pub struct Settings {
     pub certs: ReadFile,
     /// Whether connections are buffered.
     pub buffered: bool,
-    /// Whether connections are split from the start.
-    pub halves: bool,
+    /// Whether connections have a writer from the start.
+    pub shared: bool,
     /// The operations that the script looks at again.
     pub checked: BTreeSet<i64>,
     /// The limit of a line, if not the default.
     pub max_line: Option<usize>,
     /// The bounds of a close.
-    pub close: CloseBounds,
+    pub close: CloseLimits,
     /// Who is told.
     pub events: Box<dyn Fn(Event)>,
 }
@@ -102,7 +103,7 @@ impl Settings {
             v6: false,
             certs: Box::new(|_| Err(io::ErrorKind::NotFound.into())),
             buffered: true,
-            halves: false,
+            shared: false,
             checked: ops.iter().filter_map(|op| op.number("ref")).collect(),
             max_line: limit(ops),
             close: Config::default().close.drain(DRAIN, DRAIN_BYTES),
@@ -116,7 +117,7 @@ impl Settings {
 }
 
 /// What the operations of a script share.
-struct Stage<R: Runtime> {
+struct Stage<R: System> {
     settings: Settings,
     sockets: RefCell<HashMap<String, Socket<R>>>,
     /// What `recv_line_into` received into.
@@ -133,19 +134,19 @@ struct Begun {
 }
 
 /// Plays the operations of one script.
-pub struct Player<R: Runtime> {
+pub struct Player<R: System> {
     stage: Rc<Stage<R>>,
     executor: Rc<LocalExecutor<'static>>,
     begun: BTreeMap<i64, Begun>,
 }
 
-impl<R: Runtime> fmt::Debug for Player<R> {
+impl<R: System> fmt::Debug for Player<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Player").field("settings", &self.stage.settings).finish_non_exhaustive()
     }
 }
 
-impl<R: Runtime> Player<R> {
+impl<R: System> Player<R> {
     /// A player without sockets.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
@@ -182,7 +183,7 @@ impl<R: Runtime> Player<R> {
         // Whether it may go on when it is late.
         let goes_on = op.is("bg") || self.stage.settings.checked.contains(&k);
         if (goes_on && op.name() != "wrap") || op.name() == "send_many" {
-            self.stage.split(op.socket());
+            self.stage.share(op.socket());
         }
         let (stage, task_op) = (Rc::clone(&self.stage), op.clone());
         let task = self
@@ -241,7 +242,7 @@ fn is_receive(op: &Op) -> bool {
     matches!(op.name(), "recv_line" | "recv_line_into" | "recv" | "recv_into" | "recv_into_freed")
 }
 
-impl<R: Runtime> Stage<R> {
+impl<R: System> Stage<R> {
     async fn run(&self, op: &Op) -> Answer {
         if ["send", "send_ptr", "recv", "connect"].contains(&op.name()) {
             self.settle_datagrams(op)?;

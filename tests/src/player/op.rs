@@ -1,6 +1,6 @@
 //! One operation of a script, and the words in it.
 
-use asyncnet::Flags;
+use asyncnet::nim::Flags;
 use serde_json::{Map, Value};
 
 use super::text::unescape;

@@ -3,15 +3,16 @@
 use std::mem;
 use std::time::Duration;
 
-use asyncnet::{Config, Runtime};
+use asyncnet::Config;
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Failure, ok};
 use super::table::Socket;
 use super::text::shown;
 use super::{Op, Stage};
+use crate::bed::System;
 
-/// Both kinds of receivers have the same calls, and share no trait.
+/// Receives on a connection, whether or not others use it too.
 macro_rules! receiver {
     ($socket:expr, $op:expr, |$receiver:ident| $call:expr) => {
         match $socket {
@@ -19,8 +20,8 @@ macro_rules! receiver {
                 let $receiver = &mut *connection.lock().await;
                 $call
             }
-            Socket::Halves(halves) => {
-                let $receiver = &mut *halves.recv.lock().await;
+            Socket::Shared(shared) => {
+                let $receiver = &mut *shared.connection.lock().await;
                 $call
             }
             other => return Err(other.has_no($op.name())),
@@ -28,11 +29,11 @@ macro_rules! receiver {
     };
 }
 
-impl<R: Runtime> Stage<R> {
+impl<R: System> Stage<R> {
     pub(super) async fn recv_line(&self, op: &Op) -> Answer {
         let line = receiver!(self.socket(op)?, op, |receiver| {
             check_limit(receiver.config(), op)?;
-            receiver.recv_line_with(op.flags()).await?
+            receiver.with_flags(op.flags()).recv_line().await?
         });
         ok(shown(line.as_bytes()))
     }
@@ -62,7 +63,7 @@ impl<R: Runtime> Stage<R> {
     async fn line_into(&self, op: &Op, line: &mut Vec<u8>) -> Result<(), Failure> {
         receiver!(self.socket(op)?, op, |receiver| {
             check_limit(receiver.config(), op)?;
-            Ok(receiver.recv_line_into_with(line, op.flags()).await?)
+            Ok(receiver.with_flags(op.flags()).recv_line_into(line).await?)
         })
     }
 
@@ -73,7 +74,7 @@ impl<R: Runtime> Stage<R> {
             return ok(shown(&message));
         }
         let bytes = receiver!(self.socket(op)?, op, |receiver| {
-            receiver.recv_with(size, op.flags()).await?
+            receiver.with_flags(op.flags()).recv(size).await?
         });
         ok(shown(&bytes))
     }
@@ -81,7 +82,7 @@ impl<R: Runtime> Stage<R> {
     pub(super) async fn recv_into(&self, op: &Op) -> Answer {
         let mut buf = vec![b'.'; size(op)?];
         let n = receiver!(self.socket(op)?, op, |receiver| {
-            receiver.recv_into_with(&mut buf, op.flags()).await?
+            receiver.with_flags(op.flags()).recv_into(&mut buf).await?
         });
         let untouched = buf[n..].iter().all(|&byte| byte == b'.');
         Ok(json!({ "ok": shown(&buf[..n]), "n": n, "beyond_untouched": untouched }))
@@ -93,8 +94,10 @@ impl<R: Runtime> Stage<R> {
         let mut buf = vec![b'.'; 64];
         let (socket, flags) = (self.socket(op)?, op.flags());
         let call = async {
-            let n =
-                receiver!(socket, op, |receiver| receiver.recv_into_with(&mut buf, flags).await?);
+            let n = receiver!(socket, op, |receiver| receiver
+                .with_flags(flags)
+                .recv_into(&mut buf)
+                .await?);
             ok(n)
         };
         let finished = self.within(Duration::from_millis(60), call).await.is_some();

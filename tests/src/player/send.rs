@@ -4,22 +4,24 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use async_executor::LocalExecutor;
-use asyncnet::Runtime;
+use asyncnet::nim::Flags;
+use asyncnet::{Error, Transport, Writer};
 use serde_json::json;
 
 use super::answer::{Answer, Failure, ok};
 use super::system::memory;
 use super::table::Socket;
 use super::{Op, Stage};
+use crate::bed::System;
 
-impl<R: Runtime> Stage<R> {
+impl<R: System> Stage<R> {
     pub(super) async fn send(&self, op: &Op) -> Answer {
         let (message, flags) = (op.bytes("data"), op.flags());
         match self.socket(op)? {
             Socket::Whole(connection) => {
-                connection.lock().await.send_with(&message, flags).await?;
+                connection.lock().await.with_flags(flags).send(&message).await?;
             }
-            Socket::Halves(halves) => halves.send.send_with(&message, flags).await?,
+            Socket::Shared(shared) => send(&shared.writer, &message, flags).await?,
             Socket::Datagram(datagrams) => {
                 let to = *datagrams.to.borrow();
                 let to = to.ok_or_else(|| Failure::by_type("a datagram goes to an address"))?;
@@ -33,7 +35,7 @@ impl<R: Runtime> Stage<R> {
 
     /// Many sends at once, nobody waiting for any: what do they cost?
     pub(super) async fn send_many(&self, op: &Op) -> Answer {
-        let Socket::Halves(halves) = self.socket(op)? else {
+        let Socket::Shared(shared) = self.socket(op)? else {
             return Err(Failure::by_type("sends at once take the sending half"));
         };
         let (count, size) = (op.number("n").unwrap_or(1), op.number("size").unwrap_or(1));
@@ -43,9 +45,9 @@ impl<R: Runtime> Stage<R> {
         let executor = LocalExecutor::new();
         let sends: Vec<_> = (0..count)
             .map(|_| {
-                let (halves, message) = (Rc::clone(&halves), Rc::clone(&message));
+                let (writer, message) = (shared.writer.clone(), Rc::clone(&message));
                 let flags = op.flags();
-                executor.spawn(async move { halves.send.send_with(&message, flags).await })
+                executor.spawn(async move { send(&writer, &message, flags).await })
             })
             .collect();
         executor.run(R::sleep(Duration::from_millis(100))).await;
@@ -57,5 +59,14 @@ impl<R: Runtime> Stage<R> {
             "_rss_delta_kib": grown,
             "_n_finished": finished,
         }))
+    }
+}
+
+/// A writer's calls have no flags: the settings of the connection have them.
+async fn send<S: Transport>(writer: &Writer<S>, message: &[u8], flags: Flags) -> Result<(), Error> {
+    if flags.contains(Flags::SAFE_DISCONN) {
+        writer.send(message).await
+    } else {
+        writer.send_all(message).await
     }
 }

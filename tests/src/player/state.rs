@@ -4,25 +4,28 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
-use asyncnet::{Address, AsyncSocket, Runtime, SockOpt};
+use asyncnet::net::{Setting, SockOpt};
+use asyncnet::{Address, AsyncSocket};
 use serde_json::json;
 
 use super::answer::{Answer, Failure, ok};
 use super::system::{is_gone, is_half_closed, readable};
-use super::table::Socket;
+use super::table::{Socket, os_socket};
 use super::{Op, Stage};
+use crate::bed::System;
+use crate::tools::WriterFacts as _;
 
 /// How long a script waits for something of the system, and how often it looks.
 const PATIENCE: Duration = Duration::from_secs(4);
 const GLANCE: Duration = Duration::from_millis(2);
 
-impl<R: Runtime> Stage<R> {
+impl<R: System> Stage<R> {
     pub(super) async fn close(&self, op: &Op) -> Answer {
         match self.socket(op)? {
             Socket::Whole(connection) => connection.lock().await.close().await?,
-            Socket::Halves(halves) => {
-                halves.descriptor.replace(None);
-                halves.send.close().await?;
+            Socket::Shared(shared) => {
+                shared.descriptor.replace(None);
+                shared.writer.close().await?;
             }
             Socket::Fresh(_) | Socket::Listener(_) | Socket::Datagram(_) => {
                 self.put(op.socket(), Socket::Dropped);
@@ -35,7 +38,7 @@ impl<R: Runtime> Stage<R> {
     pub(super) async fn is_closed(&self, op: &Op) -> Answer {
         ok(match self.socket(op)? {
             Socket::Whole(connection) => connection.lock().await.is_closed(),
-            Socket::Halves(halves) => halves.send.is_closed(),
+            Socket::Shared(shared) => shared.writer.is_closed(),
             // These are open as long as they are there.
             Socket::Fresh(_) | Socket::Listener(_) | Socket::Datagram(_) => false,
             Socket::Dropped => true,
@@ -56,10 +59,14 @@ impl<R: Runtime> Stage<R> {
     async fn number(&self, socket: Socket<R>) -> Result<Option<i32>, Failure> {
         Ok(match socket {
             Socket::Whole(connection) => {
-                connection.lock().await.os_socket().map(|socket| socket.as_raw_fd())
+                os_socket(&*connection.lock().await).map(|socket| socket.as_raw_fd())
             }
-            Socket::Listener(listener) => Some(listener.os_socket().as_raw_fd()),
-            Socket::Datagram(datagrams) => Some(datagrams.socket.os_socket().as_raw_fd()),
+            Socket::Listener(listening) => {
+                Some(listening.listener.os_socket().expect("a socket").as_raw_fd())
+            }
+            Socket::Datagram(datagrams) => {
+                Some(datagrams.socket.os_socket().expect("a socket").as_raw_fd())
+            }
             other => return Err(other.has_no("descriptor to show")),
         })
     }
@@ -67,19 +74,19 @@ impl<R: Runtime> Stage<R> {
     pub(super) async fn get_opt(&self, op: &Op) -> Answer {
         let option = option(op)?;
         ok(match self.socket(op)? {
-            Socket::Fresh(fresh) => fresh.socket.lock().await.sock_opt(option)?,
+            Socket::Fresh(fresh) => fresh.socket.lock().await.get(option)?,
             // A second descriptor of the same socket has the same options.
-            other => AsyncSocket::<R>::adopt(other.open_descriptor().await?)?.sock_opt(option)?,
+            other => AsyncSocket::<R>::adopt(other.open_descriptor().await?)?.get(option)?,
         })
     }
 
     pub(super) async fn set_opt(&self, op: &Op) -> Answer {
         let (option, on) = (option(op)?, op.flag("value").unwrap_or(true));
         match self.socket(op)? {
-            Socket::Fresh(fresh) => fresh.socket.lock().await.set_sock_opt(option, on)?,
+            Socket::Fresh(fresh) => fresh.socket.lock().await.set(Setting::Flag(option, on))?,
             other => {
                 let descriptor = other.open_descriptor().await?;
-                AsyncSocket::<R>::adopt(descriptor)?.set_sock_opt(option, on)?;
+                AsyncSocket::<R>::adopt(descriptor)?.set(Setting::Flag(option, on))?;
             }
         }
         ok(true)
@@ -88,10 +95,10 @@ impl<R: Runtime> Stage<R> {
     pub(super) async fn sndbuf(&self, op: &Op) -> Answer {
         let bytes = op.number("n").unwrap_or_default().try_into().unwrap_or_default();
         match self.socket(op)? {
-            Socket::Fresh(fresh) => fresh.socket.lock().await.set_send_buffer(bytes)?,
+            Socket::Fresh(fresh) => fresh.socket.lock().await.set(Setting::SendBuffer(bytes))?,
             other => {
                 let descriptor = other.open_descriptor().await?;
-                AsyncSocket::<R>::adopt(descriptor)?.set_send_buffer(bytes)?;
+                AsyncSocket::<R>::adopt(descriptor)?.set(Setting::SendBuffer(bytes))?;
             }
         }
         ok(true)
@@ -100,10 +107,10 @@ impl<R: Runtime> Stage<R> {
     pub(super) async fn rcvbuf(&self, op: &Op) -> Answer {
         let bytes = op.number("n").unwrap_or_default().try_into().unwrap_or_default();
         match self.socket(op)? {
-            Socket::Fresh(fresh) => fresh.socket.lock().await.set_recv_buffer(bytes)?,
+            Socket::Fresh(fresh) => fresh.socket.lock().await.set(Setting::RecvBuffer(bytes))?,
             other => {
                 let descriptor = other.open_descriptor().await?;
-                AsyncSocket::<R>::adopt(descriptor)?.set_recv_buffer(bytes)?;
+                AsyncSocket::<R>::adopt(descriptor)?.set(Setting::RecvBuffer(bytes))?;
             }
         }
         ok(true)
@@ -119,9 +126,9 @@ impl<R: Runtime> Stage<R> {
     pub(super) async fn local_addr(&self, op: &Op) -> Answer {
         address(match self.socket(op)? {
             Socket::Fresh(fresh) => fresh.socket.lock().await.local_addr()?,
-            Socket::Whole(connection) => connection.lock().await.local_addr()?,
-            Socket::Halves(halves) => halves.send.local_addr()?,
-            Socket::Listener(listener) => listener.local_addr()?,
+            Socket::Whole(connection) => connection.lock().await.socket().local_addr()?,
+            Socket::Shared(shared) => shared.writer.local_addr()?,
+            Socket::Listener(listening) => listening.listener.local_addr()?,
             Socket::Datagram(datagrams) => datagrams.socket.local_addr()?,
             other @ Socket::Dropped => return Err(other.has_no("local_addr")),
         })
@@ -129,8 +136,8 @@ impl<R: Runtime> Stage<R> {
 
     pub(super) async fn peer_addr(&self, op: &Op) -> Answer {
         address(match self.socket(op)? {
-            Socket::Whole(connection) => connection.lock().await.peer_addr()?,
-            Socket::Halves(halves) => halves.send.peer_addr()?,
+            Socket::Whole(connection) => connection.lock().await.socket().peer_addr()?,
+            Socket::Shared(shared) => shared.writer.peer_addr()?,
             other => return Err(other.has_no("peer_addr")),
         })
     }
@@ -155,7 +162,7 @@ impl<R: Runtime> Stage<R> {
 }
 
 /// Waits until it is so; whether it came to be.
-async fn wait<R: Runtime>(mut is_so: impl FnMut() -> io::Result<bool>) -> io::Result<bool> {
+async fn wait<R: System>(mut is_so: impl FnMut() -> io::Result<bool>) -> io::Result<bool> {
     let begun = Instant::now();
     while !is_so()? {
         if begun.elapsed() > PATIENCE {
@@ -167,7 +174,7 @@ async fn wait<R: Runtime>(mut is_so: impl FnMut() -> io::Result<bool>) -> io::Re
 }
 
 fn address(address: Address) -> Answer {
-    let ip = address.inet().map(|address| address.ip().to_string());
+    let ip = address.ip().map(|address| address.ip().to_string());
     Ok(json!({ "ok": ip, "port_nonzero": address.port() != 0 }))
 }
 

@@ -3,42 +3,49 @@
 //! - `wrap` before a connect or a listen is `AsyncSocket::wrap_tls`. A listener is adopted anew for it.
 //! - `wrap` of a connection is `Connection::upgrade_tls`, which is done when the handshake is; with `begin`
 //!   it is only begun, and the next call goes on with it.
-//! - `is_ssl` is `Connection::is_tls`, `peer_cert_count` counts `Connection::peer_certificates`.
+//! - `is_ssl` and `peer_cert_count` ask `Connection::tls`.
 //!
 //! What stands in the way of an upgrade leaves the connection as it was, in plain. The rest of the script
 //! is not meant for that: the player drops the connection, as a program does that returns the error. With
 //! `keep` it stays.
 
-use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use asyncnet::rustls::client::danger::{
+use asyncnet::tls::ContextError;
+use asyncnet::tls::rustls::client::danger::{
     HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
 };
-use asyncnet::rustls::crypto::{
+use asyncnet::tls::rustls::crypto::{
     CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature,
 };
-use asyncnet::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use asyncnet::rustls::{ClientConfig, DigitallySignedStruct, Error as TlsFailure, SignatureScheme};
-use asyncnet::{AsyncSocket, Connection, Error, Runtime, TlsContext, TlsContextError, TlsRole};
+use asyncnet::tls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use asyncnet::tls::rustls::{
+    ClientConfig, DigitallySignedStruct, Error as TlsFailure, SignatureScheme,
+};
+use asyncnet::{AsyncSocket, Connection, Error, TlsContext, Transport};
 use futures_lite::future::poll_once;
 
 use super::answer::{Answer, Failure, ok};
-use super::table::Socket;
+use super::table::{Listening, Socket};
 use super::{Op, Stage};
+use crate::bed::System;
+use crate::tls::Role;
 
-impl<R: Runtime> Stage<R> {
+impl<R: System> Stage<R> {
     pub(super) async fn wrap(&self, op: &Op) -> Answer {
         let context = self.context(op)?;
         let mode = op.text("mode").unwrap_or("wrap");
         match (self.socket(op)?, mode) {
             (Socket::Fresh(fresh), "wrap") => fresh.socket.lock().await.wrap_tls(&context),
-            (Socket::Listener(listener), "wrap") => {
-                let socket = AsyncSocket::<R>::adopt(listener.os_socket().try_clone_to_owned()?)?;
+            (Socket::Listener(listening), "wrap") => {
+                let socket = AsyncSocket::<R>::adopt(
+                    listening.listener.os_socket().expect("a socket").try_clone_to_owned()?,
+                )?;
                 let mut socket = socket.with_config(self.config(self.settings.buffered));
                 socket.wrap_tls(&context);
-                self.put(op.socket(), Socket::Listener(Rc::new(socket.into_listener()?)));
+                let listening = Listening::of(socket.into_listener()?);
+                self.put(op.socket(), Socket::Listener(Rc::new(listening)));
             }
             (Socket::Whole(connection), "connected_client" | "connected_server") => {
                 let connection = &mut *connection.lock().await;
@@ -60,10 +67,10 @@ impl<R: Runtime> Stage<R> {
         context: &TlsContext,
     ) -> Answer {
         let role = match op.text("mode") {
-            Some("connected_server") => TlsRole::Server,
-            _ => TlsRole::Client { server_name: self.server_name(op)? },
+            Some("connected_server") => Role::Server,
+            _ => Role::Client { server_name: self.server_name(op)? },
         };
-        let upgrade = connection.upgrade_tls(context, role);
+        let upgrade = connection.upgrade_tls(role.of(context));
         let upgraded = match op.is("begin") {
             true => poll_once(upgrade).await.unwrap_or(Ok(())),
             false => upgrade.await,
@@ -72,8 +79,7 @@ impl<R: Runtime> Stage<R> {
         if !goes_on {
             self.put(op.socket(), Socket::Dropped);
         }
-        // What an upgrade answers is told as what it is to a socket call.
-        upgraded.map_err(io::Error::from)?;
+        upgraded?;
         ok(true)
     }
 
@@ -102,8 +108,8 @@ impl<R: Runtime> Stage<R> {
 
     pub(super) async fn is_tls(&self, op: &Op) -> Answer {
         ok(match self.socket(op)? {
-            Socket::Whole(connection) => connection.lock().await.is_tls(),
-            Socket::Halves(halves) => halves.send.is_tls(),
+            Socket::Whole(connection) => connection.lock().await.tls().is_some(),
+            Socket::Shared(shared) => shared.is_tls,
             // There is no such call; the program that wrapped it knows.
             _ => self.wrapped.borrow().contains(op.socket()),
         })
@@ -111,13 +117,16 @@ impl<R: Runtime> Stage<R> {
 
     pub(super) async fn peer_cert_count(&self, op: &Op) -> Answer {
         ok(match self.socket(op)? {
-            Socket::Whole(connection) => connection.lock().await.peer_certificates().len(),
-            Socket::Halves(halves) => {
-                halves.send.tls_session().map_or(0, |session| session.peer_certificates.len())
-            }
+            Socket::Whole(connection) => certificates(&*connection.lock().await),
+            Socket::Shared(shared) => certificates(&*shared.connection.lock().await),
             other => return Err(other.has_no("peer_certificates")),
         })
     }
+}
+
+/// How many certificates the peer has shown.
+fn certificates<S: Transport>(connection: &Connection<S>) -> usize {
+    connection.tls().map_or(0, |session| session.peer_certificates().len())
 }
 
 /// The settings of a client that verifies, from files.
@@ -134,8 +143,8 @@ pub(super) fn new_context(op: &Op) -> Answer {
     ok(true)
 }
 
-impl From<TlsContextError> for Failure {
-    fn from(error: TlsContextError) -> Self {
+impl From<ContextError> for Failure {
+    fn from(error: ContextError) -> Self {
         std::io::Error::from(error).into()
     }
 }
@@ -147,7 +156,7 @@ fn unverified() -> Result<TlsContext, Failure> {
     let provider = Arc::new(ring::default_provider());
     let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions();
-    let config = config.map_err(TlsContextError::from)?;
+    let config = config.map_err(ContextError::from)?;
     let config = config.dangerous().with_custom_certificate_verifier(Arc::new(Anybody(provider)));
     Ok(Arc::new(config.with_no_client_auth()).into())
 }

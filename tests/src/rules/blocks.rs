@@ -2,11 +2,12 @@
 
 use std::pin::pin;
 
-use asyncnet::{Config, Connection, Error, Flags};
+use asyncnet::nim::Flags;
+use asyncnet::{Config, Connection, Error};
 use futures_lite::{AsyncBufReadExt, AsyncReadExt};
 
 use crate::bed::{Bed, Peer};
-use crate::tools::{assert_line, at_once, receivers, waits};
+use crate::tools::{assert_err, assert_line, at_once, receivers, waits};
 
 /// Buffered: all that was asked for, and less only at the end.
 pub async fn b1_recv_waits_for_n_bytes_and_gives_fewer_only_at_the_end<B: Bed>() {
@@ -99,28 +100,28 @@ pub async fn b4_a_peek_answers_without_consuming<B: Bed>() {
     for buffered in [true, false] {
         receivers!(B, Config::default().buffered(buffered), |conn, peer| {
             peer.send(b"a").await;
-            let peeked = conn.recv_with(9, Flags::PEEK).await;
+            let peeked = conn.with_flags(Flags::PEEK).recv(9).await;
             assert_eq!(peeked.expect("one byte is enough"), b"a");
             peer.send(b"b\ncd").await;
             for _ in 0..2 {
-                let peeked = conn.recv_line_with(Flags::PEEK).await;
+                let peeked = conn.with_flags(Flags::PEEK).recv_line().await;
                 assert_eq!(peeked.expect("a line"), "ab");
                 let mut line = Vec::new();
-                let peeked = conn.recv_line_into_with(&mut line, Flags::PEEK).await;
+                let peeked = conn.with_flags(Flags::PEEK).recv_line_into(&mut line).await;
                 peeked.expect("a line");
                 assert_eq!(line, b"ab");
                 let mut buf = [0; 2];
-                let peeked = conn.recv_into_with(&mut buf, Flags::PEEK).await;
+                let peeked = conn.with_flags(Flags::PEEK).recv_into(&mut buf).await;
                 assert_eq!((peeked.expect("bytes"), &buf), (2, b"ab"));
             }
             assert_line!(conn, "ab");
             peer.shutdown().await;
             assert_eq!(conn.next_block(2).await.expect("a block"), b"cd");
-            let peeked = conn.recv_with(9, Flags::PEEK | Flags::SAFE_DISCONN).await;
+            let peeked = conn.with_flags(Flags::PEEK | Flags::SAFE_DISCONN).recv(9).await;
             assert_eq!(peeked.expect("the end"), b"");
-            let peeked = conn.recv_line_with(Flags::PEEK).await;
+            let peeked = conn.with_flags(Flags::PEEK).recv_line().await;
             assert_eq!(peeked.expect("the end"), "");
-            assert_eq!(conn.peek().await.expect("the end"), b"");
+            assert_err!(conn.peek(1).await, Error::Disconnected(_));
         });
     }
 }
@@ -161,7 +162,7 @@ pub async fn b5_peeked_bytes_stay_and_come_first<B: Bed>() {
     let config = Config::default().buffered(false);
     receivers!(B, config, |conn, peer| {
         peer.send(b"abc\ndef").await;
-        let peeked = conn.recv_with(3, Flags::PEEK).await.expect("bytes");
+        let peeked = conn.with_flags(Flags::PEEK).recv(3).await.expect("bytes");
         assert!(b"abc".starts_with(&peeked[..]) && !peeked.is_empty());
         assert!(conn.has_data_buffered());
         assert_eq!(conn.recv(1).await.expect("a byte"), b"a");
@@ -173,7 +174,7 @@ pub async fn b5_peeked_bytes_stay_and_come_first<B: Bed>() {
     }
     receivers!(B, config, |conn, peer| {
         // A peek that was dropped has asked for nothing.
-        assert!(waits(pin!(conn.recv_with(9, Flags::PEEK))).await);
+        assert!(waits(pin!(conn.with_flags(Flags::PEEK).recv(9))).await);
         peer.send(b"a\nb").await;
         assert_line!(conn, "a");
         assert!(!conn.has_data_buffered());

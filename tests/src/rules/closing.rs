@@ -1,16 +1,16 @@
 //! C3 to C6: how a connection ends on our side.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::pin::pin;
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use asyncnet::{BoxSleep, Cause, Config, Connection, Error, Timeout};
-use futures_lite::future::{pending, poll_fn, poll_once, zip};
+use asyncnet::{Cause, Clock, Config, Connection, Error, Time, Timeout};
+use futures_lite::future::{pending, poll_once, zip};
 
 use crate::bed::{Bed, Executor, Peer, Rest};
 use crate::memory::{Manner, Memory};
-use crate::tools::{assert_err, assert_line, senders, waits};
+use crate::tools::{WriterFacts as _, assert_err, assert_line, senders, waits};
 
 /// What the peer receives; then it leaves, so that nobody waits for it.
 async fn rest_of(peer: impl Peer) -> Rest {
@@ -19,7 +19,7 @@ async fn rest_of(peer: impl Peer) -> Rest {
 
 /// `close` sends what is queued, then ends in good order; a second one has nothing to do.
 pub async fn c3_close_sends_what_is_queued_and_ends_in_good_order<B: Bed>() {
-    senders!(B, Config::default().max_outbox(2 * B::HOLDS), |conn, peer| {
+    senders!(B, Config::default().max_queue(2 * B::HOLDS), |conn, peer| {
         let mut message = vec![b'm'; B::HOLDS];
         conn.feed(&message).expect("there is room");
         conn.feed(b"last").expect("there is room");
@@ -49,7 +49,7 @@ pub async fn c3_close_after_the_end_is_fine<B: Bed>() {
 
 /// What was queued and did not leave is told.
 pub async fn c3_close_tells_what_was_lost<B: Bed>() {
-    senders!(B, Config::default().max_outbox(2 * B::HOLDS), |conn, peer| {
+    senders!(B, Config::default().max_queue(2 * B::HOLDS), |conn, peer| {
         conn.feed(&vec![b'm'; B::HOLDS]).expect("there is room");
         peer.reset();
         for _ in 0..2 {
@@ -60,11 +60,11 @@ pub async fn c3_close_tells_what_was_lost<B: Bed>() {
 }
 
 /// A receiving half still hands out the lines that it has, then `Closed`.
-pub async fn c3_a_receiving_half_gives_its_lines_then_closed<B: Bed>() {
-    let (conn, peer) = B::pair(Config::default()).await;
-    let (mut receiver, sender) = conn.split();
+pub async fn c3_a_receiver_gives_its_lines_then_closed<B: Bed>() {
+    let (mut receiver, peer) = B::pair(Config::default()).await;
+    let sender = receiver.writer();
     peer.send(b"a\nb\npart").await;
-    receiver.peek().await.expect("bytes");
+    receiver.peek(1).await.expect("bytes");
     // The ninth byte never comes; the others are in the inbox now.
     assert!(waits(pin!(receiver.next_block(9))).await);
     let (rest, closed) = zip(rest_of(peer), sender.close()).await;
@@ -82,8 +82,8 @@ pub async fn c3_a_receiving_half_gives_its_lines_then_closed<B: Bed>() {
 /// Our close ends the receive that waits, whatever was called before, and though the peer is still there.
 pub async fn c3_close_wakes_a_waiting_receive<B: Bed>() {
     for half_closed in [false, true] {
-        let (conn, peer) = B::pair(Config::default()).await;
-        let (mut receiver, sender) = conn.split();
+        let (mut receiver, peer) = B::pair(Config::default()).await;
+        let sender = receiver.writer();
         let receiving = B::spawn(async move { receiver.next_line().await.map(drop) });
         if half_closed {
             sender.shutdown_write().await.expect("the peer is there");
@@ -101,8 +101,8 @@ pub async fn c3_close_wakes_a_waiting_receive<B: Bed>() {
 /// So does an abort.
 pub async fn c3_abort_wakes_a_waiting_receive<B: Bed>() {
     for half_closed in [false, true] {
-        let (conn, peer) = B::pair(Config::default()).await;
-        let (mut receiver, sender) = conn.split();
+        let (mut receiver, peer) = B::pair(Config::default()).await;
+        let sender = receiver.writer();
         let mut receiving = pin!(receiver.next_line());
         if half_closed {
             sender.shutdown_write().await.expect("the peer is there");
@@ -117,7 +117,7 @@ pub async fn c3_abort_wakes_a_waiting_receive<B: Bed>() {
 
 /// An abort loses what is queued and, where that can be seen, looks like no orderly end.
 pub async fn c3_abort_is_a_reset<B: Bed>() {
-    let (mut conn, peer) = B::stuffed(Config::default().max_outbox(B::HOLDS)).await;
+    let (mut conn, peer) = B::stuffed(Config::default().max_queue(B::HOLDS)).await;
     conn.abort();
     assert!(conn.is_closed());
     let rest = peer.recv_all().await;
@@ -129,8 +129,8 @@ pub async fn c3_abort_is_a_reset<B: Bed>() {
 
 /// A close lets those out whose message is queued, and nobody else.
 pub async fn c3_waiting_sends_are_flushed_if_they_are_queued<B: Bed>() {
-    let (conn, peer) = B::stuffed(Config::default().max_outbox(2 * B::HOLDS)).await;
-    let (_receiver, sender) = conn.split();
+    let (mut conn, peer) = B::stuffed(Config::default().max_queue(2 * B::HOLDS)).await;
+    let sender = conn.writer();
     let message = vec![b'q'; B::HOLDS / 2];
     let large = vec![b'w'; 3 * B::HOLDS / 2];
     let mut queued = pin!(sender.send(&message));
@@ -147,7 +147,7 @@ pub async fn c3_waiting_sends_are_flushed_if_they_are_queued<B: Bed>() {
 
 /// A torn message never looks complete.
 pub async fn c3_close_after_a_torn_message_resets<B: Bed>() {
-    senders!(B, Config::default().max_outbox(1000), |conn, peer| {
+    senders!(B, Config::default().max_queue(1000), |conn, peer| {
         let message = vec![b't'; B::HOLDS];
         assert!(waits(pin!(conn.send(&message))).await);
         assert_err!(conn.close().await, Error::Interrupted);
@@ -158,9 +158,9 @@ pub async fn c3_close_after_a_torn_message_resets<B: Bed>() {
 }
 
 /// Who stops sending has not left; the descriptor goes with the last half.
-pub async fn c3_dropping_all_sending_halves_closes_nothing<B: Bed>() {
-    let (conn, peer) = B::pair(Config::default()).await;
-    let (mut receiver, sender) = conn.split();
+pub async fn c3_dropping_all_writers_closes_nothing<B: Bed>() {
+    let (mut receiver, peer) = B::pair(Config::default()).await;
+    let sender = receiver.writer();
     let clone = sender.clone();
     drop(sender);
     drop(clone);
@@ -174,8 +174,8 @@ pub async fn c3_dropping_all_sending_halves_closes_nothing<B: Bed>() {
 
 /// A close that the peer does not take gives up in time, and says so.
 pub async fn c3_a_close_that_cannot_flush_gives_up<M: Manner>() {
-    let config = Config::default().max_outbox(Memory::<M>::HOLDS);
-    let (mut conn, peer) = Memory::<M>::timed_pair(config, clock);
+    let config = Config::default().max_queue(Memory::<M>::HOLDS);
+    let (mut conn, peer) = Memory::<M>::timed_pair(config, ByHand);
     conn.feed(&vec![b'm'; Memory::<M>::HOLDS]).expect("there is room");
     {
         let mut closing = pin!(conn.close());
@@ -191,9 +191,9 @@ pub async fn c3_a_close_that_cannot_flush_gives_up<M: Manner>() {
 /// And all that wait beside it are told, in whatever order they come to run.
 pub async fn c3_a_close_that_gives_up_ends_all_that_wait<M: Manner>() {
     for closes_last in [true, false] {
-        let config = Config::default().max_outbox(2 * Memory::<M>::HOLDS);
-        let (conn, peer) = Memory::<M>::timed_pair(config, clock);
-        let (mut receiver, sender) = conn.split();
+        let config = Config::default().max_queue(2 * Memory::<M>::HOLDS);
+        let (mut receiver, peer) = Memory::<M>::timed_pair(config, ByHand);
+        let sender = receiver.writer();
         let receiving = async move { receiver.next_line().await.map(drop) };
         let receiving = Memory::<M>::spawn(receiving);
         let message = vec![b'm'; Memory::<M>::HOLDS];
@@ -216,7 +216,7 @@ pub async fn c3_a_close_that_gives_up_ends_all_that_wait<M: Manner>() {
 
 /// A peer that never leaves does not hold up a close for ever.
 pub async fn c3_a_close_waits_for_the_peer_only_so_long<M: Manner>() {
-    let (mut conn, peer) = Memory::<M>::timed_pair(Config::default(), clock);
+    let (mut conn, peer) = Memory::<M>::timed_pair(Config::default(), ByHand);
     conn.feed(b"bye").expect("there is room");
     let mut closing = pin!(conn.close());
     assert!(waits(closing.as_mut()).await, "the peer may still send");
@@ -227,7 +227,7 @@ pub async fn c3_a_close_waits_for_the_peer_only_so_long<M: Manner>() {
 
 /// A half-closed connection still receives.
 pub async fn c4_shutdown_write_ends_our_side_alone<B: Bed>() {
-    let config = Config::default().max_outbox(2 * B::HOLDS);
+    let config = Config::default().max_queue(2 * B::HOLDS);
 
     let (mut conn, peer) = B::pair(config).await;
     let backlog = vec![b'm'; B::HOLDS];
@@ -243,8 +243,8 @@ pub async fn c4_shutdown_write_ends_our_side_alone<B: Bed>() {
     assert_eq!(conn.next_line().await.expect("the end"), None);
     assert!(!conn.is_closed());
 
-    let (conn, peer) = B::pair(config).await;
-    let (mut receiver, sender) = conn.split();
+    let (mut receiver, peer) = B::pair(config).await;
+    let sender = receiver.writer();
     sender.feed(&backlog).expect("there is room");
     let (rest, ended) = zip(peer.recv_all(), sender.shutdown_write()).await;
     ended.expect("the peer reads");
@@ -264,8 +264,8 @@ pub async fn c5_drop_frees_the_stream_and_tries_once_to_send<B: Bed>() {
         assert_eq!(rest, Rest::clean("last words"));
     }
 
-    let (conn, peer) = B::pair(Config::default()).await;
-    let (receiver, sender) = conn.split();
+    let (mut receiver, peer) = B::pair(Config::default()).await;
+    let sender = receiver.writer();
     sender.feed(b"last words").expect("there is room");
     let mut ending = pin!(peer.recv_all());
     drop(receiver);
@@ -279,13 +279,13 @@ pub async fn c5_drop_frees_the_stream_and_tries_once_to_send<B: Bed>() {
 
 /// A drop does not wait for a peer that does not read.
 pub async fn c5_drop_never_blocks<B: Bed>() {
-    let config = Config::default().max_outbox(B::HOLDS);
+    let config = Config::default().max_queue(B::HOLDS);
     let (conn, peer) = B::stuffed(config).await;
     drop(conn);
     assert!(peer.recv_all().await.bytes.len() < B::HOLDS);
 
-    let (conn, peer) = B::stuffed(config).await;
-    let (receiver, sender) = conn.split();
+    let (mut receiver, peer) = B::stuffed(config).await;
+    let sender = receiver.writer();
     {
         let mut receiver = receiver;
         assert!(waits(pin!(receiver.next_line())).await);
@@ -334,23 +334,29 @@ pub async fn c6_the_last_reply_survives_unread_input_without_a_clock<B: Bed>() {
 }
 
 thread_local! {
-    /// The sleeps of the clock below that nobody has ended.
-    static SLEEPS: RefCell<Vec<Waker>> = const { RefCell::new(Vec::new()) };
-    static LATE: RefCell<bool> = const { RefCell::new(false) };
+    static NOW: Cell<Time> = const { Cell::new(Time::START) };
+    /// The alarms of the clock below.
+    static ALARMS: RefCell<Vec<Waker>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A clock by hand: its sleeps end when the test says so.
-fn clock(_: Duration) -> BoxSleep {
-    Box::pin(poll_fn(|cx| {
-        if LATE.take() {
+/// A clock by hand: its time passes when the test says so.
+struct ByHand;
+
+impl Clock for ByHand {
+    fn now(&mut self) -> Time {
+        NOW.get()
+    }
+
+    fn poll_alarm(&mut self, cx: &mut Context<'_>, at: Time) -> Poll<()> {
+        if NOW.get() >= at {
             return Poll::Ready(());
         }
-        SLEEPS.with_borrow_mut(|sleeps| sleeps.push(cx.waker().clone()));
+        ALARMS.with_borrow_mut(|alarms| alarms.push(cx.waker().clone()));
         Poll::Pending
-    }))
+    }
 }
 
 fn time_is_up() {
-    LATE.set(true);
-    SLEEPS.take().into_iter().for_each(Waker::wake);
+    NOW.set(NOW.get() + Duration::from_secs(3600));
+    ALARMS.take().into_iter().for_each(Waker::wake);
 }

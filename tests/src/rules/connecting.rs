@@ -3,28 +3,29 @@
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 
-use asyncnet::{AsyncSocket, Config, Connection, Error, Listener, Runtime, SockOpt, Transport};
+use asyncnet::net::{Setting, SockOpt};
+use asyncnet::{AsyncSocket, Config, Connection, Error, Listener, Transport};
 use futures_lite::future::{poll_once, zip};
 use socket2::SockRef;
 
-use crate::bed::{Peer as _, Platform, Rest};
+use crate::bed::{Peer as _, Platform, Rest, System};
 use crate::faulty::Faulty;
-use crate::places::{listen, refusing, tried};
+use crate::places::{dial, listen, refusing, tried};
 use crate::sockets::SocketPeer;
 use crate::tools::{assert_err, assert_line, kind};
 
 /// With the settings that it was given, and `TCP_NODELAY`.
-pub async fn a4_dial_reaches_an_ip_address_and_a_name<P: Platform>() {
+pub async fn a4_connect_reaches_an_ip_address_and_a_name<P: Platform>() {
     // Where the name has an IPv6 address too, nobody listens there.
     let (listener, address) = listen::<P::Runtime>().await;
     for host in ["127.0.0.1", "localhost"] {
         let config = Config::default().max_line(4);
-        let ours = AsyncSocket::<P::Runtime>::dial_with(host, address.port(), config).await;
+        let ours = dial::<P::Runtime>(host, address.port(), config).await;
         let mut ours = ours.expect("a connection");
         let (mut theirs, from) = listener.accept_addr().await.expect("a connection");
-        assert_eq!(ours.local_addr().expect("an address"), from);
+        assert_eq!(ours.socket().local_addr().expect("an address"), from);
         {
-            let socket = ours.os_socket().expect("a socket");
+            let socket = ours.get_ref().and_then(Transport::os_socket).expect("a socket");
             assert!(SockRef::from(&socket).tcp_nodelay().expect("an option"));
         }
         theirs.send(b"12345\nline\n").await.expect("a connection");
@@ -34,34 +35,34 @@ pub async fn a4_dial_reaches_an_ip_address_and_a_name<P: Platform>() {
 }
 
 /// Whoever refuses is passed over at once.
-pub async fn a4_dial_goes_on_behind_a_refusal<P: Platform>() {
+pub async fn a4_connect_goes_on_behind_a_refusal<P: Platform>() {
     let (listener, address) = listen::<P::Runtime>().await;
     let (_nobody, refused) = refusing();
     let v6 = SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], refused.port()));
     Faulty::<P::Runtime>::name([v6, refused, v6, address]);
-    let ours = AsyncSocket::<Faulty<P::Runtime>>::dial("a.name", 0).await;
+    let ours = dial::<Faulty<P::Runtime>>("a.name", 0, Config::default()).await;
     let ours = ours.expect("the last one listens");
-    assert_eq!(ours.peer_addr().expect("an address").inet(), Some(address));
+    assert_eq!(ours.socket().peer_addr().expect("an address").ip(), Some(address));
     listener.accept().await.expect("a connection");
 }
 
 /// The next address joins though the first has not answered.
-pub async fn a4_dial_does_not_wait_for_a_silent_address<P: Platform>() {
+pub async fn a4_connect_does_not_wait_for_a_silent_address<P: Platform>() {
     let (listener, address) = listen::<P::Runtime>().await;
     let silent = SocketAddr::from(([127, 0, 0, 1], 1));
     Faulty::<P::Runtime>::silence(silent);
     Faulty::<P::Runtime>::name([silent, silent, address]);
-    let ours = AsyncSocket::<Faulty<P::Runtime>>::dial("a.name", 0).await;
+    let ours = dial::<Faulty<P::Runtime>>("a.name", 0, Config::default()).await;
     let ours = ours.expect("the last one listens");
-    assert_eq!(ours.peer_addr().expect("an address").inet(), Some(address));
+    assert_eq!(ours.socket().peer_addr().expect("an address").ip(), Some(address));
     listener.accept().await.expect("a connection");
 }
 
 /// Nobody answers: the kind is that of the first, and both are told.
-pub async fn a4_dial_tells_the_first_and_the_last_error<P: Platform>() {
+pub async fn a4_connect_tells_the_first_and_the_last_error<P: Platform>() {
     let ((_nobody, one), (_either, other)) = (refusing(), refusing());
     Faulty::<P::Runtime>::name([one, other]);
-    let error = AsyncSocket::<Faulty<P::Runtime>>::dial("a.name", 7).await;
+    let error = dial::<Faulty<P::Runtime>>("a.name", 7, Config::default()).await;
     let error = error.expect_err("nobody listens");
     assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
     assert_eq!(tried(&error), ("connect to", "a.name:7"));
@@ -69,12 +70,12 @@ pub async fn a4_dial_tells_the_first_and_the_last_error<P: Platform>() {
     assert!(told.contains("(first)") && told.contains("(last)"), "{told}");
     // A name without an address is an error too.
     Faulty::<P::Runtime>::name([]);
-    let error = AsyncSocket::<Faulty<P::Runtime>>::dial("a.name", 7).await;
+    let error = dial::<Faulty<P::Runtime>>("a.name", 7, Config::default()).await;
     assert_eq!(error.expect_err("no address").kind(), ErrorKind::NotFound);
 }
 
 /// All connections but the one that says so are at their end.
-async fn all_but_one_are_closed<R: Runtime>(listener: &Listener<R>, address: SocketAddr) {
+async fn all_but_one_are_closed<R: System>(listener: &Listener<R>, address: SocketAddr) {
     let peer = SocketPeer::connect(&address.into());
     peer.send(b"line\n").await;
     loop {
@@ -91,10 +92,10 @@ async fn all_but_one_are_closed<R: Runtime>(listener: &Listener<R>, address: Soc
 }
 
 /// Whatever it had begun.
-pub async fn a9_a_dropped_dial_closes_its_sockets<P: Platform>() {
+pub async fn a9_a_dropped_connect_closes_its_sockets<P: Platform>() {
     let (listener, address) = listen::<P::Runtime>().await;
     for host in ["127.0.0.1", "localhost", "127.0.0.1"] {
-        drop(poll_once(AsyncSocket::<P::Runtime>::dial(host, address.port())).await);
+        drop(poll_once(dial::<P::Runtime>(host, address.port(), Config::default())).await);
     }
     all_but_one_are_closed(&listener, address).await;
 }
@@ -103,12 +104,12 @@ pub async fn a9_a_dropped_dial_closes_its_sockets<P: Platform>() {
 pub async fn a9_a_dropped_connect_closes_its_socket<P: Platform>() {
     let (listener, address) = listen::<P::Runtime>().await;
     let mut socket = AsyncSocket::<P::Runtime>::default();
-    socket.set_sock_opt(SockOpt::NoDelay, false).expect("an option");
+    socket.set(Setting::Flag(SockOpt::NoDelay, false)).expect("an option");
     for _ in 0..3 {
         drop(poll_once(socket.connect("127.0.0.1", address.port())).await);
     }
     all_but_one_are_closed(&listener, address).await;
-    assert!(!socket.sock_opt(SockOpt::NoDelay).expect("an option"));
+    assert!(!socket.get(SockOpt::NoDelay).expect("an option"));
     socket.connect("127.0.0.1", address.port()).await.expect("a connection");
 }
 
@@ -123,7 +124,7 @@ pub async fn a8_sockets_of_the_standard_library_are_adopted<P: Platform>() {
     let stream = AsyncSocket::<P::Runtime>::adopt(stream).expect("a socket");
     let mut ours = stream.into_connection().expect("a connection");
     let (mut theirs, from) = listener.accept_addr().await.expect("a connection");
-    assert_eq!(ours.local_addr().expect("an address"), from);
+    assert_eq!(ours.socket().local_addr().expect("an address"), from);
     ours.send(b"12345\nline\n").await.expect("a connection");
     assert_err!(theirs.next_line().await, Error::Line(_));
     assert_line!(theirs, "line");
@@ -136,14 +137,14 @@ pub async fn a8_sockets_of_the_standard_library_are_adopted<P: Platform>() {
     let socket = socket.into_datagram().expect("a datagram socket");
     socket.send_to(b"message", "127.0.0.1", at.port()).await.expect("it leaves");
     let (message, from) = socket.recv_from(1500).await.expect("a datagram");
-    assert_eq!((&message[..], from.inet()), (&b"message"[..], Some(at)));
+    assert_eq!((&message[..], from.ip()), (&b"message"[..], Some(at)));
 }
 
 /// Bytes, good lines and bad ones.
 pub async fn a13_stats_count<P: Platform>() {
     let (listener, address) = listen::<P::Runtime>().await;
     let config = Config::default().max_line(4);
-    let ours = AsyncSocket::<P::Runtime>::dial_with("127.0.0.1", address.port(), config).await;
+    let ours = dial::<P::Runtime>("127.0.0.1", address.port(), config).await;
     let mut ours = ours.expect("a connection");
     let mut theirs = listener.accept().await.expect("a connection");
     assert_eq!(ours.stats(), Default::default());
@@ -155,14 +156,14 @@ pub async fn a13_stats_count<P: Platform>() {
     ours.send_line(b"two").await.expect("a connection");
     ours.send(b"three").await.expect("a connection");
     ours.shutdown_write().await.expect("a connection");
-    let (received, sent) = ours.stats();
-    assert_eq!((received.bytes, received.lines, received.too_long), (13, 3, 1));
-    assert_eq!((received.bare, received.not_utf8), (0, 0));
-    assert_eq!(sent.lines, 1);
+    let stats = ours.stats();
+    assert_eq!((stats.bytes_received, stats.lines_received, stats.too_long), (13, 3, 1));
+    assert_eq!((stats.bare, stats.not_utf8), (0, 0));
+    assert_eq!(stats.lines_sent, 1);
     assert_line!(theirs, "two");
     assert_err!(theirs.next_line().await, Error::Disconnected(_));
-    assert_eq!(theirs.stats().0.bytes, sent.bytes);
-    assert_eq!(theirs.stats().1.bytes, received.bytes);
+    assert_eq!(theirs.stats().bytes_received, stats.bytes_sent);
+    assert_eq!(theirs.stats().bytes_sent, stats.bytes_received);
 }
 
 /// Nor an address.
@@ -171,7 +172,7 @@ pub async fn a13_a_closed_connection_has_no_socket<P: Platform>() {
     for close in [true, false] {
         let peer = SocketPeer::connect(&address.into());
         let mut conn = listener.accept().await.expect("a connection");
-        assert!(conn.os_socket().is_some() && conn.get_ref().is_some());
+        assert!(conn.get_ref().is_some_and(|stream| stream.os_socket().is_some()));
         if close {
             let rest = async {
                 assert_eq!(peer.recv_all().await, Rest::clean(""));
@@ -182,10 +183,10 @@ pub async fn a13_a_closed_connection_has_no_socket<P: Platform>() {
             conn.abort();
         }
         assert!(conn.is_closed());
-        assert!(conn.os_socket().is_none() && conn.get_ref().is_none());
-        assert_eq!(conn.local_addr().expect_err("closed").kind(), ErrorKind::NotConnected);
-        assert_eq!(conn.peer_addr().expect_err("closed").kind(), ErrorKind::NotConnected);
-        assert_eq!(conn.peer_cred().expect_err("closed").kind(), ErrorKind::NotConnected);
+        assert!(conn.get_ref().is_none());
+        assert_eq!(conn.socket().local_addr().expect_err("closed").kind(), ErrorKind::NotConnected);
+        assert_eq!(conn.socket().peer_addr().expect_err("closed").kind(), ErrorKind::NotConnected);
+        assert_eq!(conn.socket().peer_cred().expect_err("closed").kind(), ErrorKind::NotConnected);
     }
 }
 
@@ -194,7 +195,7 @@ pub async fn a13_tcp_does_not_tell_who_is_there<P: Platform>() {
     let (listener, address) = listen::<P::Runtime>().await;
     let _peer = SocketPeer::connect(&address.into());
     let conn = listener.accept().await.expect("a connection");
-    assert_eq!(conn.peer_cred().expect_err("TCP").kind(), ErrorKind::Unsupported);
+    assert_eq!(conn.socket().peer_cred().expect_err("TCP").kind(), ErrorKind::Unsupported);
 }
 
 fn moves<T: Send>(it: T) -> T {
@@ -206,18 +207,19 @@ pub async fn c2_everything_moves_between_threads<P: Platform>() {
     let (listener, address) = moves(listen::<P::Runtime>()).await;
     let mut socket = moves(AsyncSocket::<P::Runtime>::default());
     let mut ours = moves(socket.connect("127.0.0.1", address.port())).await.expect("a connection");
-    let theirs = moves(moves(&listener).accept()).await.expect("a connection");
-    let (mut receiver, sender) = moves(theirs.split());
+    let accepted = moves(moves(&listener).accept()).await;
+    let mut receiver = moves(accepted.expect("a connection"));
+    let sender = moves(receiver.writer());
     moves(ours.send(b"one\ntwo\n")).await.expect("a connection");
     moves(ours.flush()).await.expect("a connection");
     assert_eq!(moves(receiver.next_line()).await.expect("a line"), Some(&b"one"[..]));
     assert_eq!(moves(receiver.recv_line()).await.expect("a line"), "two");
     moves(sender.send_line(b"three")).await.expect("a connection");
-    assert!(moves(ours.next_lines()).await.expect("a line").is_some());
+    assert!(moves(ours.next_batch()).await.expect("a line").is_some());
     drop((receiver, sender));
     moves(ours.close()).await.expect("a connection");
     moves(moves(listener).finish(std::time::Duration::ZERO)).await;
-    drop(moves(AsyncSocket::<P::Runtime>::dial("127.0.0.1", address.port())));
+    drop(moves(dial::<P::Runtime>("127.0.0.1", address.port(), Config::default())));
 }
 
 /// A stream that stays on its thread: the same calls, in futures that stay there too.
@@ -228,14 +230,17 @@ pub async fn c2_a_stream_that_cannot_move_is_fine<P: Platform>() {
         listener.accept().await.expect("a connection").into_parts().expect("it is open");
     // Neither `Send` nor of any type in particular.
     let stream: Box<dyn Transport> = Box::new(stream);
-    let mut conn = Connection::with_timer(stream, Config::default(), P::Runtime::timer());
-    assert!(conn.os_socket().is_some(), "it is asked through the box");
+    let mut conn = Connection::new(stream, Config::default());
+    assert!(
+        conn.get_ref().is_some_and(|stream| stream.os_socket().is_some()),
+        "it is asked through the box"
+    );
     peer.send(b"line\nanother\n").await;
     assert_line!(conn, "line");
-    let (mut receiver, sender) = conn.split();
-    assert_line!(receiver, "another");
+    let sender = conn.writer();
+    assert_line!(conn, "another");
     sender.send_line(b"reply").await.expect("a connection");
-    drop((receiver, sender));
+    drop((conn, sender));
     let rest = peer.recv_all().await;
     assert!(rest.bytes.starts_with(b"reply"), "{rest:?}");
 }

@@ -46,7 +46,7 @@ pub async fn a12_with_max_open_an_accept_waits_for_a_close<P: Platform>() {
     let peers: Vec<_> = (0..4).map(|_| SocketPeer::connect(&address.into())).collect();
     let mut one = listener.accept().await.expect("a connection");
     let other = listener.accept().await.expect("a connection");
-    assert_eq!(listener.open(), 2);
+    assert_eq!(listener.open_connections(), 2);
     {
         let mut third = pin!(listener.accept_addr());
         assert!(waits(third.as_mut()).await, "two are open");
@@ -57,12 +57,12 @@ pub async fn a12_with_max_open_an_accept_waits_for_a_close<P: Platform>() {
         one.close().await.expect("a connection");
         let (mut third, from) = third.await.expect("a connection");
         assert_eq!(from.port(), peers[2].port());
-        assert_eq!(listener.open(), 2);
+        assert_eq!(listener.open_connections(), 2);
         third.abort();
     }
-    assert_eq!(listener.open(), 1);
+    assert_eq!(listener.open_connections(), 1);
     let _fourth = listener.accept().await.expect("a connection");
-    assert_eq!(listener.open(), 2);
+    assert_eq!(listener.open_connections(), 2);
     let mut fifth = pin!(listener.accept());
     assert!(waits(fifth.as_mut()).await, "two are open");
     let _peer = SocketPeer::connect(&address.into());
@@ -73,28 +73,28 @@ pub async fn a12_with_max_open_an_accept_waits_for_a_close<P: Platform>() {
 /// Whoever closes, however: what is closed is not open.
 pub async fn a12_every_way_to_close_counts<P: Platform>() {
     let (listener, address) = listen::<P::Runtime>().await;
-    assert_eq!(listener.open(), 0);
+    assert_eq!(listener.open_connections(), 0);
     for way in 0..4 {
         let peer = SocketPeer::connect(&address.into());
         let mut conn = listener.accept().await.expect("a connection");
-        assert_eq!(listener.open(), 1);
+        assert_eq!(listener.open_connections(), 1);
         match way {
             0 => drop(conn),
             1 => {
                 peer.shutdown().await;
                 conn.close().await.expect("a connection");
-                assert_eq!(listener.open(), 0, "it is closed");
+                assert_eq!(listener.open_connections(), 0, "it is closed");
             }
             2 => conn.abort(),
             _ => {
-                let (receiver, sender) = conn.split();
-                assert_eq!(listener.open(), 1);
-                drop(sender);
-                assert_eq!(listener.open(), 1, "the other half is there");
-                drop(receiver);
+                let writer = conn.writer();
+                assert_eq!(listener.open_connections(), 1);
+                drop(conn);
+                assert_eq!(listener.open_connections(), 1, "the writer is there");
+                drop(writer);
             }
         }
-        assert_eq!(listener.open(), 0, "way {way}");
+        assert_eq!(listener.open_connections(), 0, "way {way}");
     }
 }
 

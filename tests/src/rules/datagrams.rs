@@ -5,18 +5,17 @@ use std::net::{Ipv6Addr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 
-use asyncnet::{
-    Address, AsyncSocket, Datagram, DatagramTooLong, Domain, Protocol, Runtime, SockType,
-};
+use asyncnet::net::{Datagram, DatagramTooLong, Domain};
+use asyncnet::{Address, AsyncSocket};
 use futures_lite::future::{poll_once, yield_now};
 
-use crate::bed::Platform;
+use crate::bed::{Platform, System};
 use crate::faulty::Faulty;
 use crate::tools::waits;
 
 /// A socket on a port of this machine, and where it is.
-async fn bound<R: Runtime>() -> (Datagram<R>, Address) {
-    let socket = AsyncSocket::<R>::new(Domain::Inet, SockType::Datagram, Protocol::Udp);
+async fn bound<R: System>() -> (Datagram<R>, Address) {
+    let socket = AsyncSocket::<R>::datagram(Domain::Ipv4);
     let mut socket = socket.expect("a socket");
     socket.bind_addr("127.0.0.1", 0).await.expect("a port");
     let socket = socket.into_datagram().expect("a datagram socket");
@@ -118,7 +117,7 @@ pub async fn a11_a_stream_has_no_datagrams<P: Platform>() {
 pub async fn a11_a_name_is_sent_to_in_the_sockets_family<P: Platform>() {
     let (ours, at) = bound::<Faulty<P::Runtime>>().await;
     let v6 = SocketAddr::from((Ipv6Addr::LOCALHOST, at.port()));
-    Faulty::<P::Runtime>::name([v6, at.inet().expect("UDP")]);
+    Faulty::<P::Runtime>::name([v6, at.ip().expect("UDP")]);
     ours.send_to(b"x", "a.name", at.port()).await.expect("it leaves");
     assert_eq!(ours.recv_from(9).await.expect("a datagram").0, b"x");
 }

@@ -3,15 +3,18 @@
 use std::io::ErrorKind;
 use std::pin::pin;
 
-use asyncnet::{Cause, Config, End, Ends, Error, Flags, LineError};
+use asyncnet::nim::Flags;
+use asyncnet::{Cause, Config, End, Error, LineError};
 use futures_lite::{AsyncReadExt, AsyncWriteExt};
 
 use crate::bed::{Bed, Peer};
 use crate::memory::{Manner, Memory};
-use crate::tools::{assert_err, assert_line, is_reset, kind, receivers, senders, waits};
+use crate::tools::{
+    WriterFacts as _, assert_err, assert_line, is_reset, kind, receivers, senders, try_send, waits,
+};
 
 fn configs() -> [Config; 2] {
-    [Ends::Hide, Ends::Tell].map(|ends| Config::default().ends(ends))
+    [Flags::SAFE_DISCONN, Flags::empty()].map(|ends| Config::default().nim_flags(ends))
 }
 
 fn told(end: Option<End>) -> (Cause, usize) {
@@ -38,8 +41,8 @@ pub async fn end_eof_between_lines_is_no_bytes_in_every_view<B: Bed>() {
                 assert_eq!(conn.recv(5).await.expect("the end"), b"");
                 assert_eq!(conn.recv_into(&mut [0; 5]).await.expect("the end"), 0);
                 assert_eq!(conn.next_line().await.expect("the end"), None);
-                assert!(conn.next_lines().await.expect("the end").is_none());
-                assert_eq!(conn.peek().await.expect("the end"), b"");
+                assert!(conn.next_batch().await.expect("the end").is_none());
+                assert_err!(conn.peek(1).await, Error::Disconnected(_));
                 assert_eq!(conn.read(&mut [0; 5]).await.expect("the end"), 0);
                 assert_err!(conn.next_block(5).await, Error::Disconnected(_));
                 assert_eq!(told(conn.end()), (Cause::Eof, 0));
@@ -62,7 +65,7 @@ pub async fn end_eof_inside_a_line_is_told_by_the_typed_view<B: Bed>() {
                     conn.next_line().await,
                     Error::Disconnected(End { cause: Cause::Eof, partial: 4, .. })
                 );
-                assert_err!(conn.next_lines().await, Error::Disconnected(_));
+                assert_err!(conn.next_batch().await, Error::Disconnected(_));
                 assert_eq!(told(conn.end()), (Cause::Eof, 4));
                 assert_eq!(conn.partial(), b"part");
             }
@@ -101,7 +104,7 @@ pub async fn end_reset_is_no_bytes_in_the_seed_view<B: Bed>() {
             assert_eq!(conn.recv_line().await.expect("the end"), "");
             assert_eq!(conn.recv(3).await.expect("the end"), b"");
             assert_eq!(told_reset(conn.end()), 4);
-            assert!(conn.is_disconnected());
+            assert!(conn.end().is_some());
         }
     });
     receivers!(B, Config::default(), |conn, peer| {
@@ -115,7 +118,7 @@ pub async fn end_reset_is_no_bytes_in_the_seed_view<B: Bed>() {
 
 /// The third row, in the view that does not.
 pub async fn end_reset_is_an_error_without_safe_disconn<B: Bed>() {
-    let tell = Config::default().ends(Ends::Tell);
+    let tell = Config::default().nim_flags(Flags::empty());
     receivers!(B, tell, |conn, peer| {
         peer.send(b"line\npart").await;
         peer.reset();
@@ -124,7 +127,7 @@ pub async fn end_reset_is_an_error_without_safe_disconn<B: Bed>() {
             let error = conn.recv_line().await.expect_err("a reset");
             assert_eq!(kind(error), ErrorKind::ConnectionReset);
             assert!(is_reset(&conn.recv(3).await.expect_err("a reset")));
-            let hidden = conn.recv_line_with(Flags::SAFE_DISCONN).await;
+            let hidden = conn.with_flags(Flags::SAFE_DISCONN).recv_line().await;
             assert_eq!(hidden.expect("the end"), "");
         }
         assert_eq!(told_reset(conn.end()), 4);
@@ -150,8 +153,8 @@ pub async fn end_reset_is_an_error_in_the_typed_view<B: Bed>() {
             for _ in 0..2 {
                 assert!(is_reset(&conn.next_line().await.expect_err("a reset")));
                 assert!(is_reset(&conn.next_block(9).await.expect_err("a reset")));
-                assert!(is_reset(&conn.next_lines().await.expect_err("a reset")));
-                assert!(is_reset(&conn.peek().await.expect_err("a reset")));
+                assert!(is_reset(&conn.next_batch().await.expect_err("a reset")));
+                assert!(is_reset(&conn.peek(1).await.expect_err("a reset")));
                 let read = conn.read(&mut [0; 5]).await.expect_err("a reset");
                 assert_eq!(read.kind(), ErrorKind::ConnectionReset);
                 assert_eq!(conn.partial(), b"part");
@@ -177,7 +180,7 @@ pub async fn end_reset_keeps_its_kind<M: Manner>() {
             peer.break_with(loss);
             assert_eq!(conn.recv_line().await.expect("a line"), "line");
             assert_eq!(conn.recv_line().await.expect("hidden"), "");
-            let told = conn.recv_line_with(Flags::empty()).await;
+            let told = conn.with_flags(Flags::empty()).recv_line().await;
             assert_eq!(kind(told.expect_err("told")), loss);
             assert_eq!(kind(conn.next_line().await.expect_err("typed")), loss);
             assert_eq!(told_reset(conn.end()), 0);
@@ -198,9 +201,9 @@ pub async fn end_closed_by_us_is_an_error_in_every_view<B: Bed>() {
             assert_err!(conn.recv(3).await, Error::Closed);
             assert_err!(conn.recv_into(&mut [0; 3]).await, Error::Closed);
             assert_err!(conn.next_line().await, Error::Closed);
-            assert_err!(conn.next_lines().await, Error::Closed);
+            assert_err!(conn.next_batch().await, Error::Closed);
             assert_err!(conn.next_block(3).await, Error::Closed);
-            assert_err!(conn.peek().await, Error::Closed);
+            assert_err!(conn.peek(1).await, Error::Closed);
             assert_err!(conn.send(b"x").await, Error::Closed);
             assert_err!(conn.feed(b"x"), Error::Closed);
             assert_err!(conn.flush().await, Error::Closed);
@@ -244,19 +247,26 @@ pub async fn e2_the_partial_stays_and_never_becomes_a_line<B: Bed>() {
 pub async fn e3_a_send_to_a_gone_peer_is_no_error_under_safe_disconn<B: Bed>() {
     senders!(B, Config::default(), |conn, peer| {
         peer.reset();
-        while !conn.is_disconnected() {
+        while conn.end().is_none() {
             conn.send(b"anybody?\n").await.expect("hidden");
         }
         conn.send(b"anybody?\n").await.expect("hidden");
         assert_eq!(told_reset(conn.end()), 0);
-        let told = conn.send_with(b"anybody?\n", Flags::empty()).await;
-        assert_err!(told, Error::Disconnected(_));
+        assert_err!(conn.send_all(b"anybody?\n").await, Error::Disconnected(_));
     });
+    let (mut conn, peer) = B::pair(Config::default()).await;
+    peer.reset();
+    while conn.end().is_none() {
+        conn.send(b"anybody?\n").await.expect("hidden");
+    }
+    let told = conn.with_flags(Flags::empty()).send(b"anybody?\n").await;
+    assert_err!(told, Error::Disconnected(_));
+    conn.send(b"anybody?\n").await.expect("the flags are for one call");
 }
 
 /// Without the flag, and in the typed view always, it is one.
 pub async fn e3_a_send_to_a_gone_peer_is_an_error_otherwise<B: Bed>() {
-    let tell = Config::default().ends(Ends::Tell);
+    let tell = Config::default().nim_flags(Flags::empty());
     senders!(B, tell, |conn, peer| {
         peer.reset();
         let error = loop {
@@ -272,7 +282,7 @@ pub async fn e3_a_send_to_a_gone_peer_is_an_error_otherwise<B: Bed>() {
         assert_err!(conn.send_line(b"x").await, Error::Disconnected(_));
         assert_err!(conn.feed(b"x"), Error::Disconnected(_));
         assert_err!(conn.feed_line(b"x"), Error::Disconnected(_));
-        assert_err!(conn.try_send((&b"x"[..]).into()), Error::Disconnected(_));
+        assert_err!(try_send!(conn, (&b"x"[..]).into()), Error::Disconnected(_));
     });
 }
 
@@ -280,13 +290,13 @@ pub async fn e3_a_send_to_a_gone_peer_is_an_error_otherwise<B: Bed>() {
 pub async fn e3_a_flush_after_the_loss_is_an_error<B: Bed>() {
     senders!(B, Config::default(), |conn, peer| {
         peer.reset();
-        while !conn.is_disconnected() {
+        while conn.end().is_none() {
             conn.send(b"anybody?\n").await.expect("hidden");
         }
         assert_err!(conn.flush().await, Error::Disconnected(_));
     });
     // Lost while the flush waits: bytes that were fed, and the traits of `futures`.
-    let config = Config::default().max_outbox(B::HOLDS);
+    let config = Config::default().max_queue(B::HOLDS);
     for by_trait in [true, false] {
         let (mut conn, peer) = B::stuffed(config).await;
         let flushing = async {
@@ -345,8 +355,8 @@ pub async fn e5_write_first_and_read_first_give_the_same_answers<B: Bed>() {
             assert_eq!(told_reset(conn.end()), 4);
             assert_eq!(conn.partial(), b"part");
 
-            let (conn, peer) = B::pair(config).await;
-            let (mut receiver, sender) = conn.split();
+            let (mut receiver, peer) = B::pair(config).await;
+            let sender = receiver.writer();
             peer.send(b"kept\nalso kept\npart").await;
             peer.reset();
             while write_first && sender.send_line(b"anybody?").await.is_ok() {}

@@ -2,7 +2,8 @@
 
 use std::pin::pin;
 
-use asyncnet::{Config, Error, Flags, Framing, LineError};
+use asyncnet::nim::Flags;
+use asyncnet::{Config, Error, Framing, LineError, LineStream};
 use futures_lite::{AsyncReadExt, StreamExt};
 
 use crate::bed::{Bed, Peer};
@@ -127,24 +128,24 @@ pub async fn l6_lines_are_delivered_before_an_error<B: Bed>() {
         assert_line!(conn, "c");
     });
 
-    let mut got = Vec::new();
-    let (mut conn, peer) = B::pair(short()).await;
-    peer.send(bytes).await;
-    while let Ok(Some(batch)) = conn.next_lines().await {
-        got.extend(batch.lines.map(<[u8]>::to_vec));
-    }
-    assert_eq!(got, [b"a", b"b"]);
-    assert_line!(conn, "c");
-
-    got.clear();
-    let (conn, peer) = B::pair(short()).await;
-    let (mut receiver, _sender) = conn.split();
-    peer.send(bytes).await;
-    while let Ok(Some(lines)) = receiver.next_lines().await {
-        got.extend(lines.map(<[u8]>::to_vec));
-    }
-    assert_eq!(got, [b"a", b"b"]);
-    assert_line!(receiver, "c");
+    receivers!(B, short(), |conn, peer| {
+        peer.send(bytes).await;
+        let mut got = Vec::new();
+        'until_bad: loop {
+            let batch = conn.next_batch().await.expect("lines");
+            let mut batch = batch.expect("no end");
+            loop {
+                match batch.next_line() {
+                    Ok(Some(line)) => got.push(line.to_vec()),
+                    Ok(None) => break,
+                    Err(Error::Line(_)) => break 'until_bad,
+                    Err(error) => panic!("{error}"),
+                }
+            }
+        }
+        assert_eq!(got, [b"a", b"b"]);
+        assert_line!(conn, "c");
+    });
 }
 
 /// Lines come before an end, orderly or not.
@@ -159,7 +160,7 @@ pub async fn l6_lines_are_delivered_before_an_end<B: Bed>() {
     receivers!(B, Config::default(), |conn, peer| {
         peer.send(b"a\nb\n").await;
         peer.reset();
-        let mut lines = conn.lines();
+        let mut lines = LineStream::new(&mut conn);
         assert_eq!(lines.next().await.expect("a").expect("a line"), b"a");
         assert_eq!(lines.next().await.expect("b").expect("a line"), b"b");
         assert_err!(lines.next().await.expect("the reset"), Error::Disconnected(_));
@@ -198,9 +199,9 @@ pub async fn l8_every_receive_first_finishes_discarding<B: Bed>() {
                     0 => assert_eq!(conn.next_block(2).await.expect("a block"), b"ab"),
                     1 => assert_eq!(conn.recv(2).await.expect("a block"), b"ab"),
                     2 => assert_eq!(conn.recv_line().await.expect("a line"), "ab"),
-                    3 => assert_eq!(conn.peek().await.expect("bytes")[0], b'a'),
+                    3 => assert_eq!(conn.peek(1).await.expect("bytes")[0], b'a'),
                     4 => {
-                        let peeked = conn.recv_with(1, Flags::PEEK).await;
+                        let peeked = conn.with_flags(Flags::PEEK).recv(1).await;
                         assert_eq!(peeked.expect("a byte"), b"a");
                     }
                     _ => {
@@ -238,11 +239,11 @@ pub async fn l8_a_peek_reports_a_bad_line_and_leaves_it<B: Bed>() {
     receivers!(B, short(), |conn, peer| {
         peer.send(b"1234567890\nab\n").await;
         for _ in 0..3 {
-            let peeked = conn.recv_line_with(Flags::PEEK).await;
+            let peeked = conn.with_flags(Flags::PEEK).recv_line().await;
             assert_err!(peeked, Error::Line(LineError::TooLong { max: 8 }));
         }
         assert_err!(conn.next_line().await, Error::Line(_));
-        let peeked = conn.recv_line_with(Flags::PEEK).await;
+        let peeked = conn.with_flags(Flags::PEEK).recv_line().await;
         assert_eq!(peeked.expect("a line"), "ab");
         assert_line!(conn, "ab");
     });

@@ -1,27 +1,28 @@
 //! A1 to A3 and A7: accepting connections.
 
-use std::io::{self, ErrorKind};
+use std::io::{Error, ErrorKind};
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 
-use asyncnet::{AsyncSocket, Config, Error, Listener, OsSocket, Runtime, SockOpt, Transport as _};
+use asyncnet::net::{OsSocket, Setting, SockOpt};
+use asyncnet::{AsyncSocket, Config, Listener, Transport};
 use futures_lite::future::{poll_once, yield_now};
 use socket2::{SockAddr, SockRef};
 
-use crate::bed::{Peer, Platform};
+use crate::bed::{Peer, Platform, System};
 use crate::faulty::Faulty;
 use crate::sockets::SocketPeer;
 use crate::tools::{assert_err, assert_line, interrupted, kind, waits};
 
-async fn listen<R: Runtime>(config: Config, nodelay: bool) -> (Listener<R>, SockAddr) {
+async fn listen<R: System>(config: Config, nodelay: bool) -> (Listener<R>, SockAddr) {
     let mut socket = AsyncSocket::<R>::default().with_config(config);
-    let set = socket.set_sock_opt(SockOpt::NoDelay, nodelay);
+    let set = socket.set(Setting::Flag(SockOpt::NoDelay, nodelay));
     set.expect("an option");
     socket.bind_addr("127.0.0.1", 0).await.expect("a port");
     let listener = socket.listen(16).expect("a listener");
     let address = listener.local_addr().expect("an address");
-    let address: SocketAddr = address.inet().expect("TCP");
+    let address: SocketAddr = address.ip().expect("TCP");
     (listener, address.into())
 }
 
@@ -29,7 +30,7 @@ async fn listen<R: Runtime>(config: Config, nodelay: bool) -> (Listener<R>, Sock
 pub async fn a1_a_shortage_is_waited_out_without_spinning<P: Platform>() {
     let (listener, address) = listen::<Faulty<P::Runtime>>(Config::default(), true).await;
     // "Too many open files", as Windows and every Unix have it.
-    let emfile = || io::Error::from_raw_os_error(if cfg!(windows) { 10024 } else { 24 });
+    let emfile = || Error::from_raw_os_error(if cfg!(windows) { 10024 } else { 24 });
     Faulty::<P::Runtime>::inject([emfile(), ErrorKind::OutOfMemory.into(), emfile()]);
     let peer = SocketPeer::connect(&address);
     peer.send(b"line\n").await;
@@ -55,7 +56,7 @@ pub async fn a2_an_error_about_one_peer_is_passed_over<P: Platform>() {
             ErrorKind::NetworkUnreachable,
             ErrorKind::NetworkDown,
         ]
-        .map(io::Error::from),
+        .map(Error::from),
     );
     let peer = SocketPeer::connect(&address);
     peer.send(b"line\n").await;
@@ -160,7 +161,7 @@ pub async fn a7_accepted_sockets_inherit_the_settings<P: Platform>() {
             assert_eq!(socket.tcp_nodelay().expect("an option"), nodelay);
         }
         peer.send(b"12345\n").await;
-        assert_err!(conn.next_line().await, Error::Line(_));
+        assert_err!(conn.next_line().await, asyncnet::Error::Line(_));
     }
 }
 

@@ -5,17 +5,18 @@ use std::io::ErrorKind;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 
-use asyncnet::{
-    Address, AsyncSocket, Datagram, DatagramTooLong, Domain, Protocol, Runtime, SockType,
-    remove_stale_socket,
+use asyncnet::net::{
+    ConnectOptions, Datagram, DatagramTooLong, Domain, connect, remove_stale_socket,
 };
+use asyncnet::{Address, AsyncSocket, Listener};
+use futures_lite::future::zip;
 
-use crate::bed::Platform;
+use crate::bed::{Platform, System};
 use crate::places::{TempPath, tried};
 use crate::tools::assert_line;
 
-fn unix<R: Runtime>() -> AsyncSocket<R> {
-    let socket = AsyncSocket::new(Domain::Unix, SockType::Stream, Protocol::Usual);
+fn unix<R: System>() -> AsyncSocket<R> {
+    let socket = AsyncSocket::new(Domain::Unix);
     socket.expect("a socket")
 }
 
@@ -25,13 +26,13 @@ pub async fn a10_a_path_is_bound_and_connected<P: Platform>() {
     let mut socket = unix::<P::Runtime>();
     socket.bind_unix(&path).expect("a new path");
     let listener = socket.listen(4).expect("a listener");
-    let at = Address::Unix(Some(path.as_ref().to_owned()));
+    let at = Address::Unix(path.as_ref().to_owned());
     assert_eq!(listener.local_addr().expect("an address"), at);
     let mut ours = unix::<P::Runtime>().connect_unix(&path).await.expect("a connection");
     let (mut theirs, from) = listener.accept_addr().await.expect("a connection");
-    assert_eq!(from, Address::Unix(None));
-    assert_eq!((from.inet(), from.port()), (None, 0));
-    assert_eq!(ours.peer_addr().expect("an address"), at);
+    assert_eq!(from, Address::Unnamed);
+    assert_eq!((from.ip(), from.port()), (None, 0));
+    assert_eq!(ours.socket().peer_addr().expect("an address"), at);
     ours.send(b"line\n").await.expect("a connection");
     assert_line!(theirs, "line");
     theirs.send(b"reply\n").await.expect("a connection");
@@ -138,7 +139,7 @@ pub async fn a11_unix_datagrams_stay_apart<P: Platform>() {
     let [ours, theirs] = [Some(&path), Some(&other)].map(datagram::<P::Runtime>);
     let at = ours.local_addr().expect("an address");
     let from = theirs.local_addr().expect("an address");
-    assert_eq!(at, Address::Unix(Some(path.as_ref().to_owned())));
+    assert_eq!(at, Address::Unix(path.as_ref().to_owned()));
     for message in [&b"one"[..], b"", b"three"] {
         theirs.send_to_addr(message, &at).await.expect("it leaves");
     }
@@ -153,14 +154,14 @@ pub async fn a11_unix_datagrams_stay_apart<P: Platform>() {
     // One without a path can ask, but nobody can answer.
     datagram::<P::Runtime>(None).send_to_addr(b"?", &at).await.expect("it leaves");
     let (message, nowhere) = ours.recv_from(5).await.expect("a datagram");
-    assert_eq!((&message[..], &nowhere), (&b"?"[..], &Address::Unix(None)));
+    assert_eq!((&message[..], &nowhere), (&b"?"[..], &Address::Unnamed));
     let error = ours.send_to_addr(b"!", &nowhere).await.expect_err("it has no path");
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
     assert_eq!(tried(&error).0, "send to");
 }
 
-fn datagram<R: Runtime>(path: Option<&TempPath>) -> Datagram<R> {
-    let socket = AsyncSocket::<R>::new(Domain::Unix, SockType::Datagram, Protocol::Usual);
+fn datagram<R: System>(path: Option<&TempPath>) -> Datagram<R> {
+    let socket = AsyncSocket::<R>::datagram(Domain::Unix);
     let mut socket = socket.expect("a socket");
     if let Some(path) = path {
         socket.bind_unix(path).expect("a new path");
@@ -177,7 +178,7 @@ pub async fn a13_a_unix_socket_tells_who_is_there<P: Platform>() {
     let ours = unix::<P::Runtime>().connect_unix(&path).await.expect("a connection");
     let theirs = listener.accept().await.expect("a connection");
     for conn in [ours, theirs] {
-        let told = conn.peer_cred();
+        let told = conn.socket().peer_cred();
         if cfg!(any(target_os = "linux", target_os = "android")) {
             use std::os::unix::fs::MetadataExt as _;
 
@@ -188,5 +189,42 @@ pub async fn a13_a_unix_socket_tells_who_is_there<P: Platform>() {
         } else {
             assert_eq!(told.expect_err("no answer").kind(), ErrorKind::Unsupported);
         }
+    }
+}
+
+/// A peer with an abstract name is told by that name, and can be answered.
+pub async fn a11_an_abstract_peer_is_answered<P: Platform>() {
+    if !cfg!(target_os = "linux") {
+        return;
+    }
+    let path = TempPath::new();
+    let name = path.as_ref().to_str().expect("it is text").trim_start_matches('/');
+    let [ours, theirs] = ["ours", "theirs"].map(|end| format!("unix:@{name}-{end}"));
+    let one = Datagram::<P::Runtime>::bind(&ours).await.expect("a new name");
+    let other = Datagram::<P::Runtime>::bind(&theirs).await.expect("a new name");
+    one.send_to_addr(b"?", &theirs.parse().expect("an address")).await.expect("it leaves");
+    let (message, from) = other.recv_from(9).await.expect("a datagram");
+    assert_eq!((&message[..], from.to_string()), (&b"?"[..], ours));
+    other.send_to_addr(b"!", &from).await.expect("it has a name");
+    assert_eq!(one.recv_from(9).await.expect("a datagram").0, b"!");
+}
+
+/// Listening at a path and connecting to it in one call each; abstract names too.
+pub async fn a15_a_path_is_an_address_too<P: Platform>() {
+    let path = TempPath::new();
+    let file = path.as_ref().to_str().expect("it is text");
+    let mut places = vec![format!("unix:{file}")];
+    if cfg!(target_os = "linux") {
+        places.push(format!("unix:@{file}"));
+    }
+    for place in places {
+        let listener = Listener::<P::Runtime>::bind(&place).await.expect("a new name");
+        assert_eq!(listener.local_addr().expect("an address").to_string(), place);
+        let connecting = connect::<P::Runtime>(&place, ConnectOptions::new());
+        let (ours, theirs) = zip(connecting, listener.accept()).await;
+        let (mut ours, mut theirs) = (ours.expect("a connection"), theirs.expect("a connection"));
+        assert_eq!(ours.socket().peer_addr().expect("an address").to_string(), place);
+        ours.send_line(b"line").await.expect("a connection");
+        assert_line!(theirs, "line");
     }
 }

@@ -3,31 +3,32 @@
 use std::io::ErrorKind;
 use std::pin::pin;
 
-use asyncnet::{Bytes, Config, Error, Flags, Loss, RecvHalf, SendHalf};
+use asyncnet::{Bytes, Config, Connection, Error, Loss, Writer};
 use futures_lite::future::zip;
 
 use crate::bed::{Bed, Peer};
 use crate::memory::{Faults, Manner, Memory};
-use crate::tools::{assert_err, assert_line, poll_n_times_then_drop, senders, waits};
+use crate::tools::{assert_err, assert_line, poll_n_times_then_drop, senders, try_send, waits};
 
 /// Room for what the transport does not hold.
 fn roomy<B: Bed>() -> Config {
-    Config::default().max_outbox(B::HOLDS)
+    Config::default().max_queue(B::HOLDS)
 }
 
-/// A split connection whose transport is full.
-async fn stuffed_halves<B: Bed>(
+/// A connection whose transport is full of what a writer sent, that writer, and the peer.
+async fn stuffed_by_a_writer<B: Bed>(
     config: Config,
-) -> (RecvHalf<B::Stream>, SendHalf<B::Stream>, B::Peer) {
-    let (conn, peer) = B::stuffed(config).await;
-    let (receiver, sender) = conn.split();
-    (receiver, sender, peer)
+) -> (Connection<B::Stream>, Writer<B::Stream>, B::Peer) {
+    let (mut conn, peer) = B::pair(config).await;
+    let writer = conn.writer();
+    try_send!(writer, vec![b'.'; B::HOLDS].into()).expect("there is room");
+    (conn, writer, peer)
 }
 
 /// `send` waits for the transport, and leaves nothing behind.
 pub async fn s1_send_completes_when_every_byte_was_handed_over<B: Bed>() {
-    for max_outbox in [B::HOLDS, 1000] {
-        senders!(B, Config::default().max_outbox(max_outbox), |conn, peer| {
+    for max_queue in [B::HOLDS, 1000] {
+        senders!(B, Config::default().max_queue(max_queue), |conn, peer| {
             let message: Vec<u8> = (0..B::HOLDS).map(|i| (i % 251) as u8).collect();
             {
                 let mut sending = pin!(conn.send(&message));
@@ -36,7 +37,7 @@ pub async fn s1_send_completes_when_every_byte_was_handed_over<B: Bed>() {
                 sent.expect("the peer reads");
                 assert!(got == message, "the bytes differ");
             }
-            assert_eq!(conn.queued(), 0);
+            assert_eq!(conn.stats().queued, 0);
         });
     }
 }
@@ -61,7 +62,7 @@ pub async fn s2_a_dropped_message_leaves_whole_or_not_at_all<B: Bed>() {
 
 /// A message that waited for room and was dropped is not sent, and takes nobody's turn.
 pub async fn s2_a_message_dropped_while_it_waits_for_room_is_not_sent<B: Bed>() {
-    let (_receiver, sender, peer) = stuffed_halves::<B>(roomy::<B>()).await;
+    let (_receiver, sender, peer) = stuffed_by_a_writer::<B>(roomy::<B>()).await;
     let large = vec![b'l'; B::HOLDS / 2];
     let mut behind = pin!(sender.send(&large));
     {
@@ -78,7 +79,7 @@ pub async fn s2_a_message_dropped_while_it_waits_for_room_is_not_sent<B: Bed>() 
 
 /// A torn message ends the sending side: nothing follows it, and nothing makes it look whole.
 pub async fn s2_a_torn_message_is_followed_by_nothing<B: Bed>() {
-    let config = Config::default().max_outbox(1000);
+    let config = Config::default().max_queue(1000);
     let message = vec![b't'; B::HOLDS];
 
     let (mut conn, peer) = B::pair(config).await;
@@ -93,12 +94,12 @@ pub async fn s2_a_torn_message_is_followed_by_nothing<B: Bed>() {
     assert!(rest.bytes.len() < message.len() && rest.bytes.iter().all(|b| *b == b't'));
     assert_eq!(rest.reset, B::RESETS);
 
-    let (conn, peer) = B::pair(config).await;
-    let (mut receiver, sender) = conn.split();
+    let (mut receiver, peer) = B::pair(config).await;
+    let sender = receiver.writer();
     peer.send(b"line\n").await;
     assert!(waits(pin!(sender.send(&message))).await);
     assert_err!(sender.clone().send(b"x").await, Error::Interrupted);
-    assert_err!(sender.try_send(Bytes::from_static(b"x")), Error::Interrupted);
+    assert_err!(try_send!(sender, Bytes::from_static(b"x")), Error::Interrupted);
     assert_err!(sender.flush().await, Error::Interrupted);
     assert_err!(sender.drive().await, Error::Interrupted);
     assert_line!(receiver, "line");
@@ -110,7 +111,7 @@ pub async fn s2_a_torn_message_is_followed_by_nothing<B: Bed>() {
 
 /// A message that never began is not torn.
 pub async fn s2_a_large_message_dropped_before_it_began_is_no_harm<B: Bed>() {
-    senders!(B, Config::default().max_outbox(10), |conn, peer| {
+    senders!(B, Config::default().max_queue(10), |conn, peer| {
         let _ = poll_n_times_then_drop(conn.send(&[b'x'; 100]), 0).await;
         conn.send(b"well\n").await.expect("nothing was torn");
         assert_eq!(peer.recv(5).await, b"well\n");
@@ -129,9 +130,9 @@ pub async fn s4_a_line_with_a_line_break_inside_is_refused<B: Bed>() {
     });
     let (mut conn, peer) = B::pair(Config::default()).await;
     peer.send(b"a\n").await;
-    let batch = conn.next_lines().await.expect("a line");
-    let mut outbox = batch.expect("a line").outbox;
-    assert_err!(outbox.feed_line(b"a\nb"), Error::LineBreak);
+    let batch = conn.next_batch().await.expect("a line");
+    let mut batch = batch.expect("a line");
+    assert_err!(batch.reply_line(b"a\nb"), Error::LineBreak);
 }
 
 /// No flush: the receive that waits for the answer sends the question.
@@ -146,14 +147,14 @@ pub async fn s5_fed_bytes_leave_while_a_receive_waits<B: Bed>() {
         conn.feed(&question).expect("there is room");
         zip(async { assert_line!(conn, "answer") }, answer(&peer)).await;
 
-        let (conn, peer) = B::pair(Config::default()).await;
-        let (mut receiver, sender) = conn.split();
+        let (mut receiver, peer) = B::pair(Config::default()).await;
+        let sender = receiver.writer();
         sender.feed(&question).expect("there is room");
         zip(async { assert_line!(receiver, "answer") }, answer(&peer)).await;
         // And when the receive waits already.
         let mut waiting = pin!(receiver.next_line());
         assert!(waits(waiting.as_mut()).await);
-        let feeding = async { sender.feed_bytes(Bytes::from(question.clone())) };
+        let feeding = async { sender.feed_shared(Bytes::from(question.clone())) };
         let ((line, fed), ()) = zip(zip(waiting, feeding), answer(&peer)).await;
         assert_eq!(line.expect("a line"), Some(&b"answer"[..]));
         fed.expect("there is room");
@@ -164,12 +165,12 @@ pub async fn s5_fed_bytes_leave_while_a_receive_waits<B: Bed>() {
 pub async fn s5_a_batch_is_answered_without_a_flush<B: Bed>() {
     let (mut conn, peer) = B::pair(Config::default()).await;
     let serving = async {
-        while let Some(mut batch) = conn.next_lines().await.expect("lines") {
-            for line in batch.lines {
-                batch.outbox.feed_line(line).expect("there is room");
+        while let Some(mut batch) = conn.next_batch().await.expect("lines") {
+            while let Some(line) = batch.next_line().expect("a line") {
+                batch.reply_line(line).expect("there is room");
             }
         }
-        assert_eq!(conn.queued(), 0);
+        assert_eq!(conn.stats().queued, 0);
     };
     let asking = async {
         peer.send(b"a\nb\n").await;
@@ -181,35 +182,40 @@ pub async fn s5_a_batch_is_answered_without_a_flush<B: Bed>() {
     zip(serving, asking).await;
 }
 
-/// On a whole connection all that was fed is gone before an end or an error is reported.
-pub async fn s5_fed_bytes_leave_before_an_end_or_an_error_is_reported<B: Bed>() {
-    let config = Config::default().max_outbox(4 * B::HOLDS);
+/// What was fed is tried once before an end or an error is reported, which it does not hold up.
+pub async fn s5_fed_bytes_are_tried_before_an_end_or_an_error_is_reported<B: Bed>() {
+    let config = Config::default().max_line(4).max_block(4);
     for what in 0..4 {
-        let (mut conn, peer) = B::pair(config.max_line(4).max_block(4)).await;
-        let backlog = vec![b'.'; B::HOLDS];
-        conn.feed(&backlog).expect("there is room");
-        match what {
-            0 => peer.shutdown().await,
-            1 => peer.send(b"too long").await,
-            2 => {
-                peer.send(b"par").await;
-                peer.shutdown().await;
+        for full in [false, true] {
+            let (mut conn, _writer, peer) = if full {
+                stuffed_by_a_writer::<B>(config.max_queue(2 * B::HOLDS)).await
+            } else {
+                let (mut conn, peer) = B::pair(config).await;
+                let writer = conn.writer();
+                (conn, writer, peer)
+            };
+            conn.feed(b"1").expect("there is room");
+            match what {
+                0 => peer.shutdown().await,
+                1 => peer.send(b"too long").await,
+                2 => {
+                    peer.send(b"par").await;
+                    peer.shutdown().await;
+                }
+                _ => {}
             }
-            _ => {}
-        }
-        let receiving = async {
             match what {
                 0 => assert_eq!(conn.next_line().await.expect("the end"), None),
                 1 => assert_err!(conn.next_line().await, Error::Line(_)),
                 2 => assert_err!(conn.next_line().await, Error::Disconnected(_)),
                 _ => assert_err!(conn.next_block(5).await, Error::TooLarge { .. }),
             }
-            assert_eq!(conn.queued(), 0, "in case {what}");
-        };
-        let mut receiving = pin!(receiving);
-        assert!(waits(receiving.as_mut()).await, "in case {what}");
-        let (got, ()) = zip(peer.recv(B::HOLDS), receiving).await;
-        assert!(got == backlog);
+            if full {
+                assert!(conn.stats().queued > 0, "in case {what}");
+            } else if B::TAKES_AT_ONCE {
+                assert_eq!(peer.recv(1).await, b"1");
+            }
+        }
     }
 }
 
@@ -219,36 +225,32 @@ pub async fn s5_a_failing_write_side_holds_up_no_end<B: Bed>() {
     conn.feed(b"never read\n").expect("there is room");
     peer.reset();
     assert_err!(conn.next_line().await, Error::Disconnected(_));
-    assert!(conn.is_disconnected());
+    assert!(conn.end().is_some());
 
-    let (conn, peer) = B::pair(Config::default()).await;
-    let (mut receiver, sender) = conn.split();
+    let (mut receiver, peer) = B::pair(Config::default()).await;
+    let sender = receiver.writer();
     sender.feed(b"never read\n").expect("there is room");
     peer.reset();
     assert_err!(receiver.next_line().await, Error::Disconnected(_));
-    assert!(sender.is_disconnected());
+    assert!(sender.check().is_err());
 }
 
-/// On a receiving half queued bytes are tried before the end is reported, and hold nothing up.
-pub async fn s5_a_receiving_half_tries_once_before_an_end<B: Bed>() {
-    let (conn, peer) = B::pair(Config::default()).await;
-    let (mut receiver, sender) = conn.split();
+/// So does what a writer fed.
+pub async fn s5_a_receive_tries_once_before_an_end<B: Bed>() {
+    let (mut receiver, peer) = B::pair(Config::default()).await;
+    let sender = receiver.writer();
     sender.feed(b"1").expect("there is room");
     peer.shutdown().await;
     assert_eq!(receiver.next_line().await.expect("the end"), None);
     if B::TAKES_AT_ONCE {
         assert_eq!(peer.recv(1).await, b"1");
     }
-
-    let (mut receiver, _sender, peer) = stuffed_halves::<B>(roomy::<B>()).await;
-    peer.shutdown().await;
-    assert_eq!(receiver.next_line().await.expect("the end"), None);
 }
 
 /// Where nobody receives, `drive` moves what was fed.
 pub async fn s5_drive_moves_what_was_fed<B: Bed>() {
-    let (conn, peer) = B::pair(Config::default()).await;
-    let (receiver, sender) = conn.split();
+    let (mut receiver, peer) = B::pair(Config::default()).await;
+    let sender = receiver.writer();
     drop(receiver);
     let feeding = async {
         sender.feed(b"a").expect("there is room");
@@ -265,19 +267,19 @@ pub async fn s5_drive_moves_what_was_fed<B: Bed>() {
 }
 
 /// The limit counts 64 bytes for each piece, and a refusal leaves nothing behind.
-pub async fn s6_above_max_outbox_feed_and_try_send_answer_full<B: Bed>() {
+pub async fn s6_above_max_queue_feed_and_try_send_answer_full<B: Bed>() {
     let max = 10_000;
-    senders!(B, Config::default().max_outbox(max), |conn, peer| {
+    senders!(B, Config::default().max_queue(max), |conn, peer| {
         let piece = Bytes::from(vec![b'p'; 1024]);
         let mut fed = 0;
-        while conn.feed_bytes(piece.clone()).is_ok() {
+        while conn.feed_shared(piece.clone()).is_ok() {
             fed += 1;
         }
         assert_eq!(fed, max / (1024 + 64));
-        assert_eq!(conn.queued(), fed * (1024 + 64));
+        assert_eq!(conn.stats().queued, fed * (1024 + 64));
         match conn.feed(&[b'x'; 1024]) {
             Err(Error::Full { queued, max: told }) => {
-                assert_eq!((queued, told), (conn.queued(), max));
+                assert_eq!((queued, told), (conn.stats().queued, max));
             }
             other => panic!("{other:?}"),
         }
@@ -285,14 +287,14 @@ pub async fn s6_above_max_outbox_feed_and_try_send_answer_full<B: Bed>() {
         let (got, flushed) = zip(peer.recv(fed * 1024 + 4), conn.flush()).await;
         flushed.expect("the peer reads");
         assert!(got.ends_with(b"ppfits"));
-        assert_eq!(conn.queued(), 0);
+        assert_eq!(conn.stats().queued, 0);
         conn.feed(b"again").expect("there is room");
     });
     let (mut conn, _peer) = B::stuffed(roomy::<B>()).await;
     let large = Bytes::from(vec![b'x'; B::HOLDS]);
-    assert_err!(conn.try_send(large.clone()), Error::Full { .. });
-    let (_receiver, sender) = conn.split();
-    assert_err!(sender.try_send(large), Error::Full { .. });
+    assert_err!(try_send!(conn, large.clone()), Error::Full { .. });
+    let sender = conn.writer();
+    assert_err!(try_send!(sender, large), Error::Full { .. });
 }
 
 /// Small pieces are merged: many short lines cost little more than their bytes.
@@ -301,18 +303,18 @@ pub async fn s6_small_pieces_are_merged<B: Bed>() {
         for _ in 0..1000 {
             conn.feed_line(b"short").expect("there is room");
         }
-        assert!(conn.queued() <= 1000 * 7 + 64, "{}", conn.queued());
+        assert!(conn.stats().queued <= 1000 * 7 + 64, "{}", conn.stats().queued);
     });
 }
 
 /// Sends that wait for room get it in the order they came; those that do not wait get none before.
 pub async fn s6_waiting_sends_are_first_come_first_served<B: Bed>() {
-    let (_receiver, sender, peer) = stuffed_halves::<B>(roomy::<B>()).await;
+    let (_receiver, sender, peer) = stuffed_by_a_writer::<B>(roomy::<B>()).await;
     let messages = [b'1', b'2', b'3'].map(|byte| vec![byte; B::HOLDS * 3 / 4]);
     let [mut a, mut b, mut c] = messages.each_ref().map(|m| Box::pin(sender.send(m)));
     assert!(waits(a.as_mut()).await && waits(b.as_mut()).await && waits(c.as_mut()).await);
     assert_err!(sender.feed(b"x"), Error::Full { .. });
-    assert_err!(sender.try_send((&b"x"[..]).into()), Error::Full { .. });
+    assert_err!(try_send!(sender, (&b"x"[..]).into()), Error::Full { .. });
     let sending = zip(c, zip(b, a));
     let (got, (c, (b, a))) = zip(peer.recv(B::HOLDS * 13 / 4), sending).await;
     for sent in [a, b, c] {
@@ -323,16 +325,16 @@ pub async fn s6_waiting_sends_are_first_come_first_served<B: Bed>() {
 
 /// A peer that does not read is not read from, nor is it handed what it sent before.
 pub async fn s6_a_receive_hands_out_nothing_while_much_is_queued<B: Bed>() {
-    let (mut conn, peer) = B::pair(roomy::<B>()).await;
+    let (mut conn, peer) = B::pair(roomy::<B>().high_water(B::HOLDS / 4)).await;
     peer.send(b"a\nb\nc\nd\n").await;
     assert_line!(conn, "a");
     let backlog = vec![b'.'; B::HOLDS];
-    conn.try_send(backlog.into()).expect("there is room");
+    try_send!(conn, backlog.into()).expect("there is room");
     assert!(waits(pin!(conn.next_line())).await);
-    assert!(waits(pin!(conn.next_lines())).await);
+    assert!(waits(pin!(conn.next_batch())).await);
     assert!(waits(pin!(conn.recv_line())).await);
     assert!(waits(pin!(conn.recv(1))).await);
-    assert!(waits(pin!(conn.peek())).await);
+    assert!(waits(pin!(conn.peek(1))).await);
     let receiving = async {
         for line in ["b", "c", "d"] {
             assert_line!(conn, line);
@@ -358,7 +360,7 @@ pub async fn s7_an_error_of_the_flush_surfaces<M: Manner>() {
     senders!(Memory<M>, Config::default(), |conn, peer| {
         let flush = Some(ErrorKind::ConnectionAborted);
         peer.inject(Faults { flush, ..Faults::default() });
-        let sent = conn.send_with(b"x", Flags::empty()).await;
+        let sent = conn.send_all(b"x").await;
         assert_err!(sent, Error::Disconnected(end) if end == Loss::Aborted.into());
     });
 }

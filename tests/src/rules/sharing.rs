@@ -3,12 +3,15 @@
 use std::pin::pin;
 use std::sync::Arc;
 
-use asyncnet::{Bytes, Config, Error, Flags};
+use asyncnet::nim::Flags;
+use asyncnet::{Bytes, Config, Error};
 use futures_lite::AsyncReadExt;
 use futures_lite::future::{pending, yield_now, zip};
 
 use crate::bed::{Bed, Peer};
-use crate::tools::{assert_line, interrupted, poll_n_times_then_drop, receivers, senders, waits};
+use crate::tools::{
+    assert_line, interrupted, poll_n_times_then_drop, receivers, senders, try_send, waits,
+};
 
 /// Sends `bytes` piece by piece, so that whoever receives waits often.
 async fn trickle(peer: &impl Peer, bytes: &[u8]) {
@@ -37,17 +40,20 @@ pub async fn c1_next_line_loses_nothing<B: Bed>() {
     });
 }
 
-/// `next_lines`, dropped at every wait, and its batches half-way.
-pub async fn c1_next_lines_loses_nothing<B: Bed>() {
+/// `next_batch`, dropped at every wait, and its batches half-way.
+pub async fn c1_next_batch_loses_nothing<B: Bed>() {
     let (mut conn, peer) = B::pair(Config::default()).await;
     let receiving = async {
-        let mut got = 0;
+        let (mut got, mut was_empty) = (0, false);
         while got < LINES {
             let lines: Vec<_> = interrupted!({
-                let batch = conn.next_lines().await.expect("lines").expect("lines");
-                batch.lines.take(2).map(<[u8]>::to_vec).collect()
+                let mut batch = conn.next_batch().await.expect("lines").expect("lines");
+                let mut next = || batch.next_line().expect("a line").map(<[u8]>::to_vec);
+                [next(), next()].into_iter().flatten().collect()
             });
-            assert!(!lines.is_empty());
+            // The first byte of a line makes a batch, and the next one waits for the line.
+            assert!(!(was_empty && lines.is_empty()));
+            was_empty = lines.is_empty();
             for line in lines {
                 assert_eq!(line, format!("line {got}").into_bytes());
                 got += 1;
@@ -68,7 +74,7 @@ pub async fn c1_recv_line_loses_nothing<B: Bed>() {
                     assert_eq!(line.expect("a line"), expected);
                     continue;
                 }
-                let peeked = interrupted!(conn.recv_line_with(Flags::PEEK).await);
+                let peeked = interrupted!(conn.with_flags(Flags::PEEK).recv_line().await);
                 assert_eq!(peeked.expect("a line"), expected);
                 let mut line = b"old".to_vec();
                 interrupted!(conn.recv_line_into(&mut line).await).expect("a line");
@@ -97,7 +103,7 @@ pub async fn c1_blocks_lose_nothing<B: Bed>() {
                     let rest = (24 - got.len() % 24) % 24;
                     let rest = interrupted!(conn.next_block(rest).await.map(<[u8]>::to_vec));
                     got.extend(rest.expect("a block"));
-                    interrupted!(conn.peek().await.map(drop)).expect("bytes");
+                    interrupted!(conn.peek(1).await.map(drop)).expect("bytes");
                 }
                 assert_eq!(got, bytes[..got.len()]);
             };
@@ -121,7 +127,7 @@ pub async fn c1_recv_into_writes_when_it_completes<B: Bed>() {
 
 /// `send`, dropped at every wait: each message is there whole, or not at all, in order.
 pub async fn c1_small_sends_are_whole_or_absent<B: Bed>() {
-    senders!(B, Config::default().max_outbox(200), |conn, peer| {
+    senders!(B, Config::default().max_queue(200), |conn, peer| {
         let sending = async {
             let mut sent = Vec::new();
             for i in 0..60 {
@@ -152,7 +158,7 @@ pub async fn c1_small_sends_are_whole_or_absent<B: Bed>() {
 
 /// `flush`, dropped at every wait.
 pub async fn c1_flush_is_taken_up_again<B: Bed>() {
-    senders!(B, Config::default().max_outbox(2 * B::HOLDS), |conn, peer| {
+    senders!(B, Config::default().max_queue(2 * B::HOLDS), |conn, peer| {
         let message: Vec<u8> = (0..B::HOLDS).map(|i| (i % 241) as u8).collect();
         conn.feed(&message).expect("there is room");
         let flushing = async { interrupted!(conn.flush().await).expect("the peer reads") };
@@ -164,7 +170,7 @@ pub async fn c1_flush_is_taken_up_again<B: Bed>() {
 /// `close` and `shutdown_write`, dropped at every wait.
 pub async fn c1_close_is_taken_up_again<B: Bed>() {
     for half in [true, false] {
-        senders!(B, Config::default().max_outbox(2 * B::HOLDS), |conn, peer| {
+        senders!(B, Config::default().max_queue(2 * B::HOLDS), |conn, peer| {
             let message: Vec<u8> = (0..B::HOLDS).map(|i| (i % 241) as u8).collect();
             conn.feed(&message).expect("there is room");
             let closing = async {
@@ -209,8 +215,8 @@ pub async fn s3_messages_of_different_tasks_never_mix<B: Bed>() {
     const TASKS: usize = 4;
     const MESSAGES: usize = 25;
     // Some messages are larger than the outbox, most are not, few fit beside another.
-    let (conn, peer) = B::pair(Config::default().max_outbox(900)).await;
-    let (mut receiver, sender) = conn.split();
+    let (mut receiver, peer) = B::pair(Config::default().max_queue(900)).await;
+    let sender = receiver.writer();
     let peer = Arc::new(peer);
     let tasks: Vec<_> = (0..TASKS)
         .map(|task| {
@@ -221,7 +227,7 @@ pub async fn s3_messages_of_different_tasks_never_mix<B: Bed>() {
                     let message = format!("{task} {i} {filler}\n");
                     match i % 5 {
                         0 if message.len() < 500 => loop {
-                            match sender.try_send(Bytes::copy_from_slice(message.as_bytes())) {
+                            match try_send!(sender, Bytes::copy_from_slice(message.as_bytes())) {
                                 Ok(()) => break,
                                 Err(Error::Full { .. }) => {
                                     sender.flush().await.expect("the peer reads");
@@ -275,8 +281,8 @@ pub async fn s3_messages_of_different_tasks_never_mix<B: Bed>() {
 pub async fn c2_a_waiting_receive_and_a_waiting_send_both_go_on<B: Bed>() {
     for (receiver_last, reads_first) in [(true, true), (true, false), (false, true), (false, false)]
     {
-        let (conn, peer) = B::pair(Config::default()).await;
-        let (mut receiver, sender) = conn.split();
+        let (mut receiver, peer) = B::pair(Config::default()).await;
+        let sender = receiver.writer();
         let receiving = async move {
             assert_line!(receiver, "line");
             receiver
@@ -314,8 +320,8 @@ async fn all_wait() {
 
 /// Several senders and a receiver.
 pub async fn c2_waiting_tasks_are_all_woken<B: Bed>() {
-    let (conn, peer) = B::pair(Config::default().max_outbox(B::HOLDS)).await;
-    let (mut receiver, sender) = conn.split();
+    let (mut receiver, peer) = B::pair(Config::default().max_queue(B::HOLDS)).await;
+    let sender = receiver.writer();
     let tasks: Vec<_> = (0..3)
         .map(|_| {
             let sender = sender.clone();
@@ -336,8 +342,8 @@ pub async fn c2_waiting_tasks_are_all_woken<B: Bed>() {
 
 /// A send that is dropped while it waits to write leaves that to the receive that waits beside it.
 pub async fn c2_a_dropped_send_leaves_its_wake_up_to_others<B: Bed>() {
-    let (conn, peer) = B::pair(Config::default().max_outbox(2 * B::HOLDS)).await;
-    let (mut receiver, sender) = conn.split();
+    let (mut receiver, peer) = B::pair(Config::default().max_queue(2 * B::HOLDS)).await;
+    let sender = receiver.writer();
     let message = vec![b'm'; B::HOLDS];
     let receiving = B::spawn(async move {
         assert_line!(receiver, "line");
@@ -352,8 +358,8 @@ pub async fn c2_a_dropped_send_leaves_its_wake_up_to_others<B: Bed>() {
 
 /// The same the other way round.
 pub async fn c2_a_dropped_receive_leaves_its_wake_up_to_others<B: Bed>() {
-    let (conn, peer) = B::pair(Config::default()).await;
-    let (mut receiver, sender) = conn.split();
+    let (mut receiver, peer) = B::pair(Config::default()).await;
+    let sender = receiver.writer();
     let sending = B::spawn(async move { sender.send(&vec![b'm'; B::HOLDS]).await });
     all_wait().await;
     let receiving = B::spawn(async move {
@@ -368,8 +374,8 @@ pub async fn c2_a_dropped_receive_leaves_its_wake_up_to_others<B: Bed>() {
 
 /// Whoever is done calls the next, which may have looked too early.
 pub async fn c2_the_turn_is_passed_on<B: Bed>() {
-    let (conn, peer) = B::pair(Config::default().max_outbox(1000)).await;
-    let (_receiver, sender) = conn.split();
+    let (mut conn, peer) = B::pair(Config::default().max_queue(1000)).await;
+    let sender = conn.writer();
     let large = sender.clone();
     let mut first = Box::pin(async move { large.send(&vec![b'l'; B::HOLDS]).await });
     assert!(waits(first.as_mut()).await);
@@ -383,8 +389,8 @@ pub async fn c2_the_turn_is_passed_on<B: Bed>() {
 
 /// Everything that waits hears of the end.
 pub async fn c2_a_reset_wakes_all<B: Bed>() {
-    let (conn, peer) = B::stuffed(Config::default().max_outbox(B::HOLDS)).await;
-    let (mut receiver, sender) = conn.split();
+    let (mut receiver, peer) = B::stuffed(Config::default().max_queue(B::HOLDS)).await;
+    let sender = receiver.writer();
     let message = vec![b'm'; B::HOLDS];
     let mut waiting: Vec<_> = (0..2).map(|_| Box::pin(sender.send_line(&message))).collect();
     for sending in &mut waiting {

@@ -6,10 +6,12 @@ use std::net::{SocketAddr, TcpStream};
 use std::thread::sleep;
 use std::time::Duration;
 
-use asyncnet::rustls::AlertDescription;
+use asyncnet::nim::Flags;
+use asyncnet::tls::rustls::AlertDescription;
+use asyncnet::tls::{ClientCertificates, TlsErrorKind};
 use asyncnet::{
-    AsyncSocket, Cause, ClientCertificates, CloseBounds, Config, Connection, Ends, Error, Flags,
-    Runtime, TlsContext, TlsErrorKind, TlsRole, Truncation,
+    AsyncSocket, Cause, CloseLimits, Config, Connection, Error, Listener, Runtime, TlsContext,
+    Transport, Truncation,
 };
 use blocking::{Task, unblock};
 use futures_lite::future::{or, zip};
@@ -19,8 +21,8 @@ use crate::raw::{
     ROLES, Raw, VERSIONS, alert, client_config, connect, listen, plain, secure, serve,
     server_config, stranger,
 };
-use crate::tls::{context, identity};
-use crate::tools::{assert_err, assert_line, is_reset, kind};
+use crate::tls::{Role, context, identity};
+use crate::tools::{assert_err, assert_line, is_reset, kind, try_send};
 
 /// A server that wants a certificate which nobody here has.
 fn demanding() -> TlsContext {
@@ -29,6 +31,15 @@ fn demanding() -> TlsContext {
     let known = stranger("client.test").0;
     let server = server.expect("PEM").client_ca_pem(known.as_bytes(), ClientCertificates::Required);
     server.expect("PEM").build().expect("a server")
+}
+
+/// Accepts one after the other, and tells each that its handshake has failed.
+async fn refuse_all<R: Runtime, T>(listener: &Listener<R>) -> T {
+    loop {
+        let mut conn = listener.accept().await.expect("a peer that has spoken");
+        assert_err!(conn.handshake().await, Error::Tls(_));
+        let _ = conn.close().await;
+    }
 }
 
 /// In TLS 1.3 the client has finished, and may be sending, before it is judged. What it sent must not turn
@@ -50,10 +61,7 @@ pub async fn t7_a_refusal_reaches_a_client_that_floods<P: Platform>() {
         };
         (0..TIMES).map(flood).map(|end| end.map_err(|error| alert(&error))).collect::<Vec<_>>()
     });
-    let accepting = async {
-        listener.accept().await.expect("nobody else is there");
-        panic!("it has no certificate");
-    };
+    let accepting = refuse_all(&listener);
     let ends = or(peers, accepting).await;
     assert_eq!(ends, [Err(Some(AlertDescription::CertificateRequired)); TIMES]);
 }
@@ -61,10 +69,7 @@ pub async fn t7_a_refusal_reaches_a_client_that_floods<P: Platform>() {
 /// The same with ours at the other end: the first receive tells.
 pub async fn t7_our_client_is_told_why_it_was_refused<P: Platform>() {
     let (listener, address) = listen::<P::Runtime>(&demanding(), Config::default()).await;
-    let accepting = async {
-        listener.accept().await.expect("nobody else is there");
-        panic!("it has no certificate");
-    };
+    let accepting = refuse_all(&listener);
     let scene = async {
         for _ in 0..5 {
             let mut socket = AsyncSocket::<P::Runtime>::default();
@@ -93,10 +98,7 @@ pub async fn t7_plain_text_at_the_port_of_tls_is_answered_with_an_alert<P: Platf
         socket.read_to_end(&mut answer).expect("a good end");
         answer
     });
-    let accepting = async {
-        listener.accept().await.expect("nobody else is there");
-        panic!("it speaks no TLS");
-    };
+    let accepting = refuse_all(&listener);
     let answer = or(peer, accepting).await;
     assert!(matches!(answer[..], [0x15, 3, 3, 0, 2, 2, _]), "{answer:?}");
 }
@@ -108,8 +110,8 @@ pub async fn t7_a_failed_upgrade_tells_the_peer_why<P: Platform>() {
         let refused = Raw::server(socket, server_config(&VERSIONS)).map(drop);
         refused.map_err(|error| alert(&error))
     });
-    let role = TlsRole::Client { server_name: "other.test" };
-    assert_err!(conn.upgrade_tls(context(), role).await, Error::Tls(_));
+    let role = Role::Client { server_name: "other.test" };
+    assert_err!(conn.upgrade_tls(role.of(context())).await, Error::Tls(_));
     let _ = conn.close().await;
     assert_eq!(peer.await, Err(Some(AlertDescription::BadCertificate)));
 }
@@ -228,7 +230,7 @@ pub async fn t8_every_way_to_end_has_its_own_name<P: Platform>() {
                 socket.shutdown(std::net::Shutdown::Write).expect("connected");
                 Some(socket)
             };
-            let error = conn.upgrade_tls(context(), role).await.expect_err("it left");
+            let error = conn.upgrade_tls(role.of(context())).await.expect_err("it left");
             assert_eq!(kind(error), left, "{role:?}");
         }
     }
@@ -238,14 +240,15 @@ pub async fn t8_every_way_to_end_has_its_own_name<P: Platform>() {
 /// it is allowed.
 pub async fn t13_policy_and_flag_say_how_a_truncation_is_told<P: Platform>() {
     for truncation in [Truncation::Report, Truncation::Strict, Truncation::Allow] {
-        for ends in [Ends::Hide, Ends::Tell] {
+        for ends in [Flags::SAFE_DISCONN, Flags::empty()] {
             for (said, partial) in [(&b"line\n"[..], 0), (b"line\npart", 4)] {
-                let config = Config::default().truncation(truncation).ends(ends);
-                let (mut conn, peer) = secure::<P::Runtime>(TlsRole::Server, config).await;
+                let config = Config::default().truncation(truncation).nim_flags(ends);
+                let (mut conn, peer) = secure::<P::Runtime>(Role::Server, config).await;
                 let _open = Way::Fin.end(peer, said);
                 assert_line!(conn, "line");
                 let allowed = truncation == Truncation::Allow;
-                let hidden = allowed || truncation == Truncation::Report && ends == Ends::Hide;
+                let hidden =
+                    allowed || truncation == Truncation::Report && ends == Flags::SAFE_DISCONN;
                 for _ in 0..2 {
                     let seed = conn.recv_line().await;
                     if hidden {
@@ -265,9 +268,9 @@ pub async fn t13_policy_and_flag_say_how_a_truncation_is_told<P: Platform>() {
                     assert_eq!((end.cause, end.partial), (cause, partial));
                 }
                 // The flag of a single call stands above the setting, the policy above the flag.
-                let safe = conn.recv_line_with(Flags::SAFE_DISCONN).await;
+                let safe = conn.with_flags(Flags::SAFE_DISCONN).recv_line().await;
                 assert_eq!(safe.is_err(), truncation == Truncation::Strict);
-                assert_eq!(conn.recv_line_with(Flags::empty()).await.is_err(), !allowed);
+                assert_eq!(conn.with_flags(Flags::empty()).recv_line().await.is_err(), !allowed);
             }
         }
     }
@@ -278,7 +281,7 @@ pub async fn t13_policy_and_flag_say_how_a_truncation_is_told<P: Platform>() {
 pub async fn t10_every_byte_arrives_though_tickets_are_unread<P: Platform>() {
     let (address, server) = serve_slowly(3);
     // No time is too long for a busy machine.
-    let patient = CloseBounds::default().flush(Duration::from_secs(15));
+    let patient = CloseLimits::default().flush(Duration::from_secs(15), Duration::from_secs(15));
     let patient = Config::default().close(patient.drain(Duration::from_secs(15), 256 << 10));
     for pieces in [1, 3, 1000] {
         let mut conn = connect_to::<P>(address, patient).await;
@@ -297,7 +300,7 @@ pub async fn t10_a_drop_takes_the_tickets_that_have_come<P: Platform>() {
     for _ in 0..2 {
         let mut conn = connect_to::<P>(address, Config::default()).await;
         conn.send(&[b'.'; BYTES]).await.expect("a connection");
-        let socket = conn.os_socket().expect("a socket");
+        let socket = conn.get_ref().and_then(Transport::os_socket).expect("a socket");
         let socket = socket2::SockRef::from(&socket);
         while socket.peek(&mut [MaybeUninit::uninit()]).is_err() {
             P::Runtime::sleep(Duration::from_millis(1)).await;
@@ -349,7 +352,7 @@ pub async fn t11_after_our_close_notice_a_send_is_an_error<P: Platform>() {
         assert_err!(conn.send(b"after").await, Error::Closed);
         assert_err!(conn.send_line(b"after").await, Error::Closed);
         assert_err!(conn.feed(b"after"), Error::Closed);
-        assert_err!(conn.try_send(vec![b'.'; 5000].into()), Error::Closed);
+        assert_err!(try_send!(conn, vec![b'.'; 5000].into()), Error::Closed);
         conn.shutdown_write().await.expect("twice is fine");
         let (received, end) = peer.rest();
         assert_eq!(received, b"before");

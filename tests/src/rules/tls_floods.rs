@@ -3,13 +3,14 @@
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
 
-use asyncnet::rustls::{ContentType, HandshakeType};
-use asyncnet::{Config, Connection, Error, TlsErrorKind, TlsRole, Transport};
+use asyncnet::tls::TlsErrorKind;
+use asyncnet::tls::rustls::{ContentType, HandshakeType};
+use asyncnet::{Config, Connection, Error, Transport};
 use blocking::{Task, unblock};
 
 use crate::bed::Platform;
 use crate::raw::{ROLES, plain, secure};
-use crate::tls::context;
+use crate::tls::{Role, context};
 use crate::tools::{assert_err, assert_line};
 
 /// Asserts that ours gives up, and says so for ever.
@@ -52,7 +53,7 @@ pub async fn t12_a_flood_of_key_updates_is_an_error<P: Platform>() {
         wire.extend(peer.sealed(b"line\n"));
         peer.socket.write_all(&wire).expect("our side is there");
         assert_line!(conn, "line");
-        assert_eq!(conn.queued(), 0);
+        assert_eq!(conn.stats().queued, 0);
         conn.send(b"reply\n").await.expect("a connection");
         let mut reply = [0; 6];
         peer.read_exact(&mut reply).expect("a reply");
@@ -135,8 +136,8 @@ pub async fn t12_a_flood_of_warnings_is_an_error<P: Platform>() {
 pub async fn t12_an_endless_hello_is_an_error<P: Platform>() {
     for role in ROLES {
         let typ = match role {
-            TlsRole::Server => HandshakeType::ClientHello,
-            TlsRole::Client { .. } => HandshakeType::ServerHello,
+            Role::Server => HandshakeType::ClientHello,
+            Role::Client { .. } => HandshakeType::ServerHello,
         };
         for announced in [60_000, 0x00ff_ffffu32] {
             let (mut conn, socket) = plain::<P::Runtime>(Config::default());
@@ -158,7 +159,7 @@ pub async fn t12_an_endless_hello_is_an_error<P: Platform>() {
                 }
                 sent
             });
-            let failed = conn.upgrade_tls(context(), role).await;
+            let failed = conn.upgrade_tls(role.of(context())).await;
             assert_err!(failed, Error::Tls(ref error) if error.kind() == TlsErrorKind::Protocol);
             drop(conn);
             // Each byte of a hello takes 6 on the wire; the rest is what the system holds.

@@ -8,24 +8,26 @@ use std::sync::mpsc::channel;
 use std::thread::sleep;
 use std::time::Duration;
 
-use asyncnet::{
-    AsyncSocket, Config, Error, Runtime, TlsContext, TlsErrorKind, TlsRole, UpgradeRefused,
-};
+use asyncnet::net::ListenOptions;
+use asyncnet::tls::{TlsErrorKind, UpgradeRefused};
+use asyncnet::{AsyncSocket, Config, Error, Listener, TlsContext};
 use blocking::{Task, unblock};
 use futures_lite::future::or;
 
-use crate::bed::Platform;
+use crate::bed::{Platform, System};
+use crate::faulty::Faulty;
+use crate::places::refusing;
 use crate::raw::{
     ROLES, Raw, VERSIONS, client_config, connect, listen, plain, serve, server_config, stranger,
     trusting,
 };
-use crate::tls::{context, identity};
+use crate::tls::{Role, context, identity};
 use crate::tools::{assert_err, assert_line, interrupted, refusal, waits};
 
 /// Time enough for whoever is there to do a handshake, and short for whoever waits for its end.
 const SHORT: Duration = Duration::from_millis(100);
 
-fn client_socket<R: Runtime>(config: Config) -> AsyncSocket<R> {
+fn client_socket<R: System>(config: Config) -> AsyncSocket<R> {
     let mut socket = AsyncSocket::<R>::default().with_config(config);
     socket.wrap_tls(context());
     socket
@@ -45,7 +47,7 @@ pub async fn t4_connect_returns_after_the_handshake<P: Platform>() {
         assert!(waits(connecting.as_mut()).await, "the server has said nothing yet");
         go.send(()).expect("it waits");
         let mut conn = connecting.await.expect("a connection");
-        assert!(conn.is_tls() && conn.tls_session().is_some_and(|tls| tls.version.is_some()));
+        assert!(conn.tls().is_some_and(|tls| tls.version().is_some()));
         assert_line!(conn, "welcome");
     }
     server.await;
@@ -99,13 +101,17 @@ static SLOW: [u8; 5000] = {
 
 /// Bytes that keep coming do not put it off.
 pub async fn t4_a_handshake_ends_at_its_deadline<P: Platform>() {
-    let config = Config::default().handshake(SHORT);
+    let config = Config::default().handshake_timeout(SHORT);
     for role in ROLES {
         for said in [&[][..], &SLOW] {
             let (mut conn, socket) = plain::<P::Runtime>(config);
             let peer = dawdle(said, socket);
-            for _ in 0..2 {
-                let error = conn.upgrade_tls(context(), role).await.expect_err("it dawdles");
+            for again in [false, true] {
+                let handshake = match again {
+                    false => conn.upgrade_tls(role.of(context())).await,
+                    true => conn.handshake().await,
+                };
+                let error = handshake.expect_err("it dawdles");
                 assert!(
                     matches!(&error, Error::Tls(error) if error.kind() == TlsErrorKind::TimedOut),
                     "{error:?}"
@@ -144,7 +150,7 @@ pub async fn t4_a_dropped_connect_closes_its_socket<P: Platform>() {
     }
 }
 
-/// Whatever it hands out has been through its handshake.
+/// Whatever it hands out is secure, and its handshake is done on first use.
 pub async fn t6_a_wrapped_listener_hands_out_secure_connections<P: Platform>() {
     let (listener, address) = listen::<P::Runtime>(context(), Config::default()).await;
     let peer = unblock(move || {
@@ -153,10 +159,12 @@ pub async fn t6_a_wrapped_listener_hands_out_secure_connections<P: Platform>() {
         Ok::<_, std::io::Error>(peer)
     });
     let (mut conn, from) = listener.accept_addr().await.expect("a connection");
-    assert!(conn.is_tls() && conn.tls_session().is_some_and(|tls| tls.version.is_some()));
+    assert!(conn.tls().is_some());
+    conn.handshake().await.expect("the handshake succeeds");
+    assert!(conn.tls().is_some_and(|tls| tls.version().is_some()));
     assert_line!(conn, "line");
     let peer = peer.await.expect("the handshake succeeds");
-    assert_eq!(from.inet(), Some(peer.socket.local_addr().expect("an address")));
+    assert_eq!(from.ip(), Some(peer.socket.local_addr().expect("an address")));
 }
 
 /// Settings that cannot work are told when it starts to listen.
@@ -188,31 +196,47 @@ pub async fn t6_bad_peers_cost_only_themselves<P: Platform>() {
             peer.write_all(format!("{n}\n").as_bytes())?;
             Ok::<_, std::io::Error>(peer)
         });
-        let mut conn = listener.accept().await.expect("the good one");
-        assert_line!(conn, n.to_string());
+        let (mut refused, mut served) = (0, 0);
+        // Those that spoke, and no others.
+        while refused < 3 || served < 1 {
+            let mut conn = listener.accept().await.expect("a peer that has spoken");
+            match conn.handshake().await {
+                Ok(()) => {
+                    assert_line!(conn, n.to_string());
+                    served += 1;
+                }
+                Err(error) => {
+                    assert!(matches!(error, Error::Tls(_)), "{error:?}");
+                    refused += 1;
+                }
+            }
+        }
         peer.await.expect("the handshake succeeds");
-        // It is told while somebody accepts.
-        let accepting = async {
-            listener.accept().await.expect("nobody else is there");
-            panic!("a bad peer was handed out");
-        };
-        or(distrust, accepting).await;
+        distrust.await;
     }
     assert_eq!(silent.len(), 9);
 }
 
-/// A peer that dawdles is given up at the deadline, though nobody sees it.
-pub async fn t6_a_listener_gives_up_those_that_dawdle<P: Platform>() {
-    let config = Config::default().handshake(SHORT);
+/// A peer that dawdles is given up at the deadline: a silent one by the listener, and one that has begun
+/// by its connection.
+pub async fn t6_peers_that_dawdle_are_given_up<P: Platform>() {
+    let config = Config::default().handshake_timeout(SHORT);
     let (listener, address) = listen::<P::Runtime>(context(), config).await;
-    for said in [&[][..], &SLOW] {
-        let peer = dawdle(said, connect(address));
-        let accepting = async {
-            listener.accept().await.expect("nobody else is there");
-            panic!("a bad peer was handed out");
-        };
-        or(peer, accepting).await;
-    }
+    let silent = dawdle(&[], connect(address));
+    let accepting = async {
+        listener.accept().await.expect("it has not spoken");
+        panic!("a silent peer was handed out");
+    };
+    or(silent, accepting).await;
+    let slow = dawdle(&SLOW, connect(address));
+    let mut conn = listener.accept().await.expect("it has spoken");
+    let error = conn.handshake().await.expect_err("it dawdles");
+    assert!(
+        matches!(&error, Error::Tls(error) if error.kind() == TlsErrorKind::TimedOut),
+        "{error:?}"
+    );
+    drop(conn);
+    slow.await;
 }
 
 /// Whichever of several tasks accepts: each connection goes to one of them.
@@ -250,8 +274,8 @@ pub async fn t6_several_tasks_accept<P: Platform>() {
     }
 }
 
-/// An accept that is dropped at every wait leaves the handshake to the next one.
-pub async fn t6_a_dropped_accept_leaves_its_handshakes_to_the_next<P: Platform>() {
+/// An accept that is dropped at every wait leaves the peer to the next one.
+pub async fn t6_a_dropped_accept_loses_no_peer<P: Platform>() {
     let (listener, address) = listen::<P::Runtime>(context(), Config::default()).await;
     for n in 0..8 {
         let peer = unblock(move || {
@@ -265,8 +289,8 @@ pub async fn t6_a_dropped_accept_leaves_its_handshakes_to_the_next<P: Platform>(
     }
 }
 
-/// Those in the middle of a handshake are nobody's connections yet.
-pub async fn t6_finish_drops_pending_handshakes<P: Platform>() {
+/// Silent peers are no connections yet.
+pub async fn t6_finish_drops_silent_peers<P: Platform>() {
     let (listener, address) = listen::<P::Runtime>(context(), Config::default()).await;
     let mut silent: Vec<_> = (0..3).map(|_| connect(address)).collect();
     assert!(waits(pin!(listener.accept())).await, "they say nothing");
@@ -289,12 +313,46 @@ pub async fn t6_settings_without_the_role_are_refused<P: Platform>() {
     let client = TlsContext::client().ca_pem(identity().0.as_bytes()).expect("PEM");
     let client = client.build().expect("a client");
     let (mut conn, _socket) = plain::<P::Runtime>(Config::default());
-    let refused = conn.upgrade_tls(&client, TlsRole::Server).await;
+    let refused = conn.upgrade_tls(Role::Server.of(&client)).await;
     assert_err!(refused, Error::Upgrade(UpgradeRefused::Settings(_)));
-    let nameless = TlsRole::Client { server_name: "not a name" };
+    let nameless = Role::Client { server_name: "not a name" };
     assert_err!(
-        conn.upgrade_tls(&client, nameless).await,
+        conn.upgrade_tls(nameless.of(&client)).await,
         Error::Upgrade(UpgradeRefused::Settings(_))
     );
-    assert!(!conn.is_tls());
+    assert!(conn.tls().is_none());
+}
+
+/// Early data (0-RTT) would be lost without a word, so settings that allow it are refused.
+pub async fn t6_settings_with_early_data_are_refused<P: Platform>() {
+    let mut config = server_config(&VERSIONS);
+    config.max_early_data_size = 1024;
+    let early = TlsContext::from(Arc::new(config));
+    let options = ListenOptions::new().tls(&early);
+    let error = Listener::<P::Runtime>::bind_with("127.0.0.1:0", options).await;
+    let error = error.expect_err("0-RTT");
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert!(error.to_string().contains("max_early_data_size"), "{error}");
+    let (mut conn, _socket) = plain::<P::Runtime>(Config::default());
+    assert_err!(
+        conn.upgrade_tls(early.as_server()).await,
+        Error::Upgrade(UpgradeRefused::Settings(_))
+    );
+    assert!(conn.tls().is_none());
+}
+
+/// The next address would only hide why.
+pub async fn t6_a_certificate_error_is_not_hidden_by_the_next_address<P: Platform>() {
+    let (_nobody, refused) = refusing();
+    let (address, server) = serve(1, |socket| {
+        assert!(Raw::server(socket, server_config(&VERSIONS)).is_err(), "it is not trusted");
+    });
+    Faulty::<P::Runtime>::name([address, refused]);
+    let stranger = stranger("somebody.test").0;
+    let client = TlsContext::client().ca_pem(stranger.as_bytes()).expect("PEM");
+    let mut socket = AsyncSocket::<Faulty<P::Runtime>>::default();
+    socket.wrap_tls(&client.build().expect("a client"));
+    let error = socket.connect("server.test", 0).await.expect_err("it is not trusted");
+    assert!(matches!(refusal(&error), TlsErrorKind::Certificate(_)), "{error}");
+    server.await;
 }

@@ -2,11 +2,13 @@
 
 use std::io::ErrorKind;
 
-use asyncnet::{AsyncSocket, Domain, Protocol, SockType, TlsContext};
+use asyncnet::net::Domain;
+use asyncnet::{AsyncSocket, TlsContext};
 use futures_lite::future::zip;
 
 use crate::bed::Platform;
 use crate::places::TempPath;
+use crate::raw::accept_secure;
 use crate::tls::{NAME, context};
 use crate::tools::assert_line;
 
@@ -14,8 +16,7 @@ use crate::tools::assert_line;
 pub async fn t4_a_unix_socket_needs_a_name<P: Platform>() {
     let path = TempPath::new();
     let wrapped = |context: &TlsContext| {
-        let socket =
-            AsyncSocket::<P::Runtime>::new(Domain::Unix, SockType::Stream, Protocol::Usual);
+        let socket = AsyncSocket::<P::Runtime>::new(Domain::Unix);
         let mut socket = socket.expect("a socket");
         socket.wrap_tls(context);
         socket
@@ -27,9 +28,9 @@ pub async fn t4_a_unix_socket_needs_a_name<P: Platform>() {
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
     let named = context().clone().for_server(NAME).expect("a name");
     let mut socket = wrapped(&named);
-    let ends = zip(socket.connect_unix(&path), listener.accept());
+    let ends = zip(socket.connect_unix(&path), accept_secure(&listener));
     let (ours, theirs) = ends.await;
-    let (mut ours, mut theirs) = (ours.expect("a connection"), theirs.expect("a connection"));
+    let (mut ours, mut theirs) = (ours.expect("a connection"), theirs);
     ours.send_line(b"line").await.expect("a connection");
     assert_line!(theirs, "line");
 }

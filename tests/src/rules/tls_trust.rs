@@ -4,27 +4,28 @@ use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use asyncnet::rustls::client::danger::{
+use asyncnet::net;
+use asyncnet::net::{Setting, SockOpt};
+use asyncnet::tls::rustls::client::danger::{
     HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
 };
-use asyncnet::rustls::crypto::{CryptoProvider, ring};
-use asyncnet::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use asyncnet::rustls::{
-    AlertDescription, DigitallySignedStruct, Error, SignatureScheme, SupportedCipherSuite,
+use asyncnet::tls::rustls::crypto::{CryptoProvider, ring};
+use asyncnet::tls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use asyncnet::tls::rustls::{
+    AlertDescription, DigitallySignedStruct, Error as Refused, SignatureScheme,
+    SupportedCipherSuite,
 };
-use asyncnet::{
-    AsyncSocket, CertificateFault, ClientCertificates, Config, Connection, Io, Runtime, SockOpt,
-    TlsContext, TlsErrorKind, TlsRole,
-};
+use asyncnet::tls::{CertificateFault, ClientCertificates, TlsErrorKind};
+use asyncnet::{AsyncSocket, Config, Connection, Error, Io, TlsContext};
 use blocking::unblock;
 use futures_lite::future::{or, zip};
 
-use crate::bed::Platform;
+use crate::bed::{Platform, System};
 use crate::raw::{
-    ROLES, Raw, VERSIONS, alert, client_config, connect, der, listen, plain, serve, server_config,
-    stranger,
+    ROLES, Raw, VERSIONS, accept_secure, alert, client_config, connect, der, listen, plain, serve,
+    server_config, stranger,
 };
-use crate::tls::{NAME, context, identity};
+use crate::tls::{NAME, Role, context, identity};
 use crate::tools::{assert_err, assert_line, refusal};
 
 /// The two ends of ours, over a stream that is not even a socket of the adapter.
@@ -32,21 +33,20 @@ pub async fn t1_tls_asks_nothing_of_an_adapter<P: Platform>() {
     let (ours, theirs) = plain::<P::Runtime>(Config::default());
     let (ours, _) = ours.into_parts().expect("nothing is queued");
     // Neither a socket nor a clock.
-    let mut conn = Connection::new(Io(ours), Config::default());
-    let peer = unblock(move || Raw::peer_of(TlsRole::Server, theirs)?.write_all(b"line\n"));
-    conn.upgrade_tls(context(), TlsRole::Server).await.expect("the handshake succeeds");
+    let mut conn = Connection::new(Io::new(ours), Config::default());
+    let peer = unblock(move || Raw::peer_of(Role::Server, theirs)?.write_all(b"line\n"));
+    conn.upgrade_tls(Role::Server.of(context())).await.expect("the handshake succeeds");
     assert_line!(conn, "line");
     peer.await.expect("our side is there");
 }
 
 /// What comes of reaching `host` in one of three ways.
-async fn reach<R: Runtime>(
+async fn reach<R: System>(
     way: &str,
     host: &'static str,
     port: u16,
     context: &TlsContext,
 ) -> Result<Connection<R::Stream>, TlsErrorKind> {
-    let config = Config::default();
     let mut socket = AsyncSocket::<R>::default();
     match way {
         "connect" => {
@@ -54,15 +54,16 @@ async fn reach<R: Runtime>(
             socket.connect(host, port).await.map_err(|error| refusal(&error))
         }
         "dial" => {
-            let dialled = AsyncSocket::<R>::dial_tls(host, port, config, context).await;
-            dialled.map_err(|error| refusal(&error))
+            let options = net::ConnectOptions::new().tls(context);
+            let connected = net::connect::<R>(&format!("{host}:{port}"), options).await;
+            connected.map_err(|error| refusal(&error))
         }
         _ => {
             let mut conn = socket.connect(host, port).await.expect("it listens");
-            let role = TlsRole::Client { server_name: host };
-            match conn.upgrade_tls(context, role).await {
+            let role = Role::Client { server_name: host };
+            match conn.upgrade_tls(role.of(context)).await {
                 Ok(()) => Ok(conn),
-                Err(asyncnet::Error::Tls(error)) => Err(error.kind()),
+                Err(Error::Tls(error)) => Err(error.kind()),
                 Err(error) => panic!("{error}"),
             }
         }
@@ -104,7 +105,7 @@ pub async fn t2_a_certificate_is_refused_in_connect_dial_and_upgrade<P: Platform
         let (address, server) = alerts(1);
         let reached = reach::<P::Runtime>(way, "127.0.0.1", address.port(), &good).await;
         let mut conn = reached.expect("it is the one that we trust");
-        assert!(conn.is_tls());
+        assert!(conn.tls().is_some());
         conn.close().await.expect("a good end");
         assert_eq!(server.await, [None], "{way}");
     }
@@ -142,7 +143,7 @@ pub async fn t2_a_client_certificate_is_verified<P: Platform>() {
                 let end = Raw::client(socket, config).map(|mut peer| peer.rest().1);
                 end.and_then(|end| end).err().and_then(|error| alert(&error))
             });
-            let upgraded = conn.upgrade_tls(&server, TlsRole::Server).await;
+            let upgraded = conn.upgrade_tls(Role::Server.of(&server)).await;
             let missing = shown.is_none() && certificates == ClientCertificates::Required;
             let (fault, told) = match shown {
                 None if missing => (CertificateFault::Missing, CertificateRequired),
@@ -150,13 +151,13 @@ pub async fn t2_a_client_certificate_is_verified<P: Platform>() {
                 _ => {
                     upgraded.expect("it is good");
                     let seen: Vec<_> = shown.iter().map(|shown| der(&shown.0).to_vec()).collect();
-                    assert_eq!(conn.peer_certificates(), seen);
+                    assert_eq!(conn.tls().expect("it is secure").peer_certificates(), seen);
                     conn.close().await.expect("a good end");
                     assert_eq!(peer.await, None);
                     continue;
                 }
             };
-            let Err(asyncnet::Error::Tls(error)) = upgraded else { panic!("{upgraded:?}") };
+            let Err(Error::Tls(error)) = upgraded else { panic!("{upgraded:?}") };
             assert_eq!(error.kind(), TlsErrorKind::Certificate(fault));
             conn.close().await.expect("nothing was lost");
             assert_eq!(peer.await, Some(told));
@@ -176,7 +177,7 @@ impl ServerCertVerifier for Credulous {
         _: &ServerName<'_>,
         _: &[u8],
         _: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
+    ) -> Result<ServerCertVerified, Refused> {
         Ok(ServerCertVerified::assertion())
     }
 
@@ -185,7 +186,7 @@ impl ServerCertVerifier for Credulous {
         _: &[u8],
         _: &CertificateDer<'_>,
         _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
+    ) -> Result<HandshakeSignatureValid, Refused> {
         Ok(HandshakeSignatureValid::assertion())
     }
 
@@ -194,7 +195,7 @@ impl ServerCertVerifier for Credulous {
         _: &[u8],
         _: &CertificateDer<'_>,
         _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
+    ) -> Result<HandshakeSignatureValid, Refused> {
         Ok(HandshakeSignatureValid::assertion())
     }
 
@@ -226,20 +227,21 @@ pub async fn t3_the_provider_is_in_the_settings<P: Platform>() {
         let Ok(client) = client else { continue };
         let (mut ours, mut theirs) = ends::<P::Runtime>();
         let (one, other) =
-            zip(ours.upgrade_tls(&client, ROLES[0]), theirs.upgrade_tls(context(), ROLES[1])).await;
+            zip(ours.upgrade_tls(ROLES[0].of(&client)), theirs.upgrade_tls(ROLES[1].of(context())))
+                .await;
         let tls13 = matches!(suite, SupportedCipherSuite::Tls13(_));
         assert!(one.is_ok() == other.is_ok() && (one.is_ok() || !tls13), "{one:?} {other:?}");
         if one.is_ok() {
             let named = format!("{:?}", suite.suite()).replace("TLS13_", "TLS_");
-            let session = ours.tls_session().expect("it is secure");
-            assert_eq!(session.cipher_suite, Some(named));
+            let session = ours.tls().expect("it is secure");
+            assert_eq!(session.cipher_suite(), Some(&*named));
         }
     }
     assert!(CryptoProvider::get_default().is_none(), "it belongs to the program");
 }
 
 /// Two connections of ours, each other's peer, in plain.
-fn ends<R: Runtime>() -> (Connection<R::Stream>, Connection<R::Stream>) {
+fn ends<R: System>() -> (Connection<R::Stream>, Connection<R::Stream>) {
     let (ours, theirs) = plain::<R>(Config::default());
     let theirs = AsyncSocket::<R>::adopt(theirs).expect("a socket");
     (ours, theirs.into_connection().expect("a connection"))
@@ -255,32 +257,28 @@ pub async fn t9_both_ends_tell_what_was_agreed<P: Platform>() {
         client.alpn_protocols = vec![b"pop3".to_vec(), b"imap".to_vec()];
         let client = TlsContext::from(Arc::new(client));
         let (mut ours, mut theirs) = ends::<P::Runtime>();
-        assert!(!ours.is_tls() && ours.tls_session().is_none() && ours.alpn().is_none());
-        let mut bound = [[0; 32]; 2];
-        let label = b"EXPORTER-Channel-Binding";
-        assert!(ours.export_keying_material(label, None, &mut bound[0]).is_err(), "in plain");
+        assert!(ours.tls().is_none() && theirs.tls().is_none());
         let (one, other) =
-            zip(ours.upgrade_tls(&client, ROLES[0]), theirs.upgrade_tls(&server, ROLES[1])).await;
+            zip(ours.upgrade_tls(ROLES[0].of(&client)), theirs.upgrade_tls(ROLES[1].of(&server)))
+                .await;
         assert!(one.is_ok() && other.is_ok(), "{one:?} {other:?}");
 
         for conn in [&ours, &theirs] {
-            let session = conn.tls_session().expect("it is secure");
+            let session = conn.tls().expect("it is secure");
             let named = format!("{:?}", version.version).replace("TLSv1_", "TLSv1.");
-            assert_eq!(session.version, Some(named));
-            assert_eq!(session.resumed, Some(false));
-            assert!(conn.is_tls());
-            assert_eq!(conn.alpn().as_deref(), Some(&b"imap"[..]));
+            assert_eq!(session.version(), Some(&*named));
+            assert_eq!(session.resumed(), Some(false));
+            assert_eq!(session.alpn(), Some(&b"imap"[..]));
         }
-        assert_eq!(
-            ours.tls_session().map(|session| session.cipher_suite),
-            theirs.tls_session().map(|session| session.cipher_suite)
-        );
-        assert_eq!(theirs.server_name().as_deref(), Some(NAME));
-        assert_eq!(ours.server_name(), None);
-        assert_eq!(ours.peer_certificates(), [der(certificate).to_vec()]);
-        assert_eq!(theirs.peer_certificates(), [[0u8; 0]; 0]);
-        for (conn, key) in [&ours, &theirs].into_iter().zip(&mut bound) {
-            conn.export_keying_material(label, Some(b"about"), key).expect("a key");
+        let (one, other) = (ours.tls().expect("secure"), theirs.tls().expect("secure"));
+        let (mut bound, label) = ([[0; 32]; 2], b"EXPORTER-Channel-Binding");
+        assert_eq!(one.cipher_suite(), other.cipher_suite());
+        assert_eq!(other.server_name(), Some(NAME));
+        assert_eq!(one.server_name(), None);
+        assert_eq!(one.peer_certificates(), [der(certificate).to_vec()]);
+        assert_eq!(other.peer_certificates(), [[0u8; 0]; 0]);
+        for (session, key) in [one, other].into_iter().zip(&mut bound) {
+            session.export_keying_material(label, Some(b"about"), key).expect("a key");
         }
         assert!(bound[0] == bound[1] && bound[0] != [0; 32]);
     }
@@ -295,9 +293,9 @@ pub async fn t9_no_common_protocol_is_an_error_at_both_ends<P: Platform>() {
     let client = client.alpn(["imap"]).build().expect("a client");
     let (mut ours, mut theirs) = ends::<P::Runtime>();
     let (one, other) =
-        zip(ours.upgrade_tls(&client, ROLES[0]), theirs.upgrade_tls(&server, ROLES[1])).await;
-    assert_err!(one, asyncnet::Error::Tls(ref error) if error.kind() == TlsErrorKind::Alert(120));
-    assert_err!(other, asyncnet::Error::Tls(ref error) if error.kind() == TlsErrorKind::Incompatible);
+        zip(ours.upgrade_tls(ROLES[0].of(&client)), theirs.upgrade_tls(ROLES[1].of(&server))).await;
+    assert_err!(one, Error::Tls(ref error) if error.kind() == TlsErrorKind::Alert(120));
+    assert_err!(other, Error::Tls(ref error) if error.kind() == TlsErrorKind::Incompatible);
 }
 
 /// The second connection resumes the session of the first, once its tickets were read.
@@ -309,17 +307,19 @@ pub async fn t9_a_later_connection_resumes<P: Platform>() {
             let mut socket = AsyncSocket::<P::Runtime>::default();
             socket.wrap_tls(&client);
             let connect = socket.connect("127.0.0.1", address.port());
-            let (ours, theirs) = zip(connect, listener.accept()).await;
+            let (ours, mut theirs) = zip(connect, accept_secure(&listener)).await;
             let mut ours = ours.expect("a connection");
-            let mut theirs = theirs.expect("a connection");
             theirs.send_line(b"welcome").await.expect("a connection");
             // The tickets came in front of it.
             assert_line!(ours, "welcome");
             for conn in [&ours, &theirs] {
-                let session = conn.tls_session().expect("it is secure");
-                assert_eq!(session.resumed, Some(resumed), "{version:?}");
+                let session = conn.tls().expect("it is secure");
+                assert_eq!(session.resumed(), Some(resumed), "{version:?}");
             }
-            assert_eq!(ours.peer_certificates(), [der(&identity().0).to_vec()]);
+            assert_eq!(
+                ours.tls().expect("it is secure").peer_certificates(),
+                [der(&identity().0).to_vec()]
+            );
             assert!(zip(ours.close(), theirs.close()).await.0.is_ok());
         }
         // Whoever switches it off starts anew every time.
@@ -334,7 +334,7 @@ pub async fn t9_a_later_connection_resumes<P: Platform>() {
             let reached = reach::<P::Runtime>("connect", "127.0.0.1", address.port(), &client);
             let mut conn = reached.await.expect("a connection");
             assert_line!(conn, "welcome");
-            assert_eq!(conn.tls_session().and_then(|session| session.resumed), Some(false));
+            assert_eq!(conn.tls().and_then(|session| session.resumed()), Some(false));
             conn.close().await.expect("a good end");
         }
         server.await;
@@ -346,10 +346,10 @@ pub async fn t9_a_later_connection_resumes<P: Platform>() {
 pub async fn t9_resumed_connections_are_greeted_without_nodelay<P: Platform>() {
     let mut socket = AsyncSocket::<P::Runtime>::default();
     socket.wrap_tls(context());
-    socket.set_sock_opt(SockOpt::NoDelay, false).expect("an option");
+    socket.set(Setting::Flag(SockOpt::NoDelay, false)).expect("an option");
     socket.bind_addr("127.0.0.1", 0).await.expect("a port");
     let listener = socket.listen(16).expect("a listener");
-    let address = listener.local_addr().expect("an address").inet().expect("TCP");
+    let address = listener.local_addr().expect("an address").ip().expect("TCP");
     let client = Arc::new(client_config(&VERSIONS, None));
     let peers = unblock(move || {
         for _ in 0..50 {

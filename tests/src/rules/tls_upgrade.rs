@@ -4,28 +4,24 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use asyncnet::rustls::ClientConnection;
-use asyncnet::rustls::pki_types::ServerName;
-use asyncnet::{
-    Cause, Config, Connection, Error, TlsErrorKind, TlsRole, Transport, UpgradeRefused,
-};
+use asyncnet::tls::rustls::ClientConnection;
+use asyncnet::tls::rustls::pki_types::ServerName;
+use asyncnet::tls::{TlsErrorKind, UpgradeRefused};
+use asyncnet::{Cause, Config, Connection, Error, Transport};
 use blocking::{Task, unblock};
 use futures_lite::future::poll_once;
 
 use crate::bed::Platform;
 use crate::raw::{ROLES, Raw, VERSIONS, client_config, plain, secure};
-use crate::tls::{NAME, context};
+use crate::tls::{NAME, Role, context};
 use crate::tools::{assert_err, assert_line, interrupted};
 
-async fn upgrade<S: Transport>(
-    conn: &mut Connection<S>,
-    role: TlsRole<'static>,
-) -> Result<(), Error> {
-    conn.upgrade_tls(context(), role).await
+async fn upgrade<S: Transport>(conn: &mut Connection<S>, role: Role<'static>) -> Result<(), Error> {
+    conn.upgrade_tls(role.of(context())).await
 }
 
 /// A peer that goes along, sends a line and gives the one that it receives.
-fn converse(ours: TlsRole<'static>, socket: TcpStream) -> Task<Vec<u8>> {
+fn converse(ours: Role<'static>, socket: TcpStream) -> Task<Vec<u8>> {
     unblock(move || {
         let mut peer = Raw::peer_of(ours, socket).expect("the handshake succeeds");
         peer.write_all(b"from the peer\n").expect("our side is there");
@@ -38,7 +34,7 @@ fn converse(ours: TlsRole<'static>, socket: TcpStream) -> Task<Vec<u8>> {
 
 /// The other half of the conversation.
 async fn assert_conversation<S: Transport>(conn: &mut Connection<S>, peer: Task<Vec<u8>>) {
-    assert!(conn.is_tls());
+    assert!(conn.tls().is_some());
     assert_line!(conn, "from the peer");
     conn.send(b"ours\r\n").await.expect("a connection");
     assert_eq!(peer.await, b"ours\r\n");
@@ -58,7 +54,7 @@ pub async fn t5_plaintext_behind_the_command_is_refused<P: Platform>() {
                 for _ in 0..2 {
                     let refused = upgrade(&mut conn, role).await;
                     assert_err!(refused, Error::Upgrade(UpgradeRefused::BufferedPlaintext(m)) if m == n);
-                    assert!(!conn.is_tls() && conn.end().is_none());
+                    assert!(conn.tls().is_none() && conn.end().is_none());
                 }
                 let plain = conn.next_block(n).await.expect("it is still there");
                 assert_eq!(plain, injected.as_bytes());
@@ -83,12 +79,12 @@ pub async fn t5_an_eager_client_hello_is_refused<P: Platform>() {
     let (mut conn, mut socket) = plain::<P::Runtime>(Config::default());
     socket.write_all(&[b"STARTTLS\r\n", &hello[..]].concat()).expect("our side is there");
     assert_line!(conn, "STARTTLS");
-    let refused = upgrade(&mut conn, TlsRole::Server).await;
+    let refused = upgrade(&mut conn, Role::Server).await;
     assert_err!(refused, Error::Upgrade(UpgradeRefused::BufferedPlaintext(n)) if n == hello.len());
     // Nothing of it was fed to TLS.
     assert_eq!(conn.next_block(hello.len()).await.expect("it is still there"), hello);
-    let peer = converse(TlsRole::Server, socket);
-    upgrade(&mut conn, TlsRole::Server).await.expect("nothing stands in the way");
+    let peer = converse(Role::Server, socket);
+    upgrade(&mut conn, Role::Server).await.expect("nothing stands in the way");
     assert_conversation(&mut conn, peer).await;
 }
 
@@ -102,7 +98,7 @@ pub async fn t5_unsent_plaintext_is_refused<P: Platform>() {
                 upgrade(&mut conn, role).await,
                 Error::Upgrade(UpgradeRefused::UnsentPlaintext(5))
             );
-            assert!(!conn.is_tls());
+            assert!(conn.tls().is_none());
         }
         conn.flush().await.expect("a connection");
         let mut answer = [0; 5];
@@ -130,7 +126,7 @@ pub async fn t5_an_upgrade_at_the_wrong_time_is_refused<P: Platform>() {
         conn.shutdown_write().await.expect("a connection");
         let refused = upgrade(&mut conn, role).await;
         assert_err!(refused, Error::Closed | Error::Disconnected(_));
-        assert!(!conn.is_tls());
+        assert!(conn.tls().is_none());
     }
 }
 
@@ -147,17 +143,21 @@ pub async fn t5_a_second_upgrade_is_refused<P: Platform>() {
     }
 }
 
-/// A dropped upgrade goes on with whatever is called next: itself, a receive, a send.
+/// A dropped upgrade goes on with whatever is called next: a handshake, a receive, a send.
 pub async fn t5_a_dropped_upgrade_is_continued_by_any_call<P: Platform>() {
     for role in ROLES {
-        for next in ["upgrade", "receive", "send", "at every wait"] {
+        for next in ["handshake", "receive", "send", "at every wait"] {
             let (mut conn, socket) = plain::<P::Runtime>(Config::default());
             // The peer has said nothing yet.
             assert!(poll_once(upgrade(&mut conn, role)).await.is_none());
-            assert!(conn.is_tls(), "nothing leaves in plain from here on");
+            assert!(conn.tls().is_some(), "nothing leaves in plain from here on");
             let peer = converse(role, socket);
             match next {
-                "upgrade" => upgrade(&mut conn, role).await.expect("it goes on"),
+                "handshake" => {
+                    let refused = upgrade(&mut conn, role).await;
+                    assert_err!(refused, Error::Upgrade(UpgradeRefused::AlreadyTls));
+                    conn.handshake().await.expect("it goes on");
+                }
                 "receive" => {}
                 "send" => {
                     conn.send(b"ours\r\n").await.expect("it goes on");
@@ -165,7 +165,7 @@ pub async fn t5_a_dropped_upgrade_is_continued_by_any_call<P: Platform>() {
                     assert_eq!(peer.await, b"ours\r\n");
                     continue;
                 }
-                _ => interrupted!(upgrade(&mut conn, role).await).expect("it goes on"),
+                _ => interrupted!(conn.handshake().await).expect("it goes on"),
             }
             assert_conversation(&mut conn, peer).await;
             assert_err!(upgrade(&mut conn, role).await, Error::Upgrade(UpgradeRefused::AlreadyTls));
@@ -178,8 +178,11 @@ pub async fn t5_a_failed_upgrade_stays_failed<P: Platform>() {
     for role in ROLES {
         let (mut conn, mut socket) = plain::<P::Runtime>(Config::default());
         socket.write_all(b"500 what is TLS?\r\nnever mind\r\n").expect("our side is there");
-        for _ in 0..2 {
-            let failed = upgrade(&mut conn, role).await;
+        for again in [false, true] {
+            let failed = match again {
+                false => upgrade(&mut conn, role).await,
+                true => conn.handshake().await,
+            };
             assert_err!(
                 failed,
                 Error::Tls(ref error) if error.kind() == TlsErrorKind::Protocol
@@ -215,13 +218,13 @@ fn assert_sealed(wire: &[u8]) {
 /// It waits in our own queue, which counts it and says when it is full.
 pub async fn t12_what_is_queued_in_the_handshake_waits_for_its_end<P: Platform>() {
     for role in ROLES {
-        let (mut conn, socket) = plain::<P::Runtime>(Config::default().max_outbox(1000));
+        let (mut conn, socket) = plain::<P::Runtime>(Config::default().max_queue(1000));
         assert!(poll_once(upgrade(&mut conn, role)).await.is_none());
         conn.feed_line(b"secret").expect("there is room");
-        assert_eq!(conn.queued(), 8 + 64);
+        assert_eq!(conn.stats().queued, 8 + 64);
         assert_err!(conn.feed(&[b'.'; 1000]), Error::Full { queued: 72, max: 1000 });
         assert!(poll_once(conn.flush()).await.is_none(), "the peer is silent");
-        assert_eq!(conn.queued(), 8 + 64);
+        assert_eq!(conn.stats().queued, 8 + 64);
         let peer = unblock(move || {
             let mut peer = Raw::peer_of(role, socket).expect("the handshake succeeds");
             let rest = peer.rest();
@@ -229,7 +232,7 @@ pub async fn t12_what_is_queued_in_the_handshake_waits_for_its_end<P: Platform>(
             rest
         });
         conn.flush().await.expect("the handshake succeeds");
-        assert_eq!(conn.queued(), 0);
+        assert_eq!(conn.stats().queued, 0);
         conn.shutdown_write().await.expect("a connection");
         let (bytes, end) = peer.await;
         assert_eq!(bytes, b"secret\r\n");
@@ -240,12 +243,12 @@ pub async fn t12_what_is_queued_in_the_handshake_waits_for_its_end<P: Platform>(
 /// And if the handshake fails it is lost, which is told, but it never leaves in plain.
 pub async fn t12_what_is_queued_in_a_handshake_that_fails_never_leaves<P: Platform>() {
     for role in ROLES {
-        let config = Config::default().handshake(Duration::from_millis(50));
+        let config = Config::default().handshake_timeout(Duration::from_millis(50));
         let (mut conn, mut socket) = plain::<P::Runtime>(config);
         assert!(poll_once(upgrade(&mut conn, role)).await.is_none());
         conn.feed(b"secret").expect("there is room");
         assert_err!(conn.flush().await, Error::Tls(ref error) if error.kind() == TlsErrorKind::TimedOut);
-        assert_eq!(conn.queued(), 0);
+        assert_eq!(conn.stats().queued, 0);
         let peer = unblock(move || {
             let mut wire = Vec::new();
             let _ = socket.read_to_end(&mut wire);
@@ -257,14 +260,14 @@ pub async fn t12_what_is_queued_in_a_handshake_that_fails_never_leaves<P: Platfo
 }
 
 /// Both directions are full at once, from two tasks, and every byte arrives once and in order.
-pub async fn c2_halves_of_a_secure_connection_send_much_both_ways<P: Platform>() {
+pub async fn c2_a_secure_connection_and_its_writer_send_much_both_ways<P: Platform>() {
     const LINES: usize = 16_000;
 
     let text = |n: usize| format!("line {n} {:060}", 0);
     for role in ROLES {
         // Peer and all: the helper threads read and write at the same time, too.
-        let (conn, peer) = secure::<P::Runtime>(role, Config::default()).await;
-        let (mut receiver, sender) = conn.split();
+        let (mut receiver, peer) = secure::<P::Runtime>(role, Config::default()).await;
+        let sender = receiver.writer();
         let Raw { socket, tls } = peer;
         let mut reading = Raw { socket: socket.try_clone().expect("a descriptor"), tls };
         let echo = unblock(move || {

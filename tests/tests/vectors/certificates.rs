@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, OnceLock};
 
-use asyncnet::rustls::crypto::ring;
-use asyncnet::rustls::pki_types::pem::PemObject;
-use asyncnet::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use asyncnet::rustls::{ClientConfig, RootCertStore, ServerConfig};
+use asyncnet::tls::rustls::crypto::ring;
+use asyncnet::tls::rustls::pki_types::pem::PemObject;
+use asyncnet::tls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use asyncnet::tls::rustls::{ClientConfig, RootCertStore, ServerConfig};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 
 const HERE: [&str; 2] = ["localhost", "127.0.0.1"];

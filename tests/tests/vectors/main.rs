@@ -13,8 +13,8 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
-use asyncnet::Runtime;
 use asyncnet_async_std::AsyncStd;
+use asyncnet_conformance::System;
 use asyncnet_smol::Smol;
 use asyncnet_tokio::Tokio;
 
@@ -24,25 +24,39 @@ use self::read::{Vector, vectors};
 /// How long a vector may take before it counts as hanging.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// A runtime that vectors are played on.
-trait Bench: Runtime {
+/// A way to run the vectors: a runtime, and an executor that drives it.
+trait Bench: 'static {
+    type Runtime: System;
+
     fn block_on<T>(future: impl Future<Output = T>) -> T;
 }
 
-impl Bench for Tokio {
+struct OnTokio;
+
+impl Bench for OnTokio {
+    type Runtime = Tokio;
+
     fn block_on<T>(future: impl Future<Output = T>) -> T {
         let mut builder = tokio::runtime::Builder::new_current_thread();
         builder.enable_all().build().expect("a runtime").block_on(future)
     }
 }
 
-impl Bench for AsyncStd {
+struct OnAsyncStd;
+
+impl Bench for OnAsyncStd {
+    type Runtime = AsyncStd;
+
     fn block_on<T>(future: impl Future<Output = T>) -> T {
         async_std::task::block_on(future)
     }
 }
 
-impl Bench for Smol {
+struct OnSmol;
+
+impl Bench for OnSmol {
+    type Runtime = Smol;
+
     fn block_on<T>(future: impl Future<Output = T>) -> T {
         smol::block_on(future)
     }
@@ -66,7 +80,7 @@ fn play_all<B: Bench>(file: &str) {
 fn bounded<B: Bench>(vector: Vector, way: Way) -> Result<(), String> {
     let (done, outcome) = channel();
     thread::spawn(move || {
-        let _ = done.send(B::block_on(play::<B>(&vector, way)));
+        let _ = done.send(B::block_on(play::<B::Runtime>(&vector, way)));
     });
     outcome.recv_timeout(LIMIT).unwrap_or_else(|error| Err(format!("  it hangs or died: {error}")))
 }
@@ -76,24 +90,24 @@ macro_rules! tests {
         const FILES: &[&str] = &[$($file::FILE),*];
 
         $(mod $file {
-            use super::{AsyncStd, Smol, Tokio, play_all};
+            use super::{OnAsyncStd, OnSmol, OnTokio, play_all};
 
             pub(super) const FILE: &str =
                 include_str!(concat!("../../vectors/", stringify!($file), ".txt"));
 
             #[test]
             fn on_tokio() {
-                play_all::<Tokio>(FILE);
+                play_all::<OnTokio>(FILE);
             }
 
             #[test]
             fn on_async_std() {
-                play_all::<AsyncStd>(FILE);
+                play_all::<OnAsyncStd>(FILE);
             }
 
             #[test]
             fn on_smol() {
-                play_all::<Smol>(FILE);
+                play_all::<OnSmol>(FILE);
             }
         })*
     };

@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::{Ipv6Addr, TcpListener};
 use std::rc::Rc;
 
-use asyncnet::Runtime;
+use asyncnet_conformance::System;
 use asyncnet_conformance::player::{Event, Op, Player, Settings};
 use serde_json::{Value, json};
 
@@ -18,32 +18,32 @@ use crate::step::{Act, Expected, Peer};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Way {
     pub(crate) buffered: bool,
-    pub(crate) halves: bool,
+    pub(crate) writer: bool,
 }
 
 /// All of them.
 pub(crate) const WAYS: [Way; 4] = [
-    Way { buffered: true, halves: false },
-    Way { buffered: false, halves: false },
-    Way { buffered: true, halves: true },
-    Way { buffered: false, halves: true },
+    Way { buffered: true, writer: false },
+    Way { buffered: false, writer: false },
+    Way { buffered: true, writer: true },
+    Way { buffered: false, writer: true },
 ];
 
 impl Way {
     fn words(self) -> [&'static str; 2] {
         let buffered = if self.buffered { "buffered" } else { "unbuffered" };
-        [buffered, if self.halves { "halves" } else { "whole" }]
+        [buffered, if self.writer { "writer" } else { "whole" }]
     }
 
     /// Whether `vector` is to be played so.
     pub(crate) fn is_for(self, vector: &Vector) -> bool {
         let has = |word: &str| vector.only.iter().any(|only| only == word);
         let allowed = |one, other| has(one) || !has(other);
-        let [buffered, halves] = self.words();
-        let [not_buffered, not_halves] =
-            Self { buffered: !self.buffered, halves: !self.halves }.words();
+        let [buffered, writer] = self.words();
+        let [not_buffered, not_writer] =
+            Self { buffered: !self.buffered, writer: !self.writer }.words();
         let here = !vector.needs_v6 || TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok();
-        here && allowed(buffered, not_buffered) && allowed(halves, not_halves)
+        here && allowed(buffered, not_buffered) && allowed(writer, not_writer)
     }
 }
 
@@ -54,7 +54,7 @@ impl fmt::Display for Way {
 }
 
 /// Plays `vector` in one way. An error says at which step what was expected, and what came.
-pub(crate) async fn play<R: Runtime>(vector: &Vector, way: Way) -> Result<(), String> {
+pub(crate) async fn play<R: System>(vector: &Vector, way: Way) -> Result<(), String> {
     let mut peers = Peers::new();
     let told = Rc::new(RefCell::new(Vec::new()));
     let mut player = Player::<R>::new(settings(vector, way, &peers, Rc::clone(&told)));
@@ -99,7 +99,7 @@ fn settings(vector: &Vector, way: Way, peers: &Peers, told: Rc<RefCell<Vec<Event
         peer_port: peers.port(),
         certs: Box::new(file),
         buffered: way.buffered,
-        halves: way.halves,
+        shared: way.writer,
         events: Box::new(move |event| told.borrow_mut().push(event)),
         ..settings
     }

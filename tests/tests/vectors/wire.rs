@@ -3,8 +3,8 @@
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 
-use asyncnet::rustls::pki_types::ServerName;
-use asyncnet::rustls::{ClientConnection, Connection, Error, ServerConnection};
+use asyncnet::tls::rustls::pki_types::ServerName;
+use asyncnet::tls::rustls::{ClientConnection, Connection, Error, ServerConnection};
 
 use crate::certificates::{client, server};
 

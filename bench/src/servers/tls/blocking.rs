@@ -7,7 +7,8 @@ use std::sync::Arc;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::{block, unknown};
-use crate::tls::{BANNER, BLOCK, Kind, Pieces, Task};
+use crate::model::{BANNER, BLOCK, Kind, Task};
+use crate::secure::Pieces;
 
 type Stream = StreamOwned<ServerConnection, Pieces>;
 

@@ -8,7 +8,8 @@ mod tokio;
 use std::io;
 
 use super::listen;
-use crate::tls::{BLOCK, Identity, Kind, Task};
+use crate::model::{BLOCK, Kind, Task};
+use crate::secure::Identity;
 
 /// Serves on one thread. For [`Task::Idle`] there is a second port, in plain.
 pub(crate) fn serve(kind: Kind, task: Task, identity: &Identity, port: u16) -> io::Result<()> {

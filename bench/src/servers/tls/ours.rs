@@ -1,18 +1,19 @@
-//! Ours over TLS: the listener hands out connections whose handshake is over.
+//! Ours over TLS. Each handshake runs in the task of its connection.
 
 use std::io;
 
-use asyncnet::{AsyncSocket, Connection, Listener, SendRuntime, SockOpt, TlsContext, Transport};
+use asyncnet::net::{ListenOptions, Setting, SockOpt};
+use asyncnet::{Connection, Error, Listener, SendRuntime, TlsContext, Transport};
 use asyncnet_async_std::AsyncStd;
 use asyncnet_smol::Smol;
 use asyncnet_tokio::Tokio;
 use futures_lite::future::try_zip;
 
 use super::block;
-use crate::Runtime;
-use crate::servers::ours::echo;
+use crate::model::{BANNER, BLOCK, Runtime, Task};
+use crate::secure::Identity;
+use crate::servers::ours::{BACKLOG, echo};
 use crate::servers::threads::{OnAsyncStd, OnSmol, OnTokio, Thread};
-use crate::tls::{BANNER, BLOCK, Identity, Task};
 
 pub(super) fn serve(
     runtime: Runtime,
@@ -48,14 +49,12 @@ async fn listen<R: SendRuntime>(
     task: Task,
     tls: Option<&TlsContext>,
 ) -> io::Result<Listener<R>> {
-    let mut socket = AsyncSocket::<R>::default();
+    let no_delay = Setting::Flag(SockOpt::NoDelay, task != Task::Banner);
+    let mut options = ListenOptions::new().backlog(BACKLOG).set(no_delay);
     if let Some(tls) = tls {
-        socket.wrap_tls(tls);
+        options = options.tls(tls);
     }
-    socket.set_sock_opt(SockOpt::ReuseAddr, true)?;
-    socket.set_sock_opt(SockOpt::NoDelay, task != Task::Banner)?;
-    socket.bind_addr("127.0.0.1", port).await?;
-    let listener = socket.listen(4096)?;
+    let listener = Listener::bind_with(&format!("127.0.0.1:{port}"), options).await?;
     println!("listening on {}", listener.local_addr()?);
     Ok(listener)
 }
@@ -76,34 +75,34 @@ async fn serve_all<R: SendRuntime>(
     }
 }
 
-async fn number<S: Transport>(conn: &mut Connection<S>) -> io::Result<u64> {
+async fn number<S: Transport>(conn: &mut Connection<S>) -> Result<u64, Error> {
     let mut number = [0; 8];
     number.copy_from_slice(conn.next_block(8).await?);
     Ok(u64::from_be_bytes(number))
 }
 
-async fn receive<S: Transport>(mut conn: Connection<S>) -> io::Result<()> {
+async fn receive<S: Transport>(mut conn: Connection<S>) -> Result<(), Error> {
     let mut bytes = 0_u64;
     for _ in 0..number(&mut conn).await? {
         bytes += conn.next_block(BLOCK).await?.len() as u64;
     }
-    conn.send(&bytes.to_be_bytes()).await?;
-    Ok(conn.close().await?)
+    conn.send_all(bytes.to_be_bytes()).await?;
+    conn.close().await
 }
 
-async fn send<S: Transport>(mut conn: Connection<S>) -> io::Result<()> {
+async fn send<S: Transport>(mut conn: Connection<S>) -> Result<(), Error> {
     let block = block();
     for _ in 0..number(&mut conn).await? {
-        conn.send(&block).await?;
+        conn.send_all(&block).await?;
     }
-    Ok(conn.close().await?)
+    conn.close().await
 }
 
-async fn banner<S: Transport>(mut conn: Connection<S>) -> io::Result<()> {
-    if conn.sock_opt(SockOpt::NoDelay)? {
-        return Err(io::Error::other("NoDelay is on"));
+async fn banner<S: Transport>(mut conn: Connection<S>) -> Result<(), Error> {
+    if conn.socket().get(SockOpt::NoDelay)? {
+        return Err(Error::protocol("NoDelay is on"));
     }
-    conn.send(BANNER).await?;
+    conn.send_all(BANNER).await?;
     while conn.next_line().await?.is_some() {}
-    Ok(conn.close().await?)
+    conn.close().await
 }

@@ -12,8 +12,8 @@ use smol::io::BufReader;
 use smol::net::TcpListener;
 
 use super::{block, unknown};
+use crate::model::{BANNER, BLOCK, Kind, Task};
 use crate::servers::threads::{OnSmol, Thread as _};
-use crate::tls::{BANNER, BLOCK, Kind, Task};
 
 /// What a handler asks of its stream.
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {}

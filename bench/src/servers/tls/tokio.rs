@@ -9,9 +9,9 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 use super::block;
+use crate::model::{BANNER, BLOCK, Task};
 use crate::servers::threads::{OnTokio, Thread as _};
 use crate::servers::tokio_ways::{Stream, echo_buffered};
-use crate::tls::{BANNER, BLOCK, Task};
 
 pub(super) fn serve(
     listener: std::net::TcpListener,
@@ -31,7 +31,7 @@ pub(super) fn serve(
             // The handler is a task of its own: what the handshake took is not kept.
             thread.spawn(async move {
                 handle(accepting.await?, task);
-                Ok(())
+                io::Result::Ok(())
             });
         }
     })

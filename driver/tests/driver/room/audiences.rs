@@ -1,6 +1,6 @@
 //! What a member says to everyone else, and what it is told alone.
 
-use asyncnet::{Member, Policy, RoomLimits};
+use asyncnet::room::{Limits, Member, Policy};
 
 use super::{client, room, say};
 use crate::pipe::End;
@@ -18,7 +18,7 @@ fn tell(member: &Member<End>, text: &str) {
 
 #[test]
 fn r1_a_member_speaks_to_everyone_but_itself_in_order() {
-    let (room, mut tasks) = room(RoomLimits::default());
+    let (room, mut tasks) = room(Limits::default());
     let clients: [_; 3] = std::array::from_fn(|_| client(WIDE));
     let members = clients.each_ref().map(|(_, sender, _)| room.join(sender.clone()).unwrap());
     let mut expected = [const { String::new() }; 3];
@@ -47,7 +47,7 @@ fn r1_a_member_speaks_to_everyone_but_itself_in_order() {
 #[test]
 fn r1_what_one_member_is_told_comes_in_order_and_to_it_alone() {
     for policy in [Policy::Disconnect, Policy::DropNewest, Policy::DropOldest] {
-        let (room, mut tasks) = room(RoomLimits::default().policy(policy));
+        let (room, mut tasks) = room(Limits::default().policy(policy));
         let (_a, sender, peer) = client(0);
         let told = room.join(sender).unwrap();
         let (_b, sender, other) = client(WIDE);
@@ -78,7 +78,7 @@ fn r1_what_one_member_is_told_comes_in_order_and_to_it_alone() {
 
 #[test]
 fn r4_what_a_member_is_told_counts_against_its_limit() {
-    let limits = RoomLimits::default().hard(1000);
+    let limits = Limits::default().hard(1000);
     for (policy, kept) in [(Policy::DropNewest, 0..7), (Policy::DropOldest, 13..20)] {
         let (room, mut tasks) = room(limits.policy(policy));
         let (_receiver, sender, peer) = client(0);
@@ -105,5 +105,5 @@ fn r4_what_a_member_is_told_counts_against_its_limit() {
         tasks.run();
     }
     assert_eq!(room.stats().evicted_hard, 1);
-    super::assert_put_out(&mut receiver);
+    super::assert_disconnected(&mut receiver);
 }

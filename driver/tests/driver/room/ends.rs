@@ -3,21 +3,22 @@
 use std::cell::Cell;
 use std::task::Poll;
 
-use asyncnet::{Room, RoomLimits, SendError};
+use asyncnet::room::Limits;
+use asyncnet::{Error, Room};
 
 use super::{client, room, say};
 use crate::pipe::End;
 use crate::tasks::Tasks;
-use crate::{WIDE, clock, poll_once};
+use crate::{WIDE, poll_once};
 
 #[test]
-fn r8_nobody_joins_a_closed_room() {
-    let (room, mut tasks) = room(RoomLimits::default());
+fn r8_a_closed_room_lets_no_member_in() {
+    let (room, mut tasks) = room(Limits::default());
     room.close();
     let (_receiver, sender, peer) = client(WIDE);
-    assert!(matches!(room.join(sender.clone()), Err(SendError::Closed)));
+    assert!(matches!(room.join(sender.clone()), Err(Error::Closed)));
     tasks.run_to_end();
-    assert!(matches!(room.join(sender.clone()), Err(SendError::Closed)));
+    assert!(matches!(room.join(sender.clone()), Err(Error::Closed)));
     // The connection is as it was.
     assert_eq!(poll_once(sender.send_line(b"still here")), Poll::Ready(Ok(())));
     assert_eq!(peer.hear(), b"still here\r\n");
@@ -25,7 +26,7 @@ fn r8_nobody_joins_a_closed_room() {
 
 #[test]
 fn r8_a_room_ends_with_its_last_handle_and_answers_its_numbers() {
-    let (room, task) = Room::<End>::new(RoomLimits::default(), clock::timer);
+    let (room, task) = Room::<End>::new(Limits::default());
     let (numbers, mut tasks) = (Cell::new(None), Tasks::in_order());
     tasks.spawn("room", async { numbers.set(Some(task.await)) });
     let (_receiver, sender, peer) = client(WIDE);
@@ -43,7 +44,7 @@ fn r8_a_room_ends_with_its_last_handle_and_answers_its_numbers() {
 
 #[test]
 fn r8_leaving_waits_for_no_peer() {
-    let (room, mut tasks) = room(RoomLimits::default());
+    let (room, mut tasks) = room(Limits::default());
     let (_receiver, sender, peer) = client(0);
     let member = room.join(sender.clone()).unwrap();
     for _ in 0..3 {
@@ -60,8 +61,8 @@ fn r8_leaving_waits_for_no_peer() {
 }
 
 #[test]
-fn r8_a_member_that_was_put_out_leaves_at_once() {
-    let (room, mut tasks) = room(RoomLimits::default().hard(100));
+fn r8_a_member_that_was_disconnected_leaves_at_once() {
+    let (room, mut tasks) = room(Limits::default().hard(100));
     let (_receiver, sender, _peer) = client(0);
     let member = room.join(sender).unwrap();
     say(&room, &[b'x'; 200]);

@@ -6,13 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Wake, Waker};
 use std::thread;
 
-use asyncnet::{Policy, Room, RoomLimits};
+use asyncnet::Room;
+use asyncnet::room::{Limits, Policy};
 use futures_io::AsyncRead;
 use futures_lite::future::block_on;
 
 use super::{client, room, say};
 use crate::pipe::End;
-use crate::{WIDE, clock, poll_once};
+use crate::{WIDE, poll_once};
 
 type Action = Box<dyn FnOnce() + Send>;
 
@@ -38,7 +39,7 @@ fn when_it_hears(peer: &mut End, action: impl FnOnce() + Send + 'static) {
 
 #[test]
 fn r2_what_is_said_in_one_turn_leaves_in_one_write() {
-    let (room, mut tasks) = room(RoomLimits::default());
+    let (room, mut tasks) = room(Limits::default());
     let (_first, sender, mut first) = client(WIDE);
     let speaker = room.join(sender).unwrap();
     let (_second, sender, mut second) = client(WIDE);
@@ -60,9 +61,28 @@ fn r2_what_is_said_in_one_turn_leaves_in_one_write() {
 }
 
 #[test]
-fn who_comes_or_goes_in_the_middle_of_a_delivery_does_so_behind_it() {
+fn r2_what_ready_tasks_say_leaves_in_the_same_write() {
+    let (room, mut tasks) = room(Limits::default());
+    let (_receiver, sender, mut peer) = client(WIDE);
+    let _member = room.join(sender).unwrap();
+    tasks.run();
+    let length = Arc::new(Mutex::new(0));
+    let (wire, seen) = (peer.input.clone(), Arc::clone(&length));
+    when_it_hears(&mut peer, move || *seen.lock().unwrap() = wire.state().bytes.len());
+    // This wakes the room before the speaker is ready.
+    say(&room, b"first");
+    let speaker = room.clone();
+    tasks.spawn("speaker", async move {
+        speaker.send_line(b"second").await.unwrap();
+    });
+    assert_eq!(tasks.run(), ["room"]);
+    assert_eq!(*length.lock().unwrap(), 7 + 8);
+}
+
+#[test]
+fn r8_members_come_and_go_behind_the_delivery_that_is_under_way() {
     for policy in [Policy::Disconnect, Policy::DropNewest, Policy::DropOldest] {
-        let (room, mut tasks) = room(RoomLimits::default().policy(policy));
+        let (room, mut tasks) = room(Limits::default().policy(policy));
         let (_first, sender, mut first) = client(WIDE);
         let _member = room.join(sender).unwrap();
         let (_second, sender, second) = client(WIDE);
@@ -89,9 +109,9 @@ fn who_comes_or_goes_in_the_middle_of_a_delivery_does_so_behind_it() {
 }
 
 #[test]
-fn a_member_whose_connection_goes_in_the_middle_of_a_delivery_harms_nobody() {
+fn r3_a_connection_that_breaks_in_the_middle_of_a_delivery_harms_no_other() {
     for policy in [Policy::Disconnect, Policy::DropNewest, Policy::DropOldest] {
-        let (room, mut tasks) = room(RoomLimits::default().policy(policy));
+        let (room, mut tasks) = room(Limits::default().policy(policy));
         let mut all: [_; 3] = std::array::from_fn(|_| client(WIDE));
         let _members = all.each_ref().map(|(_, sender, _)| room.join(sender.clone()).unwrap());
         tasks.run();
@@ -139,8 +159,8 @@ fn come_and_go(room: &Room<End>, policy: Policy) {
 }
 
 #[test]
-fn members_of_many_threads_come_and_go_while_the_room_runs() {
-    let (room, task) = Room::<End>::new(RoomLimits::default(), clock::timer);
+fn r8_members_of_many_threads_come_and_go_while_the_room_runs() {
+    let (room, task) = Room::<End>::new(Limits::default());
     thread::scope(|scope| {
         let run = scope.spawn(|| block_on(task));
         let speaker = scope.spawn(|| {

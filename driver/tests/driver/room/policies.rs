@@ -1,14 +1,13 @@
 //! What happens to a member that is too far behind, to the byte. What waits counts 64 bytes for each piece.
 
 use allocation_counter::measure;
-use asyncnet::{
-    Config, Member, MemberStats, Policy, RecvHalf, Room, RoomLimits, SendError, SendHalf,
-};
+use asyncnet::room::{Limits, Member, MemberStats, Policy};
+use asyncnet::{Config, Connection, Error, Room, Writer};
 
-use super::{HOUR, assert_put_out, client, room, say};
+use super::{HOUR, assert_disconnected, client, room, say};
 use crate::pipe::End;
 use crate::tasks::Tasks;
-use crate::{WIDE, clock, open_split, poll_once};
+use crate::{WIDE, clock, open_shared, poll_once};
 
 const HARD: usize = 1000;
 const POLICIES: [Policy; 3] = [Policy::Disconnect, Policy::DropNewest, Policy::DropOldest];
@@ -27,15 +26,15 @@ fn lines(numbers: impl IntoIterator<Item = usize>) -> String {
 struct One {
     room: Room<End>,
     tasks: Tasks<'static>,
-    receiver: RecvHalf<End>,
-    sender: SendHalf<End>,
+    receiver: Connection<End>,
+    sender: Writer<End>,
     peer: End,
     member: Option<Member<End>>,
 }
 
 impl One {
     fn new(policy: Policy, capacity: usize) -> Self {
-        let (room, mut tasks) = room(RoomLimits::default().hard(HARD).soft(HARD, HOUR));
+        let (room, mut tasks) = room(Limits::default().hard(HARD).soft(HARD, HOUR));
         let (receiver, sender, peer) = client(capacity);
         let member = Some(room.join_with(sender.clone(), policy).unwrap());
         tasks.run();
@@ -91,7 +90,7 @@ fn filled(policy: Policy, free: isize) -> One {
 }
 
 #[test]
-fn a_queue_may_be_exactly_full() {
+fn r4_a_queue_may_be_exactly_full() {
     for policy in POLICIES {
         for free in [0, 1] {
             let one = filled(policy, free);
@@ -103,11 +102,11 @@ fn a_queue_may_be_exactly_full() {
 }
 
 #[test]
-fn one_byte_more_is_too_much() {
+fn r4_one_byte_more_is_too_much() {
     let mut one = filled(Policy::Disconnect, -1);
     let stats = one.room.stats();
     assert_eq!((stats.members, stats.evicted_hard, stats.evicted_soft), (0, 1, 0));
-    assert_put_out(&mut one.receiver);
+    assert_disconnected(&mut one.receiver);
     // Only what was handed to its connection is in the numbers: that is gone with the rest.
     one.assert_counted((1, 100), (0, 0));
 
@@ -124,7 +123,7 @@ fn one_byte_more_is_too_much() {
 }
 
 #[test]
-fn the_newest_are_dropped_until_there_is_room_again() {
+fn r4_the_newest_are_dropped_until_there_is_room_again() {
     let mut one = One::new(Policy::DropNewest, 130);
     one.say_all(0..20);
     // One line is on the wire, and a part of the next; of the rest as many whole lines wait as fit.
@@ -138,7 +137,7 @@ fn the_newest_are_dropped_until_there_is_room_again() {
 }
 
 #[test]
-fn the_oldest_are_dropped_but_for_those_on_the_wire() {
+fn r5_the_oldest_are_dropped_but_for_those_on_the_wire() {
     let mut one = One::new(Policy::DropOldest, 130);
     one.say_all(0..20);
     // One line is on the wire, and a part of the next, which stays whole.
@@ -152,7 +151,7 @@ fn the_oldest_are_dropped_but_for_those_on_the_wire() {
 }
 
 #[test]
-fn messages_of_one_turn_are_dropped_and_counted_together() {
+fn r5_messages_of_one_turn_are_dropped_and_counted_together() {
     for policy in [Policy::DropNewest, Policy::DropOldest] {
         let mut one = One::new(policy, 0);
         for turn in 0..10 {
@@ -173,7 +172,7 @@ fn messages_of_one_turn_are_dropped_and_counted_together() {
 }
 
 #[test]
-fn a_message_above_the_limit_drives_out_no_other() {
+fn r4_a_message_above_the_limit_drives_out_no_other() {
     for policy in [Policy::DropNewest, Policy::DropOldest] {
         let mut one = One::new(policy, 0);
         one.say(9, HARD + 1);
@@ -191,8 +190,8 @@ fn a_message_above_the_limit_drives_out_no_other() {
 }
 
 #[test]
-fn each_member_has_its_own_policy_and_the_rooms_without_a_word() {
-    let limits = RoomLimits::default().hard(HARD).policy(Policy::DropNewest);
+fn r7_each_member_has_its_own_policy_and_its_own_numbers() {
+    let limits = Limits::default().hard(HARD).policy(Policy::DropNewest);
     let (room, mut tasks) = room(limits);
     let slow = [client(0), client(0), client(0)];
     let (_receiver, fast, peer) = client(WIDE);
@@ -205,7 +204,7 @@ fn each_member_has_its_own_policy_and_the_rooms_without_a_word() {
     for number in 0..20 {
         say(&room, &line(number, 100).as_bytes()[..98]);
         tasks.run();
-        // Nobody waits for the others.
+        // It does not wait for the slow ones.
         assert_eq!(peer.hear(), line(number, 100).as_bytes());
     }
     let dropped = members.each_ref().map(|member| member.stats().dropped_messages);
@@ -220,8 +219,8 @@ fn each_member_has_its_own_policy_and_the_rooms_without_a_word() {
 }
 
 #[test]
-fn the_soft_limit_is_for_those_that_are_disconnected() {
-    let (room, mut tasks) = room(RoomLimits::default().soft(1000, HOUR));
+fn r6_the_soft_limit_is_for_members_with_disconnect() {
+    let (room, mut tasks) = room(Limits::default().soft(1000, HOUR));
     let slow: [_; 3] = std::array::from_fn(|_| client(0));
     let _members = [0, 1, 2].map(|i| room.join_with(slow[i].1.clone(), POLICIES[i]).unwrap());
     say(&room, &[b'x'; 2000]);
@@ -230,11 +229,11 @@ fn the_soft_limit_is_for_those_that_are_disconnected() {
     tasks.run();
     let stats = room.stats();
     assert_eq!((stats.members, stats.evicted_hard, stats.evicted_soft), (2, 0, 1));
-    assert!(slow[0].1.is_closed());
+    assert_eq!(slow[0].1.check(), Err(Error::Closed));
 }
 
 #[test]
-fn who_leaves_takes_along_what_waits_in_the_room() {
+fn r8_a_member_that_leaves_takes_along_what_waits_for_it() {
     let mut one = One::new(Policy::DropOldest, 130);
     one.say_all(0..20);
     drop(one.member.take());
@@ -246,7 +245,7 @@ fn who_leaves_takes_along_what_waits_in_the_room() {
 }
 
 #[test]
-fn a_room_that_is_closed_leaves_nothing_behind() {
+fn r8_a_room_that_is_closed_leaves_nothing_behind() {
     let mut one = One::new(Policy::DropOldest, 130);
     one.say_all(0..20);
     one.room.close();
@@ -256,7 +255,7 @@ fn a_room_that_is_closed_leaves_nothing_behind() {
 }
 
 #[test]
-fn a_member_with_a_backlog_that_is_gone_is_forgotten_at_once() {
+fn r8_a_member_with_a_backlog_that_is_gone_is_forgotten_at_once() {
     let mut one = One::new(Policy::DropOldest, 0);
     one.say_all(0..20);
     one.sender.abort();
@@ -272,7 +271,7 @@ fn a_member_with_a_backlog_that_is_gone_is_forgotten_at_once() {
 }
 
 #[test]
-fn what_is_sent_past_the_room_comes_whole_though_a_backlog_waits() {
+fn r4_what_is_sent_past_the_room_comes_whole_though_a_backlog_waits() {
     let mut one = One::new(Policy::DropOldest, 130);
     one.say_all(0..20);
     assert_eq!(one.sender.feed_line(b"for you alone"), Ok(()));
@@ -284,31 +283,31 @@ fn what_is_sent_past_the_room_comes_whole_though_a_backlog_waits() {
 #[test]
 fn r4_a_room_changes_nothing_about_the_connections_own_queue() {
     const OWN: usize = 500;
-    let (room, mut tasks) = room(RoomLimits::default());
-    let (_receiver, sender, peer) = open_split(0, Config::default().max_outbox(OWN));
+    let (room, mut tasks) = room(Limits::default());
+    let (_receiver, sender, peer) = open_shared(0, Config::default().max_queue(OWN));
     let member = room.join(sender.clone()).unwrap();
     // Larger than the connection's queue, and it goes as a whole.
     say(&room, &[b'x'; 10 * OWN]);
     tasks.run();
     assert_eq!(member.stats().messages, 1);
-    assert!(matches!(sender.feed(b"y"), Err(SendError::Full { max: OWN, .. })));
+    assert!(matches!(sender.feed(b"y"), Err(Error::Full { max: OWN, .. })));
     drop(member);
     tasks.run();
     peer.input.state().capacity = WIDE;
     assert!(poll_once(sender.flush()).is_ready());
     assert_eq!(peer.hear().len(), 10 * OWN + 2);
-    assert_eq!(sender.feed(&[b'y'; OWN]), Ok(()));
-    assert!(matches!(sender.feed(b"y"), Err(SendError::Full { max: OWN, .. })));
+    assert_eq!(sender.feed([b'y'; OWN]), Ok(()));
+    assert!(matches!(sender.feed(b"y"), Err(Error::Full { max: OWN, .. })));
 }
 
 #[test]
-fn what_waits_for_many_is_stored_once() {
+fn r2_what_waits_for_many_is_stored_once() {
     const MEMBERS: usize = 50;
     const MESSAGE: usize = 100 << 10;
-    let (room, mut tasks) = room(RoomLimits::default());
+    let (room, mut tasks) = room(Limits::default());
     let slow: Vec<_> = (0..MEMBERS).map(|_| client(0)).collect();
     let policy = |i| if i % 2 == 0 { Policy::DropNewest } else { Policy::DropOldest };
-    let join = |(i, (_, sender, _)): (usize, &(_, SendHalf<End>, _))| {
+    let join = |(i, (_, sender, _)): (usize, &(_, Writer<End>, _))| {
         room.join_with(sender.clone(), policy(i)).unwrap()
     };
     let _members: Vec<_> = slow.iter().enumerate().map(join).collect();
@@ -327,9 +326,9 @@ fn what_waits_for_many_is_stored_once() {
 fn r2_small_messages_too_are_stored_once() {
     const MEMBERS: usize = 100;
     const MESSAGES: usize = 9437;
-    let (room, mut tasks) = room(RoomLimits::default());
+    let (room, mut tasks) = room(Limits::default());
     let slow: Vec<_> = (0..MEMBERS).map(|_| client(0)).collect();
-    let join = |(_, sender, _): &(_, SendHalf<End>, _)| room.join(sender.clone()).unwrap();
+    let join = |(_, sender, _): &(_, Writer<End>, _)| room.join(sender.clone()).unwrap();
     let _members: Vec<_> = slow.iter().map(join).collect();
     tasks.run();
     let info = measure(|| {
@@ -346,8 +345,8 @@ fn r2_small_messages_too_are_stored_once() {
 
 #[test]
 fn r2_members_that_have_left_hold_nothing() {
-    let (room, mut tasks) = room(RoomLimits::default());
-    let join = |(_, sender, _): &(_, SendHalf<End>, _)| room.join(sender.clone()).unwrap();
+    let (room, mut tasks) = room(Limits::default());
+    let join = |(_, sender, _): &(_, Writer<End>, _)| room.join(sender.clone()).unwrap();
     let info = measure(|| {
         for _ in 0..10 {
             let slow: Vec<_> = (0..10).map(|_| client(0)).collect();
@@ -357,7 +356,7 @@ fn r2_members_that_have_left_hold_nothing() {
                 tasks.run();
             }
             drop(members);
-            // One that is gone, one that is put out, and one that leaves are the same to the log.
+            // One that is gone, one that is disconnected, and one that leaves are the same to the log.
             slow[0].1.abort();
         }
         tasks.run();
@@ -369,7 +368,7 @@ fn r2_members_that_have_left_hold_nothing() {
 #[test]
 fn r4_a_member_that_speaks_and_does_not_read_holds_nothing_of_its_own_words() {
     for policy in POLICIES {
-        let (room, mut tasks) = room(RoomLimits::default().policy(policy));
+        let (room, mut tasks) = room(Limits::default().policy(policy));
         let (_receiver, sender, _peer) = client(0);
         let member = room.join(sender).unwrap();
         let (_other, sender, peer) = client(WIDE);
@@ -410,4 +409,78 @@ fn r4_what_a_member_drops_is_held_for_no_one() {
         assert_eq!(heard.len() as u64, stats.bytes, "{policy:?}");
         assert_eq!(stats.messages + stats.dropped_messages, 1006, "{policy:?}");
     }
+}
+
+#[test]
+fn r4_a_member_remembers_a_bounded_number_of_gaps() {
+    const TURNS: usize = 200;
+    for policy in [Policy::DropNewest, Policy::DropOldest] {
+        let (room, mut tasks) = room(Limits::default().hard(100_000).policy(policy));
+        let (_receiver, sender, peer) = client(0);
+        let member = room.join(sender).unwrap();
+        for number in 0..TURNS {
+            say(&room, &line(number, 100).as_bytes()[..98]);
+            tasks.run();
+            // Never fits.
+            say(&room, &[b'x'; 100_000]);
+            tasks.run();
+        }
+        peer.input.state().capacity = WIDE;
+        peer.input.wake_writer();
+        tasks.run();
+        // The first is in the connection; the others lie between the gaps.
+        let kept = if policy == Policy::DropNewest { 1..32 } else { 169..TURNS };
+        let heard = String::from_utf8(peer.hear()).unwrap();
+        assert_eq!(heard, lines([0].into_iter().chain(kept)), "{policy:?}");
+        let stats = member.stats();
+        assert_eq!(stats.messages + stats.dropped_messages, 2 * TURNS as u64);
+        say(&room, b"on it goes");
+        tasks.run();
+        assert_eq!(peer.hear(), b"on it goes\r\n");
+    }
+}
+
+#[test]
+fn r2_messages_of_one_turn_are_one_piece() {
+    let mut one = One::new(Policy::Disconnect, 0);
+    one.say(0, 100);
+    // 164 are in the connection. Two lines and the 64 bytes of one piece, three times: 792 more.
+    for turn in 0..3 {
+        say(&one.room, &line(2 * turn + 1, 100).as_bytes()[..98]);
+        say(&one.room, &line(2 * turn + 2, 100).as_bytes()[..98]);
+        one.tasks.run();
+    }
+    assert_eq!(one.room.stats().evicted(), 0);
+    assert_eq!(one.hear(), lines(0..7));
+}
+
+#[test]
+fn r2_a_member_that_reads_holds_nothing_of_its_own_words() {
+    let (room, mut tasks) = room(Limits::default());
+    let (_receiver, sender, peer) = client(WIDE);
+    let member = room.join(sender).unwrap();
+    let info = measure(|| {
+        for _ in 0..100 {
+            // Too much to be merged with what follows.
+            assert!(poll_once(member.send_line([b'x'; 64 << 10])).is_ready());
+            say(&room, b"and for all");
+            tasks.run();
+        }
+    });
+    assert!(info.bytes_current < 10_000, "{} bytes", info.bytes_current);
+    assert_eq!(peer.hear().len(), 100 * 13);
+}
+
+#[test]
+fn r4_own_words_cost_a_member_their_place_alone() {
+    let mut one = One::new(Policy::Disconnect, 0);
+    one.say(0, 100);
+    // 164 are in the connection, and each turn brings 100, 64 for the piece, and 32 for the place.
+    for turn in 1..=5 {
+        assert_eq!(one.room.stats().evicted(), 0, "in front of turn {turn}");
+        let own = one.member.as_ref().unwrap().send_line([b'x'; 98]);
+        assert!(poll_once(own).is_ready());
+        one.say(turn, 100);
+    }
+    assert_eq!(one.room.stats().evicted_hard, 1);
 }

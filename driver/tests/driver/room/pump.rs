@@ -5,18 +5,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Wake, Waker};
 
-use asyncnet::{Policy, Room, RoomLimits};
+use asyncnet::Room;
+use asyncnet::room::{Limits, Policy};
 
 use super::{HOUR, client, room, say};
+use crate::WIDE;
 use crate::pipe::End;
-use crate::{WIDE, clock};
 
 const POLICIES: [Policy; 3] = [Policy::Disconnect, Policy::DropNewest, Policy::DropOldest];
 
 #[test]
 fn r3_a_member_without_a_reader_goes_on_when_its_peer_reads() {
     for policy in POLICIES {
-        let limits = RoomLimits::default().hard(2000).soft(2000, HOUR).policy(policy);
+        let limits = Limits::default().hard(2000).soft(2000, HOUR).policy(policy);
         let (room, mut tasks) = room(limits);
         let (receiver, sender, peer) = client(150);
         let member = room.join(sender).unwrap();
@@ -40,7 +41,7 @@ fn r3_a_member_without_a_reader_goes_on_when_its_peer_reads() {
 
 #[test]
 fn r4_a_full_member_without_a_reader_gets_new_messages_once_it_drained() {
-    let limits = RoomLimits::default().hard(1000).policy(Policy::DropNewest);
+    let limits = Limits::default().hard(1000).policy(Policy::DropNewest);
     let (room, mut tasks) = room(limits);
     let (receiver, sender, peer) = client(0);
     let member = room.join(sender).unwrap();
@@ -64,7 +65,7 @@ fn r4_a_full_member_without_a_reader_gets_new_messages_once_it_drained() {
 #[test]
 fn r2_a_backlog_leaves_in_portions_and_without_another_word() {
     for policy in POLICIES {
-        let (room, mut tasks) = room(RoomLimits::default().policy(policy));
+        let (room, mut tasks) = room(Limits::default().policy(policy));
         let (_receiver, sender, peer) = client(0);
         let _member = room.join(sender).unwrap();
         for _ in 0..100 {
@@ -90,7 +91,7 @@ impl Wake for Count {
 #[test]
 fn r3_a_room_of_many_gives_its_thread_back_within_a_delivery() {
     const MEMBERS: usize = 1000;
-    let (room, task) = Room::<End>::new(RoomLimits::default(), clock::timer);
+    let (room, task) = Room::<End>::new(Limits::default());
     let clients: Vec<_> = (0..MEMBERS).map(|_| client(WIDE)).collect();
     let _members: Vec<_> =
         clients.iter().map(|(_, sender, _)| room.join(sender.clone()).unwrap()).collect();

@@ -4,11 +4,11 @@
 
 use std::cell::{Cell, RefCell};
 
-use asyncnet::{Config, Connection, Member, MemberStats, Policy, Room, RoomLimits};
+use asyncnet::room::{Limits, Member, MemberStats, Policy};
+use asyncnet::{Config, Connection, Error, Room};
 use futures_lite::io::AsyncReadExt;
 
 use super::run;
-use crate::clock;
 use crate::pipe::{End, duplex};
 use crate::tasks::{Random, Tasks, turn, turns};
 
@@ -54,7 +54,7 @@ struct Guest {
     went: usize,
     /// If it waited for its numbers.
     stats: Option<MemberStats>,
-    was_put_out: bool,
+    was_disconnected: bool,
     /// Its peer went away.
     broke: bool,
     heard: String,
@@ -146,7 +146,7 @@ async fn visit(
     mut random: Random,
 ) {
     turns(manners.comes_after).await;
-    let (mut receiver, sender) = conn.split();
+    let (mut receiver, sender) = crate::with_writer(conn);
     let receiving = async move { while let Ok(Some(_)) = receiver.next_line().await {} };
     let mut speaking = Random(random.next());
     let staying = async {
@@ -170,28 +170,28 @@ async fn visit(
             (Going::StaysToTheEnd, Ok(member)) => Some(member.stats()),
             (Going::Drops, Ok(member)) => {
                 drop(member);
-                // Until the room knows: it may put it out for what was said before.
+                // Until the room knows: it may disconnect it for what was said before.
                 turns(200).await;
                 None
             }
         };
-        let was_put_out = sender.is_closed();
+        let was_disconnected = sender.check() == Err(Error::Closed);
         let _ = sender.close().await;
-        (came, went, stats, was_put_out)
+        (came, went, stats, was_disconnected)
     };
     let listening = listen(peer, &manners, random);
     let all = futures_lite::future::zip(futures_lite::future::zip(receiving, staying), listening);
-    let (((), (came, went, stats, was_put_out)), heard) = all.await;
+    let (((), (came, went, stats, was_disconnected)), heard) = all.await;
     let Manners { policy, breaks: broke, .. } = manners;
-    let guest = Guest { id, policy, came, went, stats, was_put_out, broke, heard };
+    let guest = Guest { id, policy, came, went, stats, was_disconnected, broke, heard };
     stage.guests.borrow_mut().push(guest);
 }
 
-/// Returns how many were put out, missed the newest, missed the oldest.
+/// Returns how many were disconnected, missed the newest, missed the oldest.
 fn play(seed: u64) -> [usize; 3] {
     let mut random = Random(seed);
     let hard = random.pick(&[600, 1000, 3000, 1 << 20]);
-    let (room, task) = Room::new(RoomLimits::default().hard(hard), clock::timer);
+    let (room, task) = Room::new(Limits::default().hard(hard));
     let stage = Stage {
         room,
         said: RefCell::default(),
@@ -226,7 +226,7 @@ fn play(seed: u64) -> [usize; 3] {
             breaks: random.one_in(6),
             naps: random.pick(&[0, 3, 10, 30]),
         };
-        let conn = Connection::with_timer(end, Config::default(), clock::timer);
+        let conn = Connection::new(end.with_clock(), Config::default());
         tasks.spawn("guest", visit(id, conn, peer, stage, manners, random));
     }
     tasks.run_to_end();
@@ -238,7 +238,7 @@ fn play(seed: u64) -> [usize; 3] {
         let said = said[guest.came..guest.went].iter().filter(|(_, to)| to.is_for(guest.id));
         check(guest, &said.map(|(text, _)| text.as_str()).collect::<Vec<_>>());
     }
-    let evicted = seen.iter().filter(|guest| guest.was_put_out).count();
+    let evicted = seen.iter().filter(|guest| guest.was_disconnected).count();
     let stats = stage.room.stats();
     assert_eq!((stats.members, stats.evicted_hard), (0, evicted as u64));
     let missed = |policy| {
@@ -249,9 +249,9 @@ fn play(seed: u64) -> [usize; 3] {
 }
 
 fn check(guest: &Guest, said: &[&str]) {
-    let Guest { policy, was_put_out, broke, .. } = *guest;
+    let Guest { policy, was_disconnected, broke, .. } = *guest;
     let (whole, torn) = guest.heard.split_at(guest.heard.rfind('\n').map_or(0, |at| at + 1));
-    assert!(torn.is_empty() || was_put_out || broke, "{torn:?} is torn");
+    assert!(torn.is_empty() || was_disconnected || broke, "{torn:?} is torn");
     let heard: Vec<&str> = whole.split_terminator("\r\n").collect();
 
     // Everything it heard was said while it was there, in that order.
@@ -265,10 +265,10 @@ fn check(guest: &Guest, said: &[&str]) {
         .collect();
     let gaps = places.iter().enumerate().any(|(i, place)| i != *place);
     assert!(policy != Policy::Disconnect || !gaps, "a gap where none may be");
-    if was_put_out {
+    if was_disconnected {
         assert_eq!(policy, Policy::Disconnect);
     }
-    if was_put_out || broke {
+    if was_disconnected || broke {
         return;
     }
     let Some(stats) = guest.stats else { return };
@@ -276,7 +276,7 @@ fn check(guest: &Guest, said: &[&str]) {
     assert_eq!((stats.messages, stats.bytes), (heard.len() as u64, whole.len() as u64));
     let bytes: usize = lost.iter().map(|place| said[*place].len() + 2).sum();
     assert_eq!((stats.dropped_messages, stats.dropped_bytes), (lost.len() as u64, bytes as u64));
-    // The limit is larger than any line: who drops the newest has the oldest, and the other way round.
+    // The limit is larger than any line: a member that drops the newest has the oldest, and the other way round.
     let last = said.len().wrapping_sub(1);
     match policy {
         Policy::DropNewest => assert!(!lost.contains(&0), "the oldest is missing"),
@@ -297,7 +297,7 @@ impl Drop for Blame {
 }
 
 #[test]
-fn in_every_schedule_members_get_whole_messages_in_order() {
+fn r1_in_every_schedule_members_get_whole_messages_in_order() {
     let mut slow = [0; 3];
     for seed in 0..SCHEDULES {
         let blame = Blame(seed);

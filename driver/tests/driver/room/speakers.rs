@@ -5,16 +5,17 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use asyncnet::{Room, RoomLimits, SendError};
+use asyncnet::room::Limits;
+use asyncnet::{Error, Room};
 
 use super::{client, run};
 use crate::pipe::End;
 use crate::tasks::Tasks;
-use crate::{WIDE, clock, poll_once};
+use crate::{WIDE, poll_once};
 
 /// A room whose task is so far behind that speakers wait.
-fn full() -> (Room<End>, asyncnet::RoomTask<End>) {
-    let (room, task) = Room::new(RoomLimits::default(), clock::timer);
+fn full() -> (Room<End>, asyncnet::room::RoomTask<End>) {
+    let (room, task) = Room::new(Limits::default());
     assert_eq!(poll_once(room.send_all(vec![b'x'; 1 << 20])), Poll::Ready(Ok(())));
     (room, task)
 }
@@ -100,7 +101,7 @@ fn r8_speakers_that_wait_learn_that_the_room_is_closed() {
     let mut tasks = Tasks::in_order();
     let speaker = room.clone();
     tasks.spawn("speaker", async move {
-        assert_eq!(speaker.send_line(b"me too").await, Err(SendError::Closed));
+        assert_eq!(speaker.send_line(b"me too").await, Err(Error::Closed));
     });
     assert_eq!(tasks.run(), ["speaker"]);
     room.close();

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use asyncnet::Runtime;
+use asyncnet_conformance::System;
 use asyncnet_conformance::player::{Event, Op, Player, Settings};
 use serde_json::{Value, json};
 
@@ -64,7 +64,7 @@ impl Scenario {
     }
 
     /// Plays it to its end.
-    pub(crate) async fn play<R: Runtime>(self, runtime: &str) {
+    pub(crate) async fn play<R: System>(self, runtime: &str) {
         output::hello(self.before, runtime);
         let mut player = Player::<R>::new(self.settings);
         let first = -i64::try_from(self.before).expect("it is a handful");

@@ -3,9 +3,9 @@
 use std::io;
 use std::sync::Arc;
 
-use asyncnet::rustls::crypto::ring;
-use asyncnet::rustls::pki_types::{CertificateDer, pem::PemObject};
-use asyncnet::rustls::{ClientConfig, RootCertStore};
+use asyncnet::tls::rustls::crypto::ring;
+use asyncnet::tls::rustls::pki_types::{CertificateDer, pem::PemObject};
+use asyncnet::tls::rustls::{ClientConfig, RootCertStore};
 
 /// The name that the certificate is for.
 pub(crate) const NAME: &str = "soak.test";

@@ -55,7 +55,7 @@ impl Runtime {
 pub(crate) enum Server {
     /// A connection that answers out of its batches.
     Echo,
-    /// A connection in two halves.
+    /// A connection that answers through a writer.
     Split,
     /// A room.
     Chat,

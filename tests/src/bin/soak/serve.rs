@@ -6,9 +6,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use asyncnet::net::{Domain, Setting};
+use asyncnet::room::Limits;
 use asyncnet::{
-    AsyncSocket, CloseBounds, Config, Connection, Domain, Error, Listener, Protocol, Room,
-    RoomLimits, SendRuntime, SockType, TlsContext, Transport,
+    AsyncSocket, CloseLimits, Config, Connection, Error, Listener, Room, SendRuntime, TlsContext,
+    Transport, Writer,
 };
 use asyncnet_async_std::AsyncStd;
 use asyncnet_smol::Smol;
@@ -76,10 +78,10 @@ async fn accept<R: SendRuntime>(
     spawn: impl Fn(Job),
 ) -> io::Result<()> {
     let listener = Arc::new(listen::<R>(context).await?);
-    let limits = RoomLimits::default().hard(HARD).soft(HARD / 2, Duration::from_secs(2));
-    let (room, running) = Room::new(limits, R::timer());
-    spawn(Box::pin(async {
-        let _stats = running.await;
+    let limits = Limits::default().hard(HARD).soft(HARD / 2, Duration::from_secs(2));
+    let (room, task) = Room::new(limits);
+    spawn(Box::pin(async move {
+        let _ = task.await;
     }));
     println!("{}", listener.local_addr()?.port());
     tell(Arc::clone(&listener), room.clone());
@@ -94,21 +96,21 @@ async fn accept<R: SendRuntime>(
 }
 
 async fn listen<R: SendRuntime>(context: Option<TlsContext>) -> io::Result<Listener<R>> {
-    let bounds = CloseBounds::default()
-        .flush(Duration::from_secs(2))
+    let bounds = CloseLimits::default()
+        .flush(Duration::from_secs(2), Duration::from_secs(2))
         .drain(Duration::from_secs(1), 64 << 10);
     let config = Config::default()
         .max_line(MAX_LINE)
-        .max_outbox(16 << 10)
-        .handshake(Duration::from_secs(2))
+        .max_queue(16 << 10)
+        .handshake_timeout(Duration::from_secs(2))
         .close(bounds);
-    let socket = AsyncSocket::<R>::new(Domain::Inet, SockType::Stream, Protocol::Tcp)?;
+    let socket = AsyncSocket::<R>::new(Domain::Ipv4)?;
     let mut socket = socket.with_config(config);
     if let Some(context) = context {
         socket.wrap_tls(&context);
     }
-    socket.set_recv_buffer(BUFFER)?;
-    socket.set_send_buffer(BUFFER)?;
+    socket.set(Setting::RecvBuffer(BUFFER))?;
+    socket.set(Setting::SendBuffer(BUFFER))?;
     socket.bind_addr("127.0.0.1", 0).await?;
     socket.listen(4096)
 }
@@ -119,7 +121,7 @@ fn tell<R: SendRuntime>(listener: Arc<Listener<R>>, room: Room<R::Stream>) {
     std::thread::spawn(move || {
         for _ in io::stdin().lines() {
             let stats = room.stats();
-            println!("{} {} {}", listener.open(), stats.members, stats.evicted());
+            println!("{} {} {}", listener.open_connections(), stats.members, stats.evicted());
         }
         std::process::exit(0);
     });
@@ -131,66 +133,74 @@ async fn echo<S: Transport>(mut conn: Connection<S>) {
     let _ = conn.close().await;
 }
 
-async fn echo_all<S: Transport>(conn: &mut Connection<S>) -> io::Result<()> {
-    loop {
-        match conn.next_lines().await {
-            Ok(Some(mut batch)) => {
-                while let Some(line) = batch.next_line() {
-                    match batch.outbox.feed_line(line) {
-                        Err(Error::LineBreak) => batch.outbox.feed_line(LINE_BREAK)?,
-                        fed => fed?,
-                    }
-                }
-            }
-            Ok(None) => return Ok(()),
-            Err(Error::Line(_)) => conn.send_line(TOO_LONG).await?,
-            Err(error) => return Err(error.into()),
-        }
-    }
-}
-
-async fn split<S: Transport>(conn: Connection<S>) {
-    let (mut lines, sender) = conn.split();
-    let answering = async {
+async fn echo_all<S: Transport>(conn: &mut Connection<S>) -> Result<(), Error> {
+    while let Some(mut batch) = conn.next_batch().await? {
         loop {
-            match lines.next_lines().await {
-                Ok(Some(batch)) => {
-                    for line in batch {
-                        let mut answer = line;
-                        // Waits when the outbox is full: the peer has to read.
-                        while let Err(error) = sender.feed_line(answer) {
-                            match error {
-                                Error::LineBreak => answer = LINE_BREAK,
-                                Error::Full { .. } => sender.flush().await?,
-                                error => return Err(error),
-                            }
-                        }
-                    }
-                }
-                Err(Error::Line(_)) => sender.send_line(TOO_LONG).await?,
-                Ok(None) | Err(_) => return Ok(()),
+            match batch.next_line() {
+                Ok(Some(line)) => match batch.reply_line(line) {
+                    Err(Error::LineBreak) => batch.reply_line(LINE_BREAK)?,
+                    replied => replied?,
+                },
+                Ok(None) => break,
+                Err(Error::Line(_)) => batch.reply_line(TOO_LONG)?,
+                Err(error) => return Err(error),
             }
-        }
-    };
-    let _ = answering.await;
-    let _ = sender.close().await;
-}
-
-async fn chat<S: Transport>(conn: Connection<S>, room: Room<S>) {
-    let (mut lines, sender) = conn.split();
-    let Ok(member) = room.join(sender.clone()) else { return };
-    loop {
-        match lines.next_lines().await {
-            Ok(Some(batch)) => {
-                for line in batch {
-                    // A line with a CR in it is nobody's; the room itself is never closed.
-                    let _ = room.send_line(line).await;
-                }
-            }
-            Err(Error::Line(_)) => {}
-            Ok(None) | Err(_) => break,
         }
     }
-    member.leave().await;
-    let _ = sender.close().await;
+    Ok(())
+}
+
+async fn split<S: Transport>(mut conn: Connection<S>) {
+    let writer = conn.writer();
+    let _ = answer_all(&mut conn, &writer).await;
+    let _ = writer.close().await;
+}
+
+/// Answers through a writer, one line after the other.
+async fn answer_all<S: Transport>(
+    conn: &mut Connection<S>,
+    writer: &Writer<S>,
+) -> Result<(), Error> {
+    loop {
+        let mut answer = match conn.next_line().await {
+            Ok(Some(line)) => line,
+            Ok(None) => return Ok(()),
+            Err(Error::Line(_)) => TOO_LONG,
+            Err(error) => return Err(error),
+        };
+        // Waits when the queue is full: the peer has to read.
+        while let Err(error) = writer.feed_line(answer) {
+            match error {
+                Error::LineBreak => answer = LINE_BREAK,
+                Error::Full { .. } => writer.flush().await?,
+                error => return Err(error),
+            }
+        }
+    }
+}
+
+async fn chat<S: Transport>(mut conn: Connection<S>, room: Room<S>) {
+    let writer = conn.writer();
+    // The room itself is never closed.
+    if let Ok(member) = room.join(writer.clone()) {
+        let _ = say_all(&mut conn, &room).await;
+        member.leave().await;
+    }
+    let _ = writer.close().await;
+}
+
+/// Says in the room what comes.
+async fn say_all<S: Transport>(conn: &mut Connection<S>, room: &Room<S>) -> Result<(), Error> {
+    while let Some(mut batch) = conn.next_batch().await? {
+        loop {
+            match batch.next_line() {
+                // A line with a CR in it is nobody's.
+                Ok(Some(line)) => drop(room.send_line(line).await),
+                Ok(None) => break,
+                Err(Error::Line(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    Ok(())
 }

@@ -5,8 +5,8 @@ use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use asyncnet::rustls::pki_types::ServerName;
-use asyncnet::rustls::{ClientConfig, ClientConnection, StreamOwned};
+use asyncnet::tls::rustls::pki_types::ServerName;
+use asyncnet::tls::rustls::{ClientConfig, ClientConnection, StreamOwned};
 use socket2::SockRef;
 
 use crate::certificate::NAME;
