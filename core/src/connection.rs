@@ -295,6 +295,13 @@ impl Connection {
             self.link.answered();
             return Ok(Step::Ready(Some(self.inbound.bytes(span))));
         }
+        self.no_line()
+    }
+
+    /// The answer where no good line is here. Apart, so that the way of a line that is here is short.
+    #[cold]
+    #[inline(never)]
+    fn no_line(&mut self) -> Result<Step<Option<&[u8]>>, Error> {
         let step = self.receive(Inbound::poll_no_line)?;
         Ok(step.map(|span| span.map(|span| self.inbound.bytes(span))))
     }

@@ -197,6 +197,7 @@ impl Inbound {
     // ---- handle_*: what the transport did --------------------------------------------------------
 
     /// Room for a read from the transport; never empty.
+    #[inline]
     pub fn space(&mut self) -> &mut [u8] {
         let limit = if self.config.buffered { usize::MAX } else { self.missing };
         self.inbox.space(limit, self.need)
@@ -207,6 +208,7 @@ impl Inbound {
     /// # Panics
     ///
     /// If `n` is more than `space` had offered.
+    #[inline]
     pub fn handle_read(&mut self, n: usize) {
         // What follows an end is no input any more.
         if self.wants_read() {
@@ -281,6 +283,7 @@ impl Inbound {
 
     /// Whether [`lend`](Self::lend)ing a block would save the inbound from making its own.
     #[must_use]
+    #[inline]
     pub fn wants_block(&self) -> bool {
         self.inbox.wants_block()
     }

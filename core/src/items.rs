@@ -173,7 +173,12 @@ impl<'a> Items<'a> {
         if !matches!(self.state, State::Open) {
             return Ok(None);
         }
-        match framing::find(self.framing, self.max_line, self.unread(), self.front.searched) {
+        let unread = self.unread();
+        if unread.is_empty() {
+            self.lacks(Lack::Line { begins: 0 });
+            return Ok(None);
+        }
+        match framing::find(self.framing, self.max_line, unread, self.front.searched) {
             Found::Bad { error, resume, .. } => Err(self.discard(error, resume)),
             Found::Line { .. } | Found::More { .. } => {
                 self.lacks(Lack::Line { begins: 0 });
@@ -207,6 +212,16 @@ impl<'a> Items<'a> {
     /// Where the unread begins in the whole stream.
     const fn at(&self) -> u64 {
         self.base.wrapping_add(self.front.head as u64)
+    }
+
+    /// Says that nothing is taken now for a reason of the caller's: the next batch is not to wait for a byte more.
+    #[doc(hidden)]
+    #[cold]
+    pub fn hold(&mut self) {
+        let one_more = Lack::Bytes(self.unread().len() + 1);
+        if self.front.batch.lack(self.at()) == one_more {
+            self.answered();
+        }
     }
 
     /// There was an item, perhaps an empty one, or an error: the next batch need not wait.

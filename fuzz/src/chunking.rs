@@ -1,10 +1,10 @@
 //! L5: the same bytes give the same answers to the same calls, however they came in.
 //!
-//! One stream is played twice through a `Receiver`, each time cut in another way, handed in by another of
-//! the two ways, with storage lent and taken back or not, and asked for before or only when a call waits.
+//! One stream is played twice through a `Connection`, each time cut in another way, handed in by another of
+//! the two ways, and asked for before or only when a call waits.
 
 use arbitrary::{Result, Unstructured};
-use asyncnet_core::{Cause, Config, End, Error, Receiver, RecvStats, Step};
+use asyncnet_core::{Config, Connection, End, Error, Flags, Loss, Stats, Step, Unread};
 
 use crate::input;
 
@@ -16,7 +16,8 @@ const ROUNDS: usize = 8;
 #[derive(Clone, Copy, Debug)]
 enum Call {
     Line,
-    FirstOfLines,
+    LineOfBatch,
+    Message,
     Block(usize),
     Byte,
     Recv(usize),
@@ -24,7 +25,7 @@ enum Call {
     RecvLine,
     RecvLineInto,
     PeekLine,
-    PeekByte,
+    PeekBlock(usize),
     RecvPeek,
     RecvLinePeek,
     RecvLineIntoPeek,
@@ -32,11 +33,32 @@ enum Call {
 
 type Answer = Result<Option<Vec<u8>>, Error>;
 
+/// A line, and a block that is as long as its text.
+fn message(unread: &mut Unread<'_>) -> Result<Vec<u8>, Error> {
+    let line = unread.line()?;
+    Ok([line, unread.block(line.len())?].concat())
+}
+
+fn line_of_batch(conn: &mut Connection) -> Result<Step<Option<Vec<u8>>>, Error> {
+    for _ in 0..2 {
+        match conn.next_batch()? {
+            Step::NeedInput => return Ok(Step::NeedInput),
+            Step::Ready(None) => return Ok(Step::Ready(None)),
+            Step::Ready(Some(mut items)) => {
+                if let Some(line) = items.next_line()? {
+                    return Ok(Step::Ready(Some(line.to_vec())));
+                }
+            }
+        }
+    }
+    panic!("N7: two batches without a line")
+}
+
 impl Call {
     fn new(u: &mut Unstructured<'_>) -> Result<Self> {
-        Ok(match u.int_in_range(0..=12)? {
+        Ok(match u.int_in_range(0..=13)? {
             0 => Self::Line,
-            1 => Self::FirstOfLines,
+            1 => Self::LineOfBatch,
             2 => Self::Block(input::size(u)?),
             3 => Self::Byte,
             4 => Self::Recv(input::size(u)?),
@@ -44,40 +66,46 @@ impl Call {
             6 => Self::RecvLine,
             7 => Self::RecvLineInto,
             8 => Self::PeekLine,
-            9 => Self::PeekByte,
+            9 => Self::PeekBlock(input::size(u)?),
             10 => Self::RecvPeek,
             11 => Self::RecvLinePeek,
-            _ => Self::RecvLineIntoPeek,
+            12 => Self::RecvLineIntoPeek,
+            _ => Self::Message,
         })
     }
 
-    fn run(self, conn: &mut Receiver) -> Result<Step<Option<Vec<u8>>>, Error> {
-        let Config { ends, buffered, .. } = *conn.config();
+    fn run(self, conn: &mut Connection) -> Result<Step<Option<Vec<u8>>>, Error> {
+        let Config { nim_flags, buffered, .. } = *conn.config();
+        let peeks = matches!(self, Self::RecvPeek | Self::RecvLinePeek | Self::RecvLineIntoPeek);
+        if peeks && !nim_flags.contains(Flags::PEEK) {
+            conn.configure(|config| config.nim_flags(nim_flags | Flags::PEEK));
+            let answer = self.run(conn);
+            conn.configure(|config| config.nim_flags(nim_flags));
+            return answer;
+        }
         let most = |n: usize| if buffered { n } else { n.min(1) };
         let own = |bytes: &[u8]| Some(bytes.to_vec());
         Ok(match self {
-            Self::Line => conn.poll_line()?.map(|span| own(conn.bytes(span?))),
-            Self::FirstOfLines => conn.next_lines()?.map(|lines| own(lines?.next()?)),
-            Self::Block(n) => conn.poll_block(n)?.map(|span| own(conn.bytes(span))),
-            Self::Byte => conn.poll_bytes(1)?.map(|span| own(conn.bytes(span?))),
-            Self::Recv(n) => conn.recv(most(n), ends)?.map(Some),
+            Self::Line => conn.next_line()?.map(|line| own(line?)),
+            Self::LineOfBatch => line_of_batch(conn)?,
+            Self::Message => conn.next_with(message)?,
+            Self::Block(n) => conn.next_block(n)?.map(own),
+            Self::Byte => conn.next_bytes(1)?.map(|bytes| own(bytes?)),
+            Self::Recv(n) => conn.recv(most(n))?.map(Some),
             Self::RecvInto(n) => {
                 let mut buf = vec![0; most(n)];
-                conn.recv_into(&mut buf, ends)?.map(|n| own(&buf[..n]))
+                conn.recv_into(&mut buf)?.map(|n| own(&buf[..n]))
             }
-            Self::RecvLine => conn.recv_line(ends)?.map(|line| own(line.as_bytes())),
-            Self::RecvLineInto => {
+            Self::RecvLine | Self::RecvLinePeek => {
+                conn.recv_line()?.map(|line| own(line.as_bytes()))
+            }
+            Self::RecvLineInto | Self::RecvLineIntoPeek => {
                 let mut line = b"old".to_vec();
-                conn.recv_line_into(&mut line, ends)?.map(|()| Some(line))
+                conn.recv_line_into(&mut line)?.map(|()| Some(line))
             }
             Self::PeekLine => conn.peek_line()?.map(|line| own(line?)),
-            Self::PeekByte => conn.peek_bytes(1)?.map(own),
-            Self::RecvPeek => conn.recv_peek(1, ends)?.map(Some),
-            Self::RecvLinePeek => conn.recv_line_peek(ends)?.map(|line| own(line.as_bytes())),
-            Self::RecvLineIntoPeek => {
-                let mut line = b"old".to_vec();
-                conn.recv_line_into_peek(&mut line, ends)?.map(|()| Some(line))
-            }
+            Self::PeekBlock(n) => conn.peek_block(n)?.map(|bytes| own(&bytes[..n])),
+            Self::RecvPeek => conn.recv(1)?.map(Some),
         })
     }
 }
@@ -89,8 +117,6 @@ struct Reads {
     into_space: bool,
     /// One read before every call, and not only when a call waits.
     eager: bool,
-    /// Storage is lent before a read and taken back behind it.
-    lend: bool,
     /// The sizes of the reads, over and over.
     sizes: Vec<usize>,
 }
@@ -102,16 +128,17 @@ impl Reads {
     fn new(u: &mut Unstructured<'_>) -> Result<Self> {
         let flags = u.arbitrary::<u8>()?;
         let sizes = input::list(u, 7, |u| Ok(input::size(u)?.max(1)))?;
-        let [into_space, eager, lend] = [1, 2, 4].map(|bit| flags & bit != 0);
-        Ok(Self { into_space, eager, lend, sizes })
+        let [into_space, eager] = [1, 2].map(|bit| flags & bit != 0);
+        Ok(Self { into_space, eager, sizes })
     }
 }
 
-/// A receiver, and what will still come.
+/// A connection, and what will still come.
 struct Play<'a> {
-    conn: Receiver,
+    conn: Connection,
     wire: &'a [u8],
-    end: Cause,
+    /// How it ends: in good order, if it is not lost.
+    end: Option<Loss>,
     reads: &'a Reads,
     /// How many reads there were, and the least that one brings.
     count: usize,
@@ -135,10 +162,10 @@ impl Play<'_> {
     /// One read, or the end where nothing is left.
     fn read(&mut self) {
         if self.wire.is_empty() {
-            return self.conn.handle_end(self.end);
-        }
-        if self.reads.lend && self.conn.wants_block() {
-            self.conn.lend(Vec::with_capacity(100));
+            return match self.end {
+                Some(loss) => self.conn.handle_lost(loss),
+                None => self.conn.handle_eof(),
+            };
         }
         let sizes = &self.reads.sizes;
         let size = if sizes.is_empty() { usize::MAX } else { sizes[self.count % sizes.len()] };
@@ -155,9 +182,6 @@ impl Play<'_> {
         };
         assert!(n > 0, "an open connection takes no input");
         self.wire = &self.wire[n..];
-        if self.reads.lend {
-            drop(self.conn.reclaim());
-        }
     }
 }
 
@@ -167,21 +191,26 @@ struct Outcome {
     answers: Vec<Answer>,
     end: Option<End>,
     partial: Vec<u8>,
-    stats: RecvStats,
+    stats: Stats,
 }
 
-fn play(config: Config, calls: &[Call], wire: &[u8], end: Cause, reads: &Reads) -> Outcome {
-    let (conn, least) = (Receiver::new(config), wire.len() / READS);
+/// Whether the last answer, of bytes or a line, is the end.
+fn has_ended(answers: &[Answer]) -> bool {
+    matches!(answers.last(), Some(Ok(None) | Err(Error::Disconnected(_))))
+}
+
+fn play(config: Config, calls: &[Call], wire: &[u8], end: Option<Loss>, reads: &Reads) -> Outcome {
+    let (conn, least) = (Connection::new(config), wire.len() / READS);
     let mut play = Play { conn, wire, end, reads, count: 0, least };
     let mut answers = Vec::new();
     for _ in 0..ROUNDS {
         answers.extend(calls.iter().map(|call| play.ask(*call)));
         answers.push(play.ask(Call::Byte));
-        if play.conn.end().is_some() {
+        if has_ended(&answers) {
             break;
         }
     }
-    while play.conn.end().is_none() {
+    while !has_ended(&answers) {
         answers.push(play.ask(Call::Line));
     }
     // E1: from here on nothing new is told.
@@ -194,9 +223,8 @@ fn play(config: Config, calls: &[Call], wire: &[u8], end: Cause, reads: &Reads) 
 fn case(mut u: Unstructured<'_>) -> Result<()> {
     let config = input::config(&mut u)?;
     let end = match u.int_in_range(0..=2)? {
-        0 => Cause::Eof,
-        1 => Cause::Truncated,
-        _ => Cause::Lost(input::loss(&mut u)?),
+        0 | 1 => None,
+        _ => Some(input::loss(&mut u)?),
     };
     let reads = [Reads::new(&mut u)?, Reads::new(&mut u)?];
     let calls = input::list(&mut u, 20, Call::new)?;

@@ -1,8 +1,10 @@
 //! How bytes become a case. Every choice takes one byte, so that a small change of the input is a small
 //! change of the case; what the peer sends stands raw at the end, so that a dictionary helps.
 
+use std::time::Duration;
+
 use arbitrary::{Result, Unstructured};
-use asyncnet_core::{Config, Ends, Framing, Loss};
+use asyncnet_core::{Config, Flags, Framing, Loss};
 
 /// The longest stream.
 const LONGEST: usize = 100 << 10;
@@ -21,8 +23,8 @@ fn limit(u: &mut Unstructured<'_>) -> Result<usize> {
     Ok(if byte < 192 { byte % 32 } else { LARGE[byte % LARGE.len()] })
 }
 
-/// The limit of an outbox: for small pieces, for a few that are kept uncopied, or for more than one merged.
-pub(crate) fn max_outbox(u: &mut Unstructured<'_>) -> Result<usize> {
+/// The limit of a queue: for small pieces, for a few that are kept uncopied, or for more than one merged.
+pub(crate) fn max_queue(u: &mut Unstructured<'_>) -> Result<usize> {
     let byte = usize::from(u.arbitrary::<u8>()?);
     Ok(match byte {
         0..=99 => 2 * byte,
@@ -31,12 +33,23 @@ pub(crate) fn max_outbox(u: &mut Unstructured<'_>) -> Result<usize> {
     })
 }
 
+/// How long a receive may take, where that is bounded.
+pub(crate) const RECEIVE_TIMEOUT: Duration = Duration::from_millis(1);
+
 pub(crate) fn config(u: &mut Unstructured<'_>) -> Result<Config> {
     let flags = u.arbitrary::<u8>()?;
-    let framing = if flags & 1 == 0 { Framing::Lenient } else { Framing::CrLf };
-    let ends = if flags & 2 == 0 { Ends::Hide } else { Ends::Tell };
-    let config = Config::default().framing(framing).ends(ends).buffered(flags & 4 == 0);
-    Ok(config.max_line(limit(u)?).max_block(limit(u)?).max_outbox(max_outbox(u)?))
+    let framing = match flags >> 3 & 3 {
+        0 if flags & 1 == 0 => Framing::Lenient,
+        0 => Framing::CrLf,
+        1 => Framing::Lf,
+        2 => Framing::Byte(0),
+        _ => Framing::Byte(b'a'),
+    };
+    let nim_flags = if flags & 2 == 0 { Flags::SAFE_DISCONN } else { Flags::empty() };
+    let timeout = if flags & 32 == 0 { None } else { Some(RECEIVE_TIMEOUT) };
+    let config = Config::default().framing(framing).nim_flags(nim_flags).receive_timeout(timeout);
+    let config = config.buffered(flags & 4 == 0);
+    Ok(config.max_line(limit(u)?).max_block(limit(u)?).max_queue(max_queue(u)?))
 }
 
 pub(crate) fn loss(u: &mut Unstructured<'_>) -> Result<Loss> {

@@ -1,13 +1,17 @@
 //! Any operations on a whole `Connection`, beside a model written from the contract: every answer, every
 //! getter and every byte on the wire is what the model says, whatever happened before.
 
+mod call;
 mod model;
+
+use std::time::Duration;
 
 use allocation_counter::measure;
 use arbitrary::{Result, Unstructured};
-use asyncnet_core::{Cause, Config, Connection, End, Ends, Error, Loss, Step};
+use asyncnet_core::{Cause, Config, Connection, Error, Flags, Loss, Time};
 
 use crate::input;
+use call::Call;
 use model::{Answer, Model};
 
 const BLOCK: usize = 64 << 10;
@@ -25,20 +29,10 @@ enum Op {
     Transmit(usize),
     CloseWrite,
     Close,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Call {
-    PollLine,
-    NextLine,
-    NextLines(usize),
-    NextBlock(usize),
-    NextBytes(usize),
-    PeekLine,
-    Recv(usize),
-    RecvInto(usize),
-    RecvLine,
-    RecvLineInto,
+    /// The settings change.
+    Configure(Config),
+    /// So many microseconds pass, and the connection is told the time.
+    Wait(u64),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -52,7 +46,7 @@ enum Feed {
 
 impl Op {
     fn new(u: &mut Unstructured<'_>) -> Result<Self> {
-        Ok(match u.int_in_range(0..=31)? {
+        Ok(match u.int_in_range(0..=39)? {
             0..=5 => Self::Input(input::size(u)?, true),
             6..=9 => Self::Input(input::size(u)?, false),
             10 => Self::Eof,
@@ -65,82 +59,10 @@ impl Op {
             }
             28..=29 => Self::Transmit(input::size(u)?),
             30 => Self::CloseWrite,
-            _ => Self::Close,
+            31 => Self::Close,
+            32..=34 => Self::Configure(input::config(u)?),
+            _ => Self::Wait([0, 1, 400, 999, 1000, 5_000_000][u.choose_index(6)?]),
         })
-    }
-}
-
-impl Call {
-    fn new(u: &mut Unstructured<'_>) -> Result<Self> {
-        // Without a limit nothing may be allocated for what is merely asked for.
-        let any_size = |u: &mut Unstructured<'_>| {
-            Ok(if u.ratio(1, 16)? { usize::MAX } else { input::size(u)? })
-        };
-        Ok(match u.int_in_range(0..=9)? {
-            0 => Self::PollLine,
-            1 => Self::NextLine,
-            2 => Self::NextLines(input::size(u)?),
-            3 => Self::NextBlock(any_size(u)?),
-            4 => Self::NextBytes(any_size(u)?),
-            5 => Self::PeekLine,
-            6 => Self::Recv(any_size(u)?),
-            7 => Self::RecvInto(input::size(u)?),
-            8 => Self::RecvLine,
-            _ => Self::RecvLineInto,
-        })
-    }
-
-    fn run(self, conn: &mut Connection) -> Result<Step<Answer>, Error> {
-        let typed = |bytes: Option<&[u8]>| match bytes {
-            Some(bytes) => Answer::Bytes(bytes.to_vec()),
-            None => Answer::Nothing,
-        };
-        Ok(match self {
-            Self::PollLine => conn.poll_line()?.map(|span| typed(span.map(|span| conn.line(span)))),
-            Self::NextLine => conn.next_line()?.map(typed),
-            Self::NextLines(most) => conn.next_lines()?.map(|lines| match lines {
-                Some(lines) => Answer::Lines(lines.take(most).map(<[u8]>::to_vec).collect()),
-                None => Answer::Nothing,
-            }),
-            Self::NextBlock(n) => conn.next_block(n)?.map(|block| typed(Some(block))),
-            Self::NextBytes(n) => conn.next_bytes(n)?.map(typed),
-            Self::PeekLine => conn.peek_line()?.map(typed),
-            Self::Recv(n) => conn.recv(n)?.map(Answer::Bytes),
-            Self::RecvInto(n) => {
-                let mut buf = vec![0; n];
-                conn.recv_into(&mut buf)?.map(|n| typed(Some(&buf[..n])))
-            }
-            Self::RecvLine => conn.recv_line()?.map(|line| Answer::Bytes(line.into())),
-            Self::RecvLineInto => {
-                let mut line = b"old".to_vec();
-                conn.recv_line_into(&mut line)?.map(|()| Answer::Bytes(line))
-            }
-        })
-    }
-
-    fn expected(self, model: &mut Model<'_>) -> Answer {
-        match self {
-            Self::PollLine | Self::NextLine => model.line(),
-            Self::NextLines(most) => model.lines(most),
-            Self::NextBlock(n) => model.block(n),
-            Self::NextBytes(n) => model.bytes(n),
-            Self::PeekLine => model.peek_line(),
-            Self::Recv(n) | Self::RecvInto(n) => model.recv(n),
-            Self::RecvLine => model.recv_line(true),
-            Self::RecvLineInto => model.recv_line(false),
-        }
-    }
-}
-
-fn answer(told: Result<Step<Answer>, Error>) -> Answer {
-    match told {
-        Ok(Step::NeedInput) => Answer::Wait,
-        Ok(Step::Ready(answer)) => answer,
-        Err(Error::Line(error)) => Answer::Bad(error),
-        Err(Error::TooLarge { .. }) => Answer::TooLarge,
-        Err(Error::Disconnected(end)) => Answer::Ended(end.cause, end.partial),
-        Err(Error::Closed) => Answer::Closed,
-        Err(error) => panic!("{error}: not known here"),
     }
 }
 
@@ -156,6 +78,11 @@ struct World<'a> {
     write_closed: bool,
     /// The cause that was told first: it stays.
     told: Option<Cause>,
+    now: Time,
+    /// Since when a receive waits, if one does; its clock starts when the time is told next.
+    waits: Option<Option<Time>>,
+    /// It has waited too long.
+    late: bool,
 }
 
 impl World<'_> {
@@ -177,7 +104,9 @@ impl World<'_> {
                 model.write_lost(loss);
                 self.queued.clear();
             }
-            Op::Call(call) => assert_eq!(answer(call.run(conn)), call.expected(model)),
+            Op::Call(call) => self.call(call),
+            Op::Configure(to) => self.configure(to),
+            Op::Wait(micros) => self.wait(micros),
             Op::Feed(feed, size) => self.feed(feed, size),
             Op::Transmit(size) => {
                 let n = size.min(conn.unsent());
@@ -196,6 +125,52 @@ impl World<'_> {
             }
         }
         self.check();
+    }
+
+    fn call(&mut self, call: Call) {
+        let Self { conn, model, .. } = self;
+        let mut expected = call.expected(model);
+        let waits = match &mut expected {
+            Answer::Skipped(_, answer) => &mut **answer,
+            answer => answer,
+        };
+        if *waits != Answer::Wait {
+            if !matches!(call, Call::TryNextLine) {
+                (self.waits, self.late) = (None, false);
+            }
+        } else if self.late {
+            (self.waits, self.late) = (None, false);
+            *waits = Answer::TimedOut(model.here());
+        } else {
+            self.waits.get_or_insert(None);
+        }
+        assert_eq!(call.run(conn), expected);
+    }
+
+    fn configure(&mut self, to: Config) {
+        let to = to.buffered(self.config.buffered);
+        if self.config.receive_timeout.is_none() {
+            self.waits = self.waits.map(|_| None);
+        }
+        self.config = to;
+        self.model.configure(to);
+        self.conn.configure(|_| to);
+    }
+
+    /// D1: a receive that waits answers in time, and none answers before.
+    fn wait(&mut self, micros: u64) {
+        self.now = self.now + Duration::from_micros(micros);
+        let now = self.now;
+        let deadline = self.conn.poll_timeout(now);
+        self.waits = self.waits.map(|since| Some(since.unwrap_or(now)));
+        // Behind our close there are bounds of their own.
+        if !self.model.is_closed() {
+            let since = self.waits.flatten().filter(|_| !self.late);
+            let end = since.zip(self.config.receive_timeout).map(|(since, time)| since + time);
+            assert_eq!(deadline, end, "D1, D4");
+            self.late |= end.is_some_and(|end| end <= now);
+        }
+        self.conn.handle_timeout(now);
     }
 
     fn input(&mut self, size: usize, into_space: bool) {
@@ -225,39 +200,50 @@ impl World<'_> {
         let before = self.conn.unsent();
         let fed = match feed {
             Feed::Copy => self.conn.feed(&message),
-            Feed::Shared => self.conn.feed_bytes(message.clone().into()),
+            Feed::Shared => self.conn.feed_shared(message.clone().into()),
             Feed::Line => self.conn.feed_line(&message),
             Feed::BrokenLine => {
-                message.push(b'\n');
+                message.extend(self.config.framing.terminator());
                 self.conn.feed_line(&message)
             }
             Feed::Send => self.conn.send(&message),
         };
-        let hidden = matches!(feed, Feed::Send) && self.config.ends == Ends::Hide;
+        let hidden =
+            matches!(feed, Feed::Send) && self.config.nim_flags.contains(Flags::SAFE_DISCONN);
         let (loss, closed) = (self.model.loss, self.write_closed);
+        let (framing, max) = (self.config.framing, self.config.max_queue.max(1));
+        let broken = framing.holds_line_break(&message);
+        let line = if matches!(feed, Feed::Line) { framing.terminator() } else { b"" };
         match fed {
-            Err(Error::LineBreak) => assert!(matches!(feed, Feed::BrokenLine), "S4"),
+            Err(Error::LineBreak) => {
+                assert!(matches!(feed, Feed::Line | Feed::BrokenLine) && broken, "S4");
+            }
             Err(Error::Closed) => assert!(closed),
             Err(Error::Disconnected(told)) => {
                 assert!(!hidden && !closed, "E3");
-                assert_eq!(Some(told), loss.map(End::from));
+                assert_eq!(Some(told), loss.map(Into::into));
+            }
+            Err(Error::TooLarge { len, .. }) => {
+                assert!(!closed && loss.is_none());
+                assert_eq!(len, message.len() + line.len());
+                assert!(len > max, "S6: too large too early");
             }
             Err(Error::Full { .. }) => {
                 assert!(!closed && loss.is_none());
                 // 64 for each piece, and no more pieces than bytes.
-                let charge = 65 * before + message.len() + 2 + 64;
-                let fits = if before == 0 { message.len() + 2 } else { charge };
-                assert!(fits > self.config.max_outbox.max(1), "S6: full too early");
+                let charge = 65 * before + message.len() + line.len() + 64;
+                assert!(before > 0 && charge > max, "S6: full too early");
+                assert!(message.len() + line.len() <= max, "S6: it never fits");
             }
             Ok(()) if loss.is_some() => assert!(hidden && !closed, "E3"),
             Ok(()) => {
-                assert!(!closed && !matches!(feed, Feed::BrokenLine), "S4");
-                if matches!(feed, Feed::Line) {
-                    message.extend(b"\r\n");
-                }
+                assert!(
+                    !closed && !(matches!(feed, Feed::Line | Feed::BrokenLine) && broken),
+                    "S4"
+                );
+                message.extend(line);
                 self.queued.extend(message);
                 self.peak = self.peak.max(self.queued.len());
-                let max = self.config.max_outbox.max(1);
                 assert!(self.queued.len() <= max, "S6: {} of {max}", self.queued.len());
             }
             Err(error) => panic!("{error}: not known here"),
@@ -280,11 +266,11 @@ impl World<'_> {
         }
         assert_eq!(conn.unsent(), self.queued.len());
         assert!(input::is_all_of(conn.outgoing(), &self.queued), "S1: what is outgoing");
-        let (received, sent) = conn.stats();
-        assert_eq!(received.bytes, model.arrived as u64);
-        assert_eq!(received.lines, model.lines);
-        assert_eq!(received.too_long + received.bare + received.not_utf8, model.bad);
-        assert_eq!(sent.bytes, self.transmitted);
+        let stats = conn.stats();
+        assert_eq!(stats.bytes_received, model.arrived as u64);
+        assert_eq!(stats.lines_received, model.lines);
+        assert_eq!(stats.too_long + stats.bare + stats.not_utf8, model.bad);
+        assert_eq!(stats.bytes_sent, self.transmitted);
     }
 
     /// What the connection may hold in memory. Storage doubles as it grows, and bytes that were answered
@@ -307,6 +293,9 @@ fn case(mut u: Unstructured<'_>) -> Result<()> {
         transmitted: 0,
         write_closed: false,
         told: None,
+        now: Time::START,
+        waits: None,
+        late: false,
     };
     for op in &ops {
         world.apply(*op);

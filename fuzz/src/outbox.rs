@@ -1,8 +1,13 @@
-//! The sending half: what was accepted leaves exactly once, in order and in whole messages, and never more
-//! than `max_outbox` is queued (S2, S3, S6).
+//! The sending side of a connection: what was accepted leaves exactly once, in order and in whole messages, and
+//! no more than `max_queue` is queued, but for one answer (S2, S3, S5, S6). Messages larger than that are a
+//! driver's affair, so this drives the `Link` of a `Connection`.
 
 use arbitrary::{Result, Unstructured};
-use asyncnet_core::{Config, Error, Loss, Sender};
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use asyncnet_core::driver::Link;
+use asyncnet_core::{Config, Connection, Error, Loss};
 
 use crate::input;
 
@@ -15,17 +20,21 @@ const MOST_OPS: usize = 150;
 #[derive(Clone, Copy, Debug)]
 enum Op {
     Feed(usize),
-    FeedBytes(usize),
+    FeedShared(usize),
     FeedLine(usize),
     FeedBrokenLine(usize),
     /// Large messages; a part goes in only where one was begun.
     BeginLarge,
     FeedPart(usize),
+    /// Answers of the task that receives.
+    Reply(usize),
+    ReplyShared(usize),
+    ReplyLine(usize),
     EndLarge,
     GiveUpLarge,
     Transmit(usize),
     TransmitAll,
-    SetMaxOutbox(usize),
+    SetMaxQueue(usize),
     Lost(Loss),
     Close,
 }
@@ -33,8 +42,11 @@ enum Op {
 impl Op {
     fn new(u: &mut Unstructured<'_>) -> Result<Self> {
         Ok(match u.int_in_range(0..=127)? {
-            0..=19 => Self::Feed(input::size(u)?),
-            20..=49 => Self::FeedBytes(input::size(u)?),
+            0..=13 => Self::Feed(input::size(u)?),
+            14..=19 => Self::Reply(input::size(u)?),
+            20..=25 => Self::ReplyShared(input::size(u)?),
+            26..=29 => Self::ReplyLine(input::size(u)?),
+            30..=49 => Self::FeedShared(input::size(u)?),
             50..=59 => Self::FeedLine(input::size(u)?),
             60..=64 => Self::FeedBrokenLine(input::size(u)?),
             65..=69 => Self::BeginLarge,
@@ -43,7 +55,7 @@ impl Op {
             95 => Self::GiveUpLarge,
             96..=115 => Self::Transmit(input::size(u)?),
             116..=120 => Self::TransmitAll,
-            121..=125 => Self::SetMaxOutbox(input::max_outbox(u)?),
+            121..=125 => Self::SetMaxQueue(input::max_queue(u)?),
             126 => Self::Lost(input::loss(u)?),
             _ => Self::Close,
         })
@@ -59,7 +71,7 @@ enum Large {
 }
 
 struct World {
-    sender: Sender,
+    link: Link,
     /// Every byte accepted, but for those that a loss dropped.
     accepted: Vec<u8>,
     /// Where in `accepted` the messages end.
@@ -72,6 +84,10 @@ struct World {
     loss: Option<Loss>,
     interrupted: bool,
     closed: bool,
+    /// Where in `accepted` the answers are, and how long.
+    replies: VecDeque<(usize, usize)>,
+    /// What is queued, as it was charged before the operation.
+    charge: usize,
     /// The next byte to send: no two neighbours are the same.
     next: u8,
 }
@@ -79,7 +95,7 @@ struct World {
 impl World {
     fn new(max: usize) -> Self {
         Self {
-            sender: Sender::new(&Config::default().max_outbox(max)),
+            link: Connection::new(Self::config(max)).into_halves().1,
             accepted: Vec::new(),
             ends: Vec::new(),
             wire: Vec::new(),
@@ -88,8 +104,14 @@ impl World {
             loss: None,
             interrupted: false,
             closed: false,
+            replies: VecDeque::new(),
+            charge: 0,
             next: 0,
         }
+    }
+
+    fn config(max: usize) -> Config {
+        Config::default().max_queue(max).high_water(max / 2)
     }
 
     fn message(&mut self, n: usize) -> Vec<u8> {
@@ -102,30 +124,46 @@ impl World {
     }
 
     fn apply(&mut self, op: Op) {
+        self.charge = self.link.queued();
         match op {
             Op::Feed(n) => {
                 let message = self.message(n);
-                let room = self.sender.has_room(n);
-                let fed = self.sender.feed(&message);
+                let room = self.link.has_room(n);
+                let fed = self.link.feed(&message);
                 assert_eq!(room && self.check().is_ok(), fed.is_ok(), "has_room tells");
-                self.queued(fed, &message);
+                self.queued(fed, &message, false);
             }
-            Op::FeedBytes(n) => {
+            Op::Reply(n) => {
                 let message = self.message(n);
-                let fed = self.sender.feed_bytes(message.clone().into());
-                self.queued(fed, &message);
+                let fed = self.link.reply(&message);
+                self.queued(fed, &message, true);
+            }
+            Op::ReplyShared(n) => {
+                let message = self.message(n);
+                let fed = self.link.reply_shared(message.clone().into());
+                self.queued(fed, &message, true);
+            }
+            Op::ReplyLine(n) => {
+                let text = self.message(n);
+                let fed = self.link.reply_line(&text);
+                self.queued(fed, &[&text[..], b"\r\n"].concat(), true);
+            }
+            Op::FeedShared(n) => {
+                let message = self.message(n);
+                let fed = self.link.feed_shared(message.clone().into());
+                self.queued(fed, &message, false);
             }
             Op::FeedLine(n) => {
                 let text = self.message(n);
-                let fed = self.sender.feed_line(&text);
-                self.queued(fed, &[&text[..], b"\r\n"].concat());
+                let fed = self.link.feed_line(&text);
+                self.queued(fed, &[&text[..], b"\r\n"].concat(), false);
             }
             Op::FeedBrokenLine(n) => {
                 let mut text = self.message(n);
                 text.insert(n / 2, if n % 2 == 0 { b'\r' } else { b'\n' });
-                assert_eq!(self.sender.feed_line(&text), Err(Error::LineBreak), "S4");
+                assert_eq!(self.link.feed_line(&text), Err(Error::LineBreak), "S4");
             }
-            Op::BeginLarge => match self.sender.begin_large() {
+            Op::BeginLarge => match self.link.begin_large() {
                 Ok(()) => {
                     assert!(self.check().is_ok() && self.large == Large::No, "S3");
                     self.large = Large::Begun;
@@ -136,29 +174,29 @@ impl World {
             Op::FeedPart(n) if self.large != Large::No => self.part(n),
             Op::FeedPart(_) => {}
             Op::EndLarge => {
-                self.sender.end_large();
+                self.link.end_large();
                 if self.large == Large::Torn {
                     self.ends.push(self.accepted.len());
                 }
                 self.large = Large::No;
             }
             Op::GiveUpLarge => {
-                self.sender.give_up_large();
+                self.link.give_up_large();
                 self.tear();
             }
             Op::Transmit(n) => self.transmit(n),
             Op::TransmitAll => self.transmit(usize::MAX),
-            Op::SetMaxOutbox(max) => {
-                self.sender.set_max_outbox(max);
+            Op::SetMaxQueue(max) => {
+                self.link.configure(Arc::new(Self::config(max)));
                 self.max = max.max(1);
             }
             Op::Lost(loss) => {
-                self.sender.handle_lost(loss);
+                self.link.handle_write_lost(loss);
                 self.loss.get_or_insert(loss);
                 self.accepted.truncate(self.wire.len());
             }
             Op::Close => {
-                self.sender.close();
+                self.link.close();
                 self.tear();
                 self.closed = true;
             }
@@ -176,34 +214,52 @@ impl World {
         }
     }
 
-    /// Takes note of what a feed answered.
-    fn queued(&mut self, fed: Result<(), Error>, message: &[u8]) {
+    /// Takes note of what a feed, or an answer (`reply`), came to.
+    fn queued(&mut self, fed: Result<(), Error>, message: &[u8], reply: bool) {
         let unsent = self.accepted.len() - self.wire.len();
-        // What this would be charged as a piece of its own. `sender` is already behind the feed.
-        let charge = self.sender.queued() + message.len() + PIECE;
+        let n = message.len();
+        // What this would be charged as a piece of its own.
+        let charge = self.link.queued() + n + PIECE;
         match fed {
             Ok(()) => {
                 assert_eq!((self.check(), self.large == Large::No), (Ok(()), true), "S3");
-                // A message of up to `max_outbox` bytes goes into an empty outbox whatever it is charged.
-                let size = if unsent == 0 { message.len() } else { self.sender.queued() };
+                // A message of up to `max_queue` bytes goes into an empty queue whatever it is charged, and
+                // an answer wherever the limit is not exceeded yet.
+                let size = if unsent == 0 || reply { n } else { self.link.queued() };
                 assert!(size <= self.max, "S6: {size} of {}", self.max);
+                if reply {
+                    assert!(self.charge <= self.max, "S6: a second answer over the limit");
+                    self.replies.push_back((self.accepted.len(), n));
+                }
                 self.accepted.extend(message);
                 self.ends.push(self.accepted.len());
             }
+            Err(Error::TooLarge { len, max }) => {
+                assert_eq!((len, max), (n, self.max));
+                assert!(self.check().is_ok() && len > max, "S6: too large too early");
+            }
             Err(Error::Full { queued, max }) => {
-                assert_eq!((queued, max), (self.sender.queued(), self.max));
-                assert!(self.check().is_ok());
-                let full = if unsent == 0 { message.len() > self.max } else { charge > self.max };
+                assert_eq!((queued, max), (self.link.queued(), self.max));
+                assert!(self.check().is_ok() && n <= max);
+                let full = if reply { queued > max } else { unsent > 0 && charge > max };
                 assert!(full || self.large != Large::No, "S6: full too early");
             }
             error => assert_eq!(error, self.check()),
         }
     }
 
+    /// How many bytes of answers are unsent.
+    fn unsent_replies(&mut self) -> usize {
+        let (sent, accepted) = (self.wire.len(), self.accepted.len());
+        // A loss drops what is queued.
+        self.replies.retain(|(at, n)| at + n > sent && at + n <= accepted);
+        self.replies.iter().map(|(at, n)| at + n - (*at).max(sent)).sum()
+    }
+
     fn part(&mut self, n: usize) {
         let message = self.message(n);
         let unsent = self.accepted.len() - self.wire.len();
-        match self.sender.feed_part(&message) {
+        match self.link.feed_part(&message) {
             Ok(taken) => {
                 assert!(self.check().is_ok());
                 assert_eq!(taken, if unsent == 0 { n.min(self.max) } else { 0 });
@@ -227,30 +283,30 @@ impl World {
 
     /// Puts up to `n` bytes on the wire, as a vectored write would.
     fn transmit(&mut self, n: usize) {
-        let n = n.min(self.sender.unsent());
+        let n = n.min(self.link.unsent());
         let at = self.wire.len();
         let leaving = &self.accepted[at..at + n];
-        assert!(self.sender.outgoing().flatten().take(n).eq(leaving), "once and in order");
+        assert!(self.link.outgoing().flatten().take(n).eq(leaving), "once and in order");
         self.wire.extend(leaving);
-        self.sender.transmitted(n);
+        self.link.transmitted(n);
     }
 
     fn compare(&mut self) {
-        let Self { sender, accepted, wire, .. } = self;
+        let Self { link, accepted, wire, .. } = self;
         let unsent = &accepted[wire.len()..];
-        assert!(input::is_all_of(sender.outgoing(), unsent), "once and in order");
-        let slices = sender.outgoing().count();
-        assert_eq!(sender.unsent(), unsent.len());
-        assert_eq!(sender.queued(), sender.unsent() + PIECE * slices, "S6: the charge");
-        assert_eq!(sender.accepted_total(), accepted.len() as u64);
-        assert_eq!(sender.transmitted_total(), wire.len() as u64);
-        let sender = &self.sender;
-        assert_eq!(sender.check(), self.check());
-        assert_eq!((sender.loss(), sender.max_outbox()), (self.loss, self.max));
-        assert_eq!(sender.is_interrupted(), self.interrupted);
-        assert_eq!(sender.is_closed(), self.closed);
-        let congested = sender.unsent() > 0 && sender.queued() > self.max / 2;
-        assert_eq!(sender.is_congested(), congested);
+        assert!(input::is_all_of(link.outgoing(), unsent), "once and in order");
+        let slices = link.outgoing().count();
+        assert_eq!(link.unsent(), unsent.len());
+        assert_eq!(link.queued(), link.unsent() + PIECE * slices, "S6: the charge");
+        assert_eq!(link.accepted_total(), accepted.len() as u64);
+        assert_eq!(link.transmitted_total(), wire.len() as u64);
+        let link = &self.link;
+        assert_eq!(link.check(), self.check());
+        assert_eq!((link.loss(), link.max_queue()), (self.loss, self.max));
+        assert_eq!(link.is_interrupted(), self.interrupted);
+        assert_eq!(link.is_closed(), self.closed);
+        let congested = self.unsent_replies() > self.link.config().high_water;
+        assert_eq!(self.link.is_congested(), congested, "S5");
     }
 
     /// S2: all that was accepted leaves, and the wire then ends with a whole message, unless the end was
@@ -258,14 +314,14 @@ impl World {
     fn finish(mut self) {
         self.apply(Op::Close);
         self.apply(Op::TransmitAll);
-        assert_eq!(self.sender.queued(), 0);
+        assert_eq!(self.link.queued(), 0);
         let whole = self.ends.last().is_none_or(|end| self.wire.len() == *end);
         assert!(whole || self.interrupted || self.loss.is_some(), "S2: a torn message");
     }
 }
 
 fn case(mut u: Unstructured<'_>) -> Result<()> {
-    let mut world = World::new(input::max_outbox(&mut u)?);
+    let mut world = World::new(input::max_queue(&mut u)?);
     for _ in 0..MOST_OPS {
         if u.is_empty() {
             break;

@@ -71,7 +71,22 @@ impl World {
         self.stream.drain(..n).collect()
     }
 
-    /// Hands `wire` in, by the way that takes all of it or by the one that may take less.
+    /// Hands all of `records` in, as a driver would, however much is taken at once. Returns whether it was taken:
+    /// not behind an end.
+    fn input_all(&mut self, mut records: &[u8], by_space: bool) -> bool {
+        let mut took = records.is_empty();
+        while !records.is_empty() {
+            let n = self.input(records, by_space);
+            if n == 0 {
+                break;
+            }
+            took = true;
+            records = &records[n..];
+        }
+        took
+    }
+
+    /// Hands `wire` in, or as much of its front as is taken at once, by one of the two ways.
     fn input(&mut self, wire: &[u8], by_space: bool) -> usize {
         if !by_space || !self.conn.wants_read() {
             return self.conn.handle_input(wire);
@@ -91,8 +106,7 @@ impl World {
                     let took = self.input(&plain, by_space);
                     self.coming.extend(&plain[..took]);
                 } else if self.said_hello {
-                    let took = self.input(&data(&plain), by_space) > 0;
-                    if took {
+                    if self.input_all(&data(&plain), by_space) {
                         self.coming.extend(plain);
                     }
                 }

@@ -8,6 +8,7 @@ use crate::{Cause, Config, End, Error, Items, Step};
 
 impl Inbound {
     /// What a receive that wants `want` would answer now. Takes nothing.
+    #[inline]
     pub fn look(&mut self, want: Want) -> Look {
         match (self.state, want) {
             (State::Closed(_), _) => return Look::Final,
@@ -37,7 +38,11 @@ impl Inbound {
     }
 
     /// Whether the line at the front is here, good or bad.
+    #[inline]
     pub(super) fn look_for_line(&mut self) -> Look {
+        if self.inbox.len() == 0 {
+            return self.need_line(0);
+        }
         match self.find() {
             Found::Line { .. } | Found::Bad { .. } => Look::Data,
             Found::More { .. } => self.need_line(0),
@@ -63,6 +68,7 @@ impl Inbound {
         self.need_input(1, self.config.max_line.saturating_add(2).saturating_add(begins))
     }
 
+    #[inline]
     pub(super) fn need_input(&mut self, missing: usize, need: usize) -> Look {
         if self.input_end.is_some() {
             return Look::Final;

@@ -14,7 +14,8 @@ impl Inbound {
     /// or a bad line is.
     ///
     /// ```
-    /// use asyncnet_core::{Config, Error, Inbound, Shortfall, Step, Unread};
+    /// use asyncnet_core::driver::{Inbound, Shortfall};
+    /// use asyncnet_core::{Config, Error, Step, Unread};
     ///
     /// fn literal(unread: &mut Unread<'_>) -> Result<Vec<u8>, Error> {
     ///     let len = unread.line()?.len();
@@ -78,11 +79,7 @@ impl Inbound {
     /// [`Error::Disconnected`] if the input ended not in good order, or what is left is no whole item (it is
     /// in [`partial`](Self::partial)); [`Error::Closed`] after our own close.
     pub fn poll_items(&mut self) -> Result<Step<Option<Items<'_>>>, Error> {
-        match self.look(Want::Batch) {
-            Look::NeedInput => Ok(Step::NeedInput),
-            Look::Data => Ok(Step::Ready(Some(self.items()))),
-            Look::Final => self.meet_end().map(|()| Step::Ready(None)),
-        }
+        Ok(self.poll_batch()?.map(|some| some.map(|()| self.items())))
     }
 
     /// Waits as [`poll_items`](Self::poll_items) does, and takes nothing.
@@ -90,8 +87,13 @@ impl Inbound {
     /// # Errors
     ///
     /// As [`poll_items`](Self::poll_items).
+    #[inline]
     pub fn poll_batch(&mut self) -> Result<Step<Option<()>>, Error> {
-        Ok(self.poll_items()?.map(|items| items.map(drop)))
+        match self.look(Want::Batch) {
+            Look::NeedInput => Ok(Step::NeedInput),
+            Look::Data => Ok(Step::Ready(Some(()))),
+            Look::Final => self.meet_end().map(|()| Step::Ready(None)),
+        }
     }
 
     /// Everything that is here now, possibly nothing.
@@ -107,6 +109,7 @@ impl Inbound {
     }
 
     /// What `lack` comes to now.
+    #[inline]
     pub(super) fn look_for(&mut self, lack: Lack) -> Look {
         let have = self.inbox.len();
         match lack {

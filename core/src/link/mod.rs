@@ -158,6 +158,11 @@ impl Link {
     #[must_use]
     #[inline]
     pub fn is_congested(&self) -> bool {
+        self.unsent() > 0 && self.is_congested_with_some()
+    }
+
+    /// Apart, so that a connection that has sent everything is not asked more.
+    fn is_congested_with_some(&self) -> bool {
         let few = self.config.high_water.min(self.queue.max());
         self.queued() > few && self.has_too_many_replies()
     }

@@ -13,6 +13,7 @@ impl Link {
 
     /// Room for a read from the transport. It is empty only without an `inbound`, which is legal while a
     /// handshake is under way and not otherwise.
+    #[inline]
     pub fn space<'a>(&'a mut self, inbound: Option<&'a mut Inbound>) -> &'a mut [u8] {
         match (&mut self.wire, inbound) {
             (Some(wire), _) => wire.space(),
@@ -27,6 +28,7 @@ impl Link {
     /// # Panics
     ///
     /// If `n` is more than `space` had offered.
+    #[inline]
     pub fn handle_read(&mut self, inbound: Option<&mut Inbound>, n: usize) {
         if n > 0 {
             self.deadlines.moved();
@@ -89,6 +91,7 @@ impl Link {
 
     /// Whether reading the transport can still bring anything.
     #[must_use]
+    #[inline]
     pub fn wants_read(&self, inbound: &Inbound) -> bool {
         // What was queued before our close may wait for the rest of a handshake.
         let waits = || self.is_handshaking() && self.unsent() > 0;
@@ -108,7 +111,12 @@ impl Link {
 
     /// Hands `inbound` what it does not know yet: plaintext that came in without it, and then the end. Returns
     /// whether there was anything.
+    #[inline]
     pub fn pass_on(&mut self, inbound: &mut Inbound) -> bool {
+        self.wire.is_some() && self.pass_on_secure(inbound)
+    }
+
+    fn pass_on_secure(&mut self, inbound: &mut Inbound) -> bool {
         let Some(wire) = &mut self.wire else {
             return false;
         };
@@ -138,6 +146,7 @@ impl Link {
 
     /// Lends storage for the next read, where there is none: an idle connection holds no buffer. `block` makes
     /// one, of [`Inbound::BLOCK`] bytes.
+    #[inline]
     pub fn lend(&mut self, inbound: Option<&mut Inbound>, mut block: impl FnMut() -> Vec<u8>) {
         if let Some(wire) = self.wire.as_mut().filter(|wire| wire.wants_block()) {
             wire.lend(block());
@@ -148,6 +157,7 @@ impl Link {
     }
 
     /// Takes the storage back as far as nothing lies in it. To be called when a read has to wait.
+    #[inline]
     pub fn reclaim(&mut self, inbound: Option<&mut Inbound>, mut give: impl FnMut(Vec<u8>)) {
         if let Some(block) = self.wire.as_mut().and_then(|wire| wire.reclaim()) {
             give(block);

@@ -2,25 +2,25 @@
 
 use std::mem::needs_drop;
 
-use asyncnet_core::{Config, Error, Framing, Items, LineError, Look, Receiver, Step, Unread, Want};
+use asyncnet_core::{Config, Connection, Error, Framing, Items, LineError, Step, Unread};
 
 use crate::play::{Ending, in_any_chunking};
 
-fn receiver(config: Config, input: &[u8]) -> Receiver {
-    let mut conn = Receiver::new(config);
+fn receiver(config: Config, input: &[u8]) -> Connection {
+    let mut conn = Connection::new(config);
     assert_eq!(conn.handle_input(input), input.len());
     conn
 }
 
-fn batch(conn: &mut Receiver) -> Items<'_> {
-    match conn.poll_items() {
+fn batch(conn: &mut Connection) -> Items<'_> {
+    match conn.next_batch() {
         Ok(Step::Ready(Some(items))) => items,
         other => panic!("no batch: {other:?}"),
     }
 }
 
-fn waits(conn: &mut Receiver) -> bool {
-    matches!(conn.poll_items(), Ok(Step::NeedInput))
+fn waits(conn: &mut Connection) -> bool {
+    matches!(conn.next_batch(), Ok(Step::NeedInput))
 }
 
 #[test]
@@ -35,7 +35,7 @@ fn n6_a_batch_hands_out_lines_blocks_and_bytes_that_live_as_long_as_it() {
     assert_eq!((head, block), (Ok(Some(&b"5"[..])), Ok(Some(&b"hello"[..]))));
     assert_eq!((line, some), (Ok(Some(&b"12"[..])), Some(&b"abc"[..])));
     assert_eq!((more, items.next_bytes(1)), (Some(&b"defg\nrest"[..]), None));
-    assert_eq!(conn.stats().lines, 2);
+    assert_eq!(conn.stats().lines_received, 2);
 }
 
 #[test]
@@ -160,9 +160,9 @@ fn n7_an_empty_item_is_an_item() {
 fn n7_at_the_end_what_is_no_whole_item_is_the_partial() {
     in_any_chunking(Config::default(), b"a\nbc", Ending::Eof, |play| {
         let mut lines = Vec::new();
-        let end = play.ask(|conn: &mut Receiver| {
+        let end = play.ask(|conn: &mut Connection| {
             for _ in 0..3 {
-                match conn.poll_items()? {
+                match conn.next_batch()? {
                     Step::Ready(None) => return Ok(Step::Ready(())),
                     Step::NeedInput => return Ok(Step::NeedInput),
                     Step::Ready(Some(mut items)) => {
@@ -181,7 +181,7 @@ fn n7_at_the_end_what_is_no_whole_item_is_the_partial() {
 
 #[test]
 fn n7_unbuffered_a_batch_reads_no_more_than_it_lacks() {
-    let mut conn = Receiver::new(Config::default().buffered(false));
+    let mut conn = Connection::new(Config::default().buffered(false));
     assert!(waits(&mut conn));
     assert_eq!(conn.handle_input(b"12345678"), 1);
     assert_eq!(batch(&mut conn).next_block(4), Ok(None));
@@ -202,10 +202,10 @@ fn n8_a_bad_line_is_reported_once_and_what_is_behind_it_comes_next() {
     // Its rest has not come: nothing is here until it has.
     assert_eq!((items.next_line(), items.next_block(1)), (Ok(None), Ok(None)));
     assert_eq!((items.next_bytes(1), items.next_with(Unread::line)), (None, Ok(None)));
-    assert!(conn.is_discarding() && waits(&mut conn));
+    assert!(waits(&mut conn) && conn.peek().is_empty());
     assert_eq!(conn.handle_input(b"9\nc\n"), 4);
     assert_eq!(batch(&mut conn).next_line(), Ok(Some(&b"c"[..])));
-    assert_eq!((conn.stats().lines, conn.stats().too_long), (3, 2));
+    assert_eq!((conn.stats().lines_received, conn.stats().too_long), (3, 2));
 }
 
 #[test]
@@ -225,7 +225,7 @@ fn n8_a_block_that_is_too_large_is_an_error_and_nothing_is_taken() {
     let mut items = batch(&mut conn);
     assert_eq!(items.next_block(3), Err(Error::TooLarge { len: 3, max: 2 }));
     assert_eq!(items.next_bytes(9), Some(&b"abc"[..]), "in pieces it can be taken");
-    assert_eq!(conn.look(Want::Batch), Look::NeedInput);
+    assert!(waits(&mut conn));
 }
 
 #[test]

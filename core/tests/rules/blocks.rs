@@ -1,8 +1,8 @@
 //! Section "Blocks" of the contract.
 
-use asyncnet_core::{Config, Connection, Ends, Error, LineError, Look, Loss, Receiver, Step, Want};
+use asyncnet_core::{Config, Connection, Error, Flags, LineError, Loss, Step};
 
-use crate::play::{Ending, Play, WAYS, in_any_chunking, read};
+use crate::play::{Ending, PEEK, Play, WAYS, in_any_chunking, read, with_flags};
 
 fn buffered() -> Config {
     Config::default()
@@ -48,7 +48,7 @@ fn b1_recv_of_nothing_answers_at_once() {
 fn b1_unbuffered_recv_is_what_one_read_gives() {
     for way in WAYS {
         let chunks = vec![b"12".as_slice(), b"345678"];
-        let mut play = Play::<Connection>::new(unbuffered(), chunks, Ending::Eof, way);
+        let mut play = Play::new(unbuffered(), chunks, Ending::Eof, way);
         assert_eq!(play.recv(4), Ok(b"12".to_vec()));
         assert_eq!(play.block(1), Ok(b"3".to_vec()));
     }
@@ -98,8 +98,6 @@ fn b2_a_block_above_max_block_is_an_error_before_anything_is_read() {
         }
         assert_eq!(conn.next_block(3), Ok(Step::Ready(&b"123"[..])));
         assert_eq!(conn.recv(3), Ok(Step::Ready(b"456".to_vec())));
-        let mut half = Receiver::new(config);
-        assert_eq!(half.look(Want::Block(4)), Look::Final);
     }
 }
 
@@ -145,74 +143,85 @@ fn b3_a_block_may_take_what_a_line_call_had_searched() {
 fn b4_a_peek_consumes_nothing() {
     in_any_chunking(buffered(), b"one\r\ntwo\r\n", Ending::Eof, |play| {
         for _ in 0..2 {
-            let line = play.ask(|conn: &mut Receiver| conn.recv_line_peek(Ends::Hide));
+            let line =
+                play.ask(|conn: &mut Connection| with_flags(conn, PEEK, Connection::recv_line));
             assert_eq!(line.as_deref(), Ok("one"));
             let line = play.ask(|conn| Ok(conn.peek_line()?.map(|line| line.map(<[u8]>::to_vec))));
             assert_eq!(line, Ok(Some(b"one".to_vec())));
             let mut line = b"old".to_vec();
-            let peek = play.ask(|conn| conn.recv_line_into_peek(&mut line, Ends::Hide));
+            let peek =
+                play.ask(|conn| with_flags(conn, PEEK, |conn| conn.recv_line_into(&mut line)));
             assert_eq!((peek, line.as_slice()), (Ok(()), &b"one"[..]));
-            let byte = play.ask(|conn| conn.recv_peek(1, Ends::Hide));
+            let byte = play.ask(|conn| with_flags(conn, PEEK, |conn| conn.recv(1)));
             assert_eq!(byte, Ok(b"o".to_vec()));
         }
-        let all = play.ask(|conn| conn.recv(99, Ends::Hide));
+        let all = play.ask(|conn| conn.recv(99));
         assert_eq!(all, Ok(b"one\r\ntwo\r\n".to_vec()));
     });
 }
 
 #[test]
 fn b4_a_peek_of_bytes_waits_for_one_and_a_peek_of_a_line_for_the_line() {
-    let mut conn = Receiver::new(buffered());
-    assert_eq!(conn.recv_peek(4, Ends::Hide), Ok(Step::NeedInput));
-    assert_eq!(conn.recv_peek(0, Ends::Hide), Ok(Step::Ready(Vec::new())));
+    let mut conn = Connection::new(buffered());
+    assert_eq!(with_flags(&mut conn, PEEK, |conn| conn.recv(4)), Ok(Step::NeedInput));
+    assert_eq!(with_flags(&mut conn, PEEK, |conn| conn.recv(0)), Ok(Step::Ready(Vec::new())));
     assert_eq!(conn.handle_input(b"a"), 1);
-    assert_eq!(conn.recv_peek(4, Ends::Hide), Ok(Step::Ready(b"a".to_vec())));
-    assert_eq!(conn.recv_line_peek(Ends::Hide), Ok(Step::NeedInput));
+    assert_eq!(with_flags(&mut conn, PEEK, |conn| conn.recv(4)), Ok(Step::Ready(b"a".to_vec())));
+    assert_eq!(with_flags(&mut conn, PEEK, Connection::recv_line), Ok(Step::NeedInput));
     assert_eq!(conn.handle_input(b"bcde\n"), 5);
-    assert_eq!(conn.recv_peek(4, Ends::Hide), Ok(Step::Ready(b"abcd".to_vec())));
-    assert_eq!(conn.recv_line_peek(Ends::Hide), Ok(Step::Ready("abcde".into())));
+    assert_eq!(with_flags(&mut conn, PEEK, |conn| conn.recv(4)), Ok(Step::Ready(b"abcd".to_vec())));
+    assert_eq!(with_flags(&mut conn, PEEK, Connection::recv_line), Ok(Step::Ready("abcde".into())));
 }
 
 #[test]
 fn b4_a_peek_is_empty_only_at_the_end() {
-    let mut conn = Receiver::new(buffered());
+    let mut conn = Connection::new(buffered());
     assert_eq!(conn.handle_input(b"a"), 1);
     conn.handle_eof();
-    assert_eq!(conn.recv_line_peek(Ends::Hide), Ok(Step::Ready(String::new())));
+    assert_eq!(with_flags(&mut conn, PEEK, Connection::recv_line), Ok(Step::Ready(String::new())));
     assert_eq!(conn.end(), None, "a peek meets no end");
-    assert_eq!(conn.recv_peek(4, Ends::Hide), Ok(Step::Ready(b"a".to_vec())));
-    assert_eq!(conn.recv(4, Ends::Hide), Ok(Step::Ready(b"a".to_vec())));
-    assert_eq!(conn.recv_peek(4, Ends::Hide), Ok(Step::Ready(Vec::new())));
+    assert_eq!(with_flags(&mut conn, PEEK, |conn| conn.recv(4)), Ok(Step::Ready(b"a".to_vec())));
+    assert_eq!(conn.recv(4), Ok(Step::Ready(b"a".to_vec())));
+    assert_eq!(with_flags(&mut conn, PEEK, |conn| conn.recv(4)), Ok(Step::Ready(Vec::new())));
     assert_eq!(conn.peek_line(), Ok(Step::Ready(None)));
 }
 
 #[test]
 fn b4_an_end_that_is_told_is_told_to_a_peek_too() {
-    let mut conn = Receiver::new(buffered());
+    let mut conn = Connection::new(buffered());
     conn.handle_lost(Loss::Reset);
-    assert!(matches!(conn.recv_peek(4, Ends::Tell), Err(Error::Disconnected(_))));
-    assert!(matches!(conn.recv_line_peek(Ends::Tell), Err(Error::Disconnected(_))));
-    assert_eq!(conn.recv_peek(4, Ends::Hide), Ok(Step::Ready(Vec::new())));
-    assert_eq!(conn.recv_line_peek(Ends::Hide), Ok(Step::Ready(String::new())));
+    let told = with_flags(&mut conn, Flags::PEEK, |conn| conn.recv(4));
+    assert!(matches!(told, Err(Error::Disconnected(_))));
+    let told = with_flags(&mut conn, Flags::PEEK, Connection::recv_line);
+    assert!(matches!(told, Err(Error::Disconnected(_))));
+    assert_eq!(with_flags(&mut conn, PEEK, |conn| conn.recv(4)), Ok(Step::Ready(Vec::new())));
+    assert_eq!(with_flags(&mut conn, PEEK, Connection::recv_line), Ok(Step::Ready(String::new())));
 }
 
-/// What a read may ask for while `want` waits.
-fn asks_for(conn: &mut Receiver, want: Want) -> usize {
-    assert_eq!(conn.look(want), Look::NeedInput);
+/// What a read may ask for while `call` waits.
+fn asks_for<T>(
+    conn: &mut Connection,
+    call: impl FnOnce(&mut Connection) -> Result<Step<T>, Error>,
+) -> usize {
+    assert!(matches!(call(conn), Ok(Step::NeedInput)));
     conn.space().len()
 }
 
 #[test]
 fn b5_an_unbuffered_read_asks_for_no_more_than_the_call_still_needs() {
-    let mut conn = Receiver::new(unbuffered());
-    assert_eq!(asks_for(&mut conn, Want::Line), 1);
-    assert_eq!(asks_for(&mut conn, Want::Bytes(7)), 7);
-    assert_eq!(asks_for(&mut conn, Want::Block(7)), 7);
+    let mut conn = Connection::new(unbuffered());
+    let line = |conn: &mut Connection| Ok(conn.next_line()?.map(drop));
+    let bytes = |conn: &mut Connection| Ok(conn.next_bytes(7)?.map(drop));
+    let block = |conn: &mut Connection| Ok(conn.next_block(7)?.map(drop));
+    let peek = |conn: &mut Connection| conn.peek_block(7).map(|step| step.map(drop));
+    assert_eq!(asks_for(&mut conn, line), 1);
+    assert_eq!(asks_for(&mut conn, bytes), 7);
+    assert_eq!(asks_for(&mut conn, block), 7);
     assert_eq!(conn.handle_input(b"12"), 2);
-    assert_eq!(asks_for(&mut conn, Want::Block(7)), 5);
+    assert_eq!(asks_for(&mut conn, block), 5);
     assert_eq!(conn.handle_input(b"34567890"), 5);
-    assert_eq!(conn.look(Want::Block(7)), Look::Data);
-    assert_eq!(asks_for(&mut conn, Want::Line), 1);
+    assert_eq!(peek(&mut conn), Ok(Step::Ready(())));
+    assert_eq!(asks_for(&mut conn, line), 1);
 }
 
 #[test]
@@ -239,13 +248,13 @@ fn b5_an_unbuffered_line_is_read_byte_by_byte_good_or_bad() {
 
 #[test]
 fn b5_peeked_bytes_count_as_asked_for_and_come_first() {
-    let mut conn = Receiver::new(unbuffered());
-    assert_eq!(conn.recv_peek(3, Ends::Hide), Ok(Step::NeedInput));
+    let mut conn = Connection::new(unbuffered());
+    assert_eq!(with_flags(&mut conn, PEEK, |conn| conn.recv(3)), Ok(Step::NeedInput));
     assert_eq!(conn.handle_input(b"123456"), 3);
-    assert_eq!(conn.recv_peek(5, Ends::Hide), Ok(Step::Ready(b"123".to_vec())));
-    assert_eq!(conn.recv(2, Ends::Hide), Ok(Step::Ready(b"12".to_vec())));
-    assert_eq!(asks_for(&mut conn, Want::Block(4)), 3);
-    assert_eq!(conn.recv(4, Ends::Hide), Ok(Step::Ready(b"3".to_vec())));
+    assert_eq!(with_flags(&mut conn, PEEK, |conn| conn.recv(5)), Ok(Step::Ready(b"123".to_vec())));
+    assert_eq!(conn.recv(2), Ok(Step::Ready(b"12".to_vec())));
+    assert_eq!(asks_for(&mut conn, |conn| Ok(conn.next_block(4)?.map(drop))), 3);
+    assert_eq!(conn.recv(4), Ok(Step::Ready(b"3".to_vec())));
 }
 
 #[test]
@@ -264,51 +273,53 @@ fn b6_a_block_above_max_block_can_be_taken_in_pieces_or_thrown_away() {
     });
     in_any_chunking(buffered().max_block(3), b"12345678ab\n", Ending::Eof, |play| {
         let mut left = 8;
-        assert_eq!(play.ask(|conn: &mut Receiver| conn.poll_skip(&mut left)), Ok(()));
+        assert_eq!(play.ask(|conn: &mut Connection| conn.skip(&mut left)), Ok(()));
         assert_eq!(left, 0);
-        let rest = play.ask(|conn| conn.recv_line(Ends::Hide));
+        let rest = play.ask(|conn| conn.recv_line());
         assert_eq!(rest.as_deref(), Ok("ab"));
     });
 }
 
 #[test]
 fn b6_a_skip_goes_on_where_it_was_and_meets_the_end_as_a_block_does() {
-    let mut conn = Receiver::new(buffered());
+    let mut conn = Connection::new(buffered());
     let mut left = u64::MAX;
     for _ in 0..3 {
         assert_eq!(conn.handle_input(b"123"), 3);
-        assert_eq!(conn.poll_skip(&mut left), Ok(Step::NeedInput));
+        assert_eq!(conn.skip(&mut left), Ok(Step::NeedInput));
     }
     assert_eq!((left, conn.peek()), (u64::MAX - 9, &b""[..]));
-    assert_eq!(conn.poll_skip(&mut 0), Ok(Step::Ready(())), "nothing is waited for");
+    assert_eq!(conn.skip(&mut 0), Ok(Step::Ready(())), "nothing is waited for");
     conn.handle_eof();
-    assert!(matches!(conn.poll_skip(&mut left), Err(Error::Disconnected(_))), "not a clean end");
-    assert_eq!(conn.poll_skip(&mut 0), Ok(Step::Ready(())));
-    conn.close(None);
-    assert_eq!(conn.poll_skip(&mut left), Err(Error::Closed));
+    assert!(matches!(conn.skip(&mut left), Err(Error::Disconnected(_))), "not a clean end");
+    assert_eq!(conn.skip(&mut 0), Ok(Step::Ready(())));
+    conn.close();
+    assert_eq!(conn.skip(&mut left), Err(Error::Closed));
 }
 
 #[test]
 fn b6_unbuffered_a_skip_reads_no_more_than_it_skips() {
-    let mut conn = Receiver::new(unbuffered());
+    let mut conn = Connection::new(unbuffered());
     let mut left = 5;
-    assert_eq!(conn.poll_skip(&mut left), Ok(Step::NeedInput));
+    assert_eq!(conn.skip(&mut left), Ok(Step::NeedInput));
     assert_eq!(conn.handle_input(b"12345678"), 5);
-    assert_eq!((conn.poll_skip(&mut left), conn.peek()), (Ok(Step::Ready(())), &b""[..]));
+    assert_eq!((conn.skip(&mut left), conn.peek()), (Ok(Step::Ready(())), &b""[..]));
 }
 
 #[test]
 fn b4_a_peek_at_a_block_waits_for_all_of_it_and_consumes_nothing() {
     for end in ENDINGS {
         in_any_chunking(buffered().max_block(4), b"12345", end, |play| {
-            let mut peek =
-                |n| play.ask(|conn: &mut Receiver| Ok(conn.peek_block(n)?.map(<[u8]>::to_vec)));
+            let mut peek = |n| {
+                play.ask(|conn: &mut Connection| Ok(conn.peek_block(n)?.map(|it| it[..n].to_vec())))
+            };
             assert_eq!((peek(4), peek(2)), (Ok(b"1234".to_vec()), Ok(b"12".to_vec())));
             assert_eq!(peek(5), Err(Error::TooLarge { len: 5, max: 4 }));
-            assert!(play.ask(|conn| conn.poll_block(4)).is_ok());
+            assert!(play.ask(|conn| Ok(conn.next_block(4)?.map(drop))).is_ok());
             let told = play.ask(|conn| Ok(conn.peek_block(2)?.map(<[u8]>::to_vec)));
             assert!(matches!(told, Err(Error::Disconnected(end)) if end.partial == 1), "{told:?}");
-            assert_eq!(play.conn.end(), None, "the byte in front of the end can still be had");
+            // The byte in front of the end can still be had.
+            assert_eq!(play.recv(2), Ok(b"5".to_vec()));
         });
     }
 }

@@ -1,6 +1,6 @@
 //! F1: the framing in both directions, and settings that change on a live connection.
 
-use asyncnet_core::{Cause, Config, Connection, Error, Framing, LineError, Receiver, Step};
+use asyncnet_core::{Cause, Config, Connection, Error, Framing, LineError, Step};
 
 use crate::play::Answer::{Bad, End, Line};
 use crate::play::{Ending, Play, expect_lines, in_any_chunking};
@@ -64,8 +64,8 @@ fn f1_s4_a_line_break_is_what_ends_a_line_and_is_refused() {
     }
 }
 
-fn line(play: &mut Play<'_, Receiver>) -> Result<Option<Vec<u8>>, Error> {
-    play.ask(|conn| Ok(conn.poll_line()?.map(|span| span.map(|span| conn.bytes(span).to_vec()))))
+fn line(play: &mut Play<'_>) -> Result<Option<Vec<u8>>, Error> {
+    play.line()
 }
 
 fn text(line: &[u8]) -> Result<Option<Vec<u8>>, Error> {
@@ -77,32 +77,31 @@ fn f1_a_new_framing_holds_from_the_next_line_on_buffered_bytes_included() {
     in_any_chunking(by(Framing::Lenient), b"\x61\nb\0c\n\0d\n", Ending::Eof, |play| {
         assert_eq!(line(play), text(b"a"));
         // All that is here is searched for an LF before the framing changes.
-        let _ = play.conn.poll_bytes(0);
-        play.conn.configure(by(Framing::Byte(0)));
+        let _ = play.conn.next_bytes(0);
+        play.conn.configure(|_| by(Framing::Byte(0)));
         assert_eq!((line(play), line(play)), (text(b"b"), text(b"c\n")));
-        play.conn.configure(by(Framing::Lf));
+        play.conn.configure(|_| by(Framing::Lf));
         assert_eq!((line(play), line(play)), (text(b"d"), Ok(None)));
     });
 }
 
 #[test]
 fn f1_what_was_searched_for_one_line_end_is_searched_again_for_another() {
-    let mut conn = Receiver::new(by(Framing::Byte(0)));
+    let mut conn = Connection::new(by(Framing::Byte(0)));
     assert_eq!(conn.handle_input(b"a\nb"), 3);
-    assert_eq!(conn.poll_line(), Ok(Step::NeedInput));
-    conn.configure(by(Framing::Lf));
-    let Ok(Step::Ready(Some(span))) = conn.poll_line() else { panic!("no line") };
-    assert_eq!(conn.bytes(span), b"a");
+    assert_eq!(conn.next_line(), Ok(Step::NeedInput));
+    conn.configure(|_| by(Framing::Lf));
+    assert_eq!(conn.next_line(), Ok(Step::Ready(Some(&b"a"[..]))));
 }
 
 #[test]
 fn f1_a_smaller_max_line_holds_for_the_line_that_has_begun_to_arrive() {
     for framing in ALL {
-        let mut conn = Receiver::new(by(framing));
+        let mut conn = Connection::new(by(framing));
         assert_eq!(conn.handle_input(b"123456"), 6);
-        assert_eq!(conn.poll_line(), Ok(Step::NeedInput));
-        conn.configure(by(framing).max_line(3));
-        assert_eq!(conn.poll_line(), Err(Error::Line(LineError::TooLong { max: 3 })));
+        assert_eq!(conn.next_line(), Ok(Step::NeedInput));
+        conn.configure(|_| by(framing).max_line(3));
+        assert_eq!(conn.next_line(), Err(Error::Line(LineError::TooLong { max: 3 })));
     }
 }
 
@@ -110,25 +109,25 @@ fn f1_a_smaller_max_line_holds_for_the_line_that_has_begun_to_arrive() {
 fn f1_a_larger_max_line_takes_what_was_too_long_before() {
     in_any_chunking(by(Framing::Lf).max_line(1), b"12\n34\n", Ending::Eof, |play| {
         assert_eq!(line(play), Err(Error::Line(LineError::TooLong { max: 1 })));
-        play.conn.configure(by(Framing::Lf).max_line(2));
+        play.conn.configure(|_| by(Framing::Lf).max_line(2));
         assert_eq!((line(play), line(play)), (text(b"34"), Ok(None)));
     });
 }
 
 #[test]
 fn f1_a_reported_line_ends_as_it_would_have_before_the_framing_changed() {
-    in_any_chunking(by(Framing::Lenient).max_line(1), b"12\x0003\n4\0", Ending::Eof, |play| {
+    in_any_chunking(by(Framing::Lenient).max_line(1), b"12\x003\n4\0", Ending::Eof, |play| {
         assert_eq!(line(play), Err(Error::Line(LineError::TooLong { max: 1 })));
-        play.conn.configure(by(Framing::Byte(0)));
+        play.conn.configure(|_| by(Framing::Byte(0)));
         assert_eq!((line(play), line(play)), (text(b"4"), Ok(None)));
     });
 }
 
 #[test]
 fn f1_a_new_max_block_holds_from_the_next_block_on() {
-    let mut conn = Receiver::new(Config::default().max_block(2));
+    let mut conn = Connection::new(Config::default().max_block(2));
     assert_eq!(conn.handle_input(b"123"), 3);
-    assert_eq!(conn.poll_block(3), Err(Error::TooLarge { len: 3, max: 2 }));
-    conn.configure(Config::default().max_block(3));
-    assert!(matches!(conn.poll_block(3), Ok(Step::Ready(_))));
+    assert_eq!(conn.next_block(3), Err(Error::TooLarge { len: 3, max: 2 }));
+    conn.configure(|_| Config::default().max_block(3));
+    assert!(matches!(conn.next_block(3), Ok(Step::Ready(_))));
 }

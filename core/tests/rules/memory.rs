@@ -1,9 +1,12 @@
 //! What the machines may allocate. Each test counts the allocations of its own thread.
 
-use allocation_counter::{AllocationInfo, measure};
-use asyncnet_core::{Bytes, Config, Connection, Error, Receiver, Sender, Step};
+use std::sync::Arc;
 
-use crate::play::{WAYS, Way, read};
+use allocation_counter::{AllocationInfo, measure};
+use asyncnet_core::driver::{Inbound, Link};
+use asyncnet_core::{Bytes, Config, Connection, Error, Step};
+
+use crate::play::{Machine as _, Parts, WAYS, Way, read};
 
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
@@ -33,7 +36,16 @@ fn assert_stored(info: AllocationInfo, bytes: usize) {
 }
 
 #[test]
-fn a_new_connection_allocates_nothing() {
+fn a_new_connection_allocates_its_settings_alone_and_shares_those_that_are_shared() {
+    let config = Arc::new(Config::default());
+    let halves = measure(|| {
+        let (mut inbound, mut link) = (Inbound::new(*config), Link::new(config.clone()));
+        let line = link.receive(&mut inbound, Inbound::poll_line);
+        assert_eq!(line, Ok(Step::NeedInput));
+        link.handle_eof(Some(&mut inbound));
+        assert_eq!(link.receive(&mut inbound, Inbound::poll_line), Ok(Step::Ready(None)));
+    });
+    assert_eq!(halves.count_total, 0);
     let info = measure(|| {
         let mut conn = Connection::new(Config::default());
         assert_eq!(conn.next_line(), Ok(Step::NeedInput));
@@ -41,7 +53,8 @@ fn a_new_connection_allocates_nothing() {
         conn.handle_eof();
         assert_eq!(conn.next_line(), Ok(Step::Ready(None)));
     });
-    assert_eq!(info.count_total, 0);
+    assert_eq!(info.count_total, 1);
+    assert_at_most(info.bytes_max, size_of::<Config>() + 2 * size_of::<usize>());
 }
 
 #[test]
@@ -139,54 +152,66 @@ fn lines_cost_no_allocation_once_there_is_storage() {
     }
 }
 
+/// The parts of a connection, with a block lent.
+fn lent(config: Config) -> Parts {
+    let mut parts = Parts::new(config);
+    parts.link.lend(Some(&mut parts.inbound), Inbound::new_block);
+    parts
+}
+
+/// The storage that is taken back, if there is any to take.
+fn reclaim(parts: &mut Parts) -> Option<Vec<u8>> {
+    let mut taken = None;
+    parts.link.reclaim(Some(&mut parts.inbound), |block| assert!(taken.replace(block).is_none()));
+    taken
+}
+
 /// What the first reads offer if each comes back full and is consumed.
-fn offers(mut conn: Receiver) -> [usize; 4] {
+fn offers(mut parts: Parts) -> [usize; 4] {
     [(); 4].map(|()| {
-        let space = conn.space();
+        let space = parts.space();
         space.fill(b'\n');
         let offered = space.len();
-        conn.handle_read(offered);
-        assert_eq!(conn.lines().count(), offered);
+        parts.handle_read(offered);
+        for _ in 0..offered {
+            assert!(parts.inbound.take_line().is_some());
+        }
         offered
     })
 }
 
 #[test]
 fn reads_into_lent_storage_grow_from_16_to_64_kib_while_they_come_back_full() {
-    let mut conn = Receiver::new(Config::default());
-    conn.lend(Receiver::new_block());
-    assert_eq!(offers(conn), [16 * KIB, 32 * KIB, BLOCK, BLOCK]);
+    assert_eq!(offers(lent(Config::default())), [16 * KIB, 32 * KIB, BLOCK, BLOCK]);
 }
 
 #[test]
 fn reads_into_own_storage_grow_from_16_to_64_kib_while_they_come_back_full() {
-    let conn = Receiver::new(Config::default());
-    assert_eq!(offers(conn), [16 * KIB, 32 * KIB, BLOCK, BLOCK]);
+    assert_eq!(offers(Parts::new(Config::default())), [16 * KIB, 32 * KIB, BLOCK, BLOCK]);
 }
 
 #[test]
 fn reads_stay_large_behind_a_wait() {
-    let mut conn = Receiver::new(Config::default());
+    let mut parts = Parts::new(Config::default());
     // Many runtimes make a read wait behind every one that was not full.
     for size in [16 * KIB, 32 * KIB, BLOCK, BLOCK] {
-        conn.lend(Receiver::new_block());
-        let offered = conn.space().len();
+        parts.link.lend(Some(&mut parts.inbound), Inbound::new_block);
+        let offered = parts.space().len();
         assert_eq!(offered, size);
-        conn.handle_read(offered);
-        assert!(conn.poll_block(offered).is_ok());
-        assert!(conn.reclaim().is_some());
+        parts.handle_read(offered);
+        assert!(parts.inbound.poll_block(offered).is_ok());
+        assert!(reclaim(&mut parts).is_some());
     }
 }
 
 #[test]
 fn reads_stay_small_while_they_do_not_come_back_full() {
-    let mut conn = Receiver::new(Config::default());
-    conn.lend(Receiver::new_block());
+    let mut parts = lent(Config::default());
     for _ in 0..9 {
-        let offered = conn.space().len();
+        let offered = parts.space().len();
         assert_eq!(offered, 16 * KIB);
-        conn.handle_read(offered - 1);
-        assert!(conn.poll_bytes(offered).is_ok());
+        parts.handle_read(offered - 1);
+        assert!(parts.inbound.poll_bytes(offered).is_ok());
     }
 }
 
@@ -202,26 +227,31 @@ fn one_read_is_never_empty_and_at_most_64_kib() {
 }
 
 #[test]
-fn an_idle_receiver_gives_its_storage_back() {
-    for lent in [false, true] {
+fn an_idle_connection_gives_its_storage_back() {
+    for is_lent in [false, true] {
+        let mut parts = Parts::new(Config::default());
         let info = measure(|| {
-            let mut conn = Receiver::new(Config::default());
-            assert!(conn.wants_block());
-            if lent {
-                conn.lend(Receiver::new_block());
-                assert!(!conn.wants_block());
+            let mut lent = 0;
+            let mut lend = |parts: &mut Parts| {
+                parts.link.lend(Some(&mut parts.inbound), || {
+                    lent += 1;
+                    Inbound::new_block()
+                });
+                lent
+            };
+            if is_lent {
+                assert_eq!((lend(&mut parts), lend(&mut parts)), (1, 1), "one is enough");
             }
-            assert_eq!(read(&mut conn, b"a\nb", Way::Read), 3);
-            assert!(conn.take_line().is_some());
-            let block = conn.reclaim().expect("its storage");
-            assert_eq!(block.capacity(), if lent { BLOCK } else { 16 * KIB } + SPARE);
-            assert_eq!(conn.reclaim(), None);
-            assert_eq!(conn.peek(), b"b");
-            assert_eq!(conn.space().len(), 16 * KIB);
-            conn.handle_read(0);
-            drop(conn.reclaim());
-            assert!(conn.wants_block());
-            std::mem::forget(conn);
+            assert_eq!(read(&mut parts, b"a\nb", Way::Read), 3);
+            assert!(parts.inbound.take_line().is_some());
+            let block = reclaim(&mut parts).expect("its storage");
+            assert_eq!(block.capacity(), if is_lent { BLOCK } else { 16 * KIB } + SPARE);
+            assert_eq!(reclaim(&mut parts), None);
+            assert_eq!(parts.inbound.peek(), b"b");
+            assert_eq!(parts.space().len(), 16 * KIB);
+            parts.handle_read(0);
+            drop(reclaim(&mut parts));
+            assert!(parts.inbound.wants_block());
         });
         assert_eq!(info.bytes_current, 1, "the rest alone is kept");
     }
@@ -229,38 +259,36 @@ fn an_idle_receiver_gives_its_storage_back() {
 
 #[test]
 fn a_lent_block_is_the_storage_and_no_other_is_made() {
-    let block = Receiver::new_block();
-    assert_eq!((block.len(), Receiver::BLOCK), (BLOCK + SPARE, BLOCK + SPARE));
-    let at = block.as_ptr();
-    let mut conn = Receiver::new(Config::default());
+    let block = Inbound::new_block();
+    assert_eq!((block.len(), Inbound::BLOCK), (BLOCK + SPARE, BLOCK + SPARE));
+    let (at, mut block) = (block.as_ptr(), Some(block));
+    let mut parts = Parts::new(Config::default());
     let info = measure(|| {
-        conn.lend(block);
-        assert_eq!(read(&mut conn, b"a\nb\n", Way::Read), 4);
-        assert!(conn.take_line().is_some() && conn.take_line().is_some());
+        parts.link.lend(Some(&mut parts.inbound), || block.take().expect("one is enough"));
+        assert_eq!(read(&mut parts, b"a\nb\n", Way::Read), 4);
+        assert!(parts.inbound.take_line().is_some() && parts.inbound.take_line().is_some());
     });
     assert_eq!(info.count_total, 0);
-    assert_eq!(conn.reclaim().map(|block| block.as_ptr()), Some(at));
+    assert_eq!(reclaim(&mut parts).map(|block| block.as_ptr()), Some(at));
 }
 
 #[test]
-fn a_receiver_with_much_unread_keeps_its_storage() {
-    let mut conn = Receiver::new(Config::default());
-    conn.lend(Receiver::new_block());
-    assert_eq!(read(&mut conn, &vec![b'x'; 9 * KIB], Way::Read), 9 * KIB);
-    assert_eq!(conn.reclaim(), None);
-    assert_eq!(conn.peek().len(), 9 * KIB);
-    assert!(conn.poll_block(KIB).is_ok_and(|step| step.ready().is_some()));
-    assert!(conn.reclaim().is_some());
-    assert_eq!(conn.peek().len(), 8 * KIB);
+fn a_connection_with_much_unread_keeps_its_storage() {
+    let mut parts = lent(Config::default());
+    assert_eq!(read(&mut parts, &vec![b'x'; 9 * KIB], Way::Read), 9 * KIB);
+    assert_eq!(reclaim(&mut parts), None);
+    assert_eq!(parts.inbound.peek().len(), 9 * KIB);
+    assert!(parts.inbound.poll_block(KIB).is_ok_and(|step| step.ready().is_some()));
+    assert!(reclaim(&mut parts).is_some());
+    assert_eq!(parts.inbound.peek().len(), 8 * KIB);
 }
 
 #[test]
 fn our_close_frees_what_was_received() {
+    let mut conn = Connection::new(Config::default());
     let info = measure(|| {
-        let mut conn = Connection::new(Config::default());
         assert_eq!(conn.handle_input(b"abc"), 3);
         conn.close();
-        std::mem::forget(conn);
     });
     assert_eq!(info.bytes_current, 0);
 }
@@ -268,10 +296,10 @@ fn our_close_frees_what_was_received() {
 #[test]
 fn s6_a_shared_message_is_stored_once_for_all() {
     let message = Bytes::from(vec![b'x'; 32 * KIB]);
-    let mut room: Vec<_> = (0..100).map(|_| Sender::new(&Config::default())).collect();
+    let mut room: Vec<_> = (0..100).map(|_| Connection::new(Config::default())).collect();
     let info = measure(|| {
-        for sender in &mut room {
-            assert_eq!(sender.feed_bytes(message.clone()), Ok(()));
+        for conn in &mut room {
+            assert_eq!(conn.feed_shared(message.clone()), Ok(()));
         }
     });
     assert_at_most(info.bytes_total, room.len() * 256);
@@ -279,35 +307,35 @@ fn s6_a_shared_message_is_stored_once_for_all() {
 
 #[test]
 fn s6_a_small_piece_pins_no_large_one() {
-    let mut sender = Sender::new(&Config::default());
+    let mut conn = Connection::new(Config::default());
     let info = measure(|| {
         let large = Bytes::from(vec![b'x'; MIB]);
-        assert_eq!(sender.feed_bytes(large.slice(..100)), Ok(()));
+        assert_eq!(conn.feed_shared(large.slice(..100)), Ok(()));
     });
     assert!(info.bytes_current < KIB as i64);
-    assert_eq!(sender.unsent(), 100);
+    assert_eq!(conn.unsent(), 100);
 }
 
 #[test]
 fn s6_a_full_outbox_takes_memory_in_proportion_to_its_limit() {
     for len in [1, 100, 1000] {
-        let mut sender = Sender::new(&Config::default());
-        let info = measure(|| while sender.feed(&vec![0; len]).is_ok() {});
-        assert!(sender.unsent() > MIB - 2 * len - 20 * 64);
+        let mut conn = Connection::new(Config::default());
+        let info = measure(|| while conn.feed(&vec![0; len]).is_ok() {});
+        assert!(conn.unsent() > MIB - 2 * len - 20 * 64);
         // A piece made of copies doubles while it grows.
         assert_at_most(info.bytes_max, 2 * MIB + 2 * BLOCK);
     }
 }
 
 #[test]
-fn an_idle_sender_keeps_nothing() {
-    let mut sender = Sender::new(&Config::default());
+fn a_queue_that_has_left_keeps_nothing() {
+    let mut conn = Connection::new(Config::default());
     let info = measure(|| {
         for _ in 0..10 {
-            assert_eq!(sender.feed_bytes(vec![0; 2 * KIB].into()), Ok(()));
-            assert_eq!(sender.feed(b"abc"), Ok(()));
+            assert_eq!(conn.feed_shared(vec![0; 2 * KIB].into()), Ok(()));
+            assert_eq!(conn.feed(b"abc"), Ok(()));
         }
-        sender.transmitted(sender.unsent());
+        conn.transmitted(conn.unsent());
     });
     assert_eq!(info.bytes_current, 0);
 }
@@ -316,21 +344,20 @@ fn an_idle_sender_keeps_nothing() {
 #[test]
 fn reads_start_at_an_aligned_address_behind_any_unfinished_line() {
     for unfinished in 0..200 {
-        let mut receiver = Receiver::new(Config::default());
-        receiver.lend(Receiver::new_block());
-        receiver.handle_input(b"a line\r\n");
-        receiver.handle_input(&vec![b'x'; unfinished]);
-        let line = receiver.take_line().expect("a line");
-        assert_eq!(receiver.bytes(line), b"a line");
+        let mut parts = lent(Config::default());
+        parts.handle_input(b"a line\r\n");
+        parts.handle_input(&vec![b'x'; unfinished]);
+        let line = parts.inbound.take_line().expect("a line");
+        assert_eq!(parts.inbound.bytes(line), b"a line");
         // As soon as there is as much in front of it as it is long, it is moved.
-        let aligned = receiver.space().as_ptr().addr() % SPARE == 0;
+        let aligned = parts.space().as_ptr().addr() % SPARE == 0;
         assert!(aligned || unfinished > 8, "{unfinished}");
-        let old = receiver.bytes(line);
+        let old = parts.inbound.bytes(line);
         assert!(old.is_empty() || old == b"a line", "an old span is empty, or what it was");
-        assert_eq!(receiver.peek(), vec![b'x'; unfinished]);
+        assert_eq!(parts.inbound.peek(), vec![b'x'; unfinished]);
 
-        receiver.lend(Receiver::new_block());
-        assert_eq!(receiver.space().as_ptr().addr() % SPARE, 0, "{unfinished}");
-        assert_eq!(receiver.peek(), vec![b'x'; unfinished]);
+        parts.inbound.lend(Inbound::new_block());
+        assert_eq!(parts.space().as_ptr().addr() % SPARE, 0, "{unfinished}");
+        assert_eq!(parts.inbound.peek(), vec![b'x'; unfinished]);
     }
 }

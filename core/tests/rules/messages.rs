@@ -3,9 +3,7 @@
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use asyncnet_core::{
-    Cause, Config, Error, LineError, Loss, Receiver, Shortfall, Step, Unread, Want,
-};
+use asyncnet_core::{Cause, Config, Connection, Error, Items, LineError, Loss, Step, Unread};
 
 use crate::play::{Answer, Ending, Play, WAYS, chunkings, in_any_chunking, read};
 
@@ -18,19 +16,22 @@ fn echo(unread: &mut Unread<'_>) -> Result<Vec<u8>, Error> {
 }
 
 /// One message, with its shortfall kept until the answer.
-fn message(play: &mut Play<'_, Receiver>, parse: Parse) -> Result<Option<Vec<u8>>, Error> {
-    let mut short = Shortfall::default();
-    play.ask(|conn| conn.poll_with(&mut short, parse))
+fn message(play: &mut Play<'_>, parse: Parse) -> Result<Option<Vec<u8>>, Error> {
+    play.ask(|conn| conn.next_with(parse))
 }
 
 fn own(bytes: &[u8]) -> Result<Option<Vec<u8>>, Error> {
     Ok(Some(bytes.to_vec()))
 }
 
-fn receiver(input: &[u8]) -> Receiver {
-    let mut conn = Receiver::new(Config::default());
+fn receiver(input: &[u8]) -> Connection {
+    let mut conn = Connection::new(Config::default());
     assert_eq!(conn.handle_input(input), input.len());
     conn
+}
+
+fn batch(conn: &mut Connection) -> Items<'_> {
+    conn.next_batch().expect("no error").ready().flatten().expect("a batch")
 }
 
 // ---- a model of all small inputs -----------------------------------------------------------------
@@ -76,10 +77,10 @@ fn check(told: &Result<Option<Vec<u8>>, Error>, expected: &Answer<'_>) -> bool {
 }
 
 /// The next message, out of batches.
-fn out_of_a_batch(play: &mut Play<'_, Receiver>) -> Result<Option<Vec<u8>>, Error> {
+fn out_of_a_batch(play: &mut Play<'_>) -> Result<Option<Vec<u8>>, Error> {
     play.ask(|conn| {
         for _ in 0..2 {
-            match conn.poll_items()? {
+            match conn.next_batch()? {
                 Step::NeedInput => return Ok(Step::NeedInput),
                 Step::Ready(None) => return Ok(Step::Ready(None)),
                 Step::Ready(Some(mut items)) => {
@@ -127,12 +128,11 @@ fn n1_messages_are_their_model_in_any_chunking_alone_and_in_batches() {
 #[test]
 fn n1_a_message_that_is_not_all_here_is_not_consumed() {
     let mut conn = receiver(b"123\nab");
-    let mut short = Shortfall::default();
-    assert_eq!(conn.poll_with(&mut short, echo), Ok(Step::NeedInput));
-    assert_eq!((conn.peek(), conn.stats().lines), (&b"123\nab"[..], 0));
+    assert_eq!(conn.next_with(echo), Ok(Step::NeedInput));
+    assert_eq!((conn.peek(), conn.stats().lines_received), (&b"123\nab"[..], 0));
     // Another call finds all of it.
-    assert!(matches!(conn.poll_line(), Ok(Step::Ready(Some(_)))));
-    assert_eq!(conn.poll_with(&mut short, |unread| Ok(unread.block(2)?.to_vec())), {
+    assert!(matches!(conn.next_line(), Ok(Step::Ready(Some(_)))));
+    assert_eq!(conn.next_with(|unread| Ok(unread.block(2)?.to_vec())), {
         Ok(Step::Ready(Some(b"ab".to_vec())))
     });
 }
@@ -169,9 +169,9 @@ fn n1_the_end_between_messages_is_clean_and_a_reset_is_not() {
 #[test]
 fn n1_after_our_close_the_answer_is_closed() {
     let mut conn = receiver(b"1\na");
-    conn.close(None);
-    assert_eq!(conn.poll_with(&mut Shortfall::default(), echo), Err(Error::Closed));
-    assert_eq!(conn.poll_items().err(), Some(Error::Closed));
+    conn.close();
+    assert_eq!(conn.next_with(echo), Err(Error::Closed));
+    assert_eq!(conn.next_batch().err(), Some(Error::Closed));
 }
 
 /// What an answer of the parser consumes of `abcdef`, of which it took three bytes.
@@ -181,10 +181,9 @@ fn left_by(answer: impl Fn() -> Result<(), Error>) -> Vec<u8> {
         answer()
     };
     let mut alone = receiver(b"abcdef");
-    let told = alone.poll_with(&mut Shortfall::default(), parse);
+    let told = alone.next_with(parse);
     let mut conn = receiver(b"abcdef");
-    let mut batch = conn.items();
-    match batch.next_with(parse) {
+    match batch(&mut conn).next_with(parse) {
         Ok(None) => assert_eq!(told, Ok(Step::NeedInput)),
         answer => assert_eq!(answer.map(Step::Ready), told),
     }
@@ -209,10 +208,9 @@ fn n1_a_panic_of_the_parser_consumes_nothing() {
         unread.block(2)?;
         panic!("the parser's own")
     };
-    let mut short = Shortfall::default();
-    let alone = catch_unwind(AssertUnwindSafe(|| conn.poll_with(&mut short, parse)));
+    let alone = catch_unwind(AssertUnwindSafe(|| conn.next_with(parse)));
     assert!(alone.is_err());
-    assert!(catch_unwind(AssertUnwindSafe(|| conn.items().next_with(parse))).is_err());
+    assert!(catch_unwind(AssertUnwindSafe(|| batch(&mut conn).next_with(parse))).is_err());
     assert_eq!(conn.peek(), b"abc");
 }
 
@@ -233,10 +231,10 @@ fn n1_a_parser_that_ignores_what_is_missing_takes_what_came() {
 fn n2_the_parser_is_called_again_only_when_what_it_lacked_is_here() {
     let wire = [&[b'#'; 100][..], b"\n", &[b'.'; 100]].concat();
     for (buffered, way) in [(true, WAYS[0]), (true, WAYS[1]), (false, WAYS[0])] {
-        let mut conn = Receiver::new(Config::default().buffered(buffered));
-        let (mut short, mut calls, mut rest) = (Shortfall::default(), 0, &wire[..]);
+        let mut conn = Connection::new(Config::default().buffered(buffered));
+        let (mut calls, mut rest) = (0, &wire[..]);
         let block = loop {
-            let step = conn.poll_with(&mut short, |unread| {
+            let step = conn.next_with(|unread| {
                 calls += 1;
                 echo(unread)
             });
@@ -252,18 +250,18 @@ fn n2_the_parser_is_called_again_only_when_what_it_lacked_is_here() {
 #[test]
 fn n2_seen_says_what_the_call_before_saw() {
     let mut conn = receiver(b"abc");
-    let (mut short, seen) = (Shortfall::default(), Cell::new(Vec::new()));
+    let seen = Cell::new(Vec::new());
     let parse = |unread: &mut Unread<'_>| {
         seen.set([seen.take(), vec![unread.seen()]].concat());
         if unread.rest().len() < 5 { Err(unread.needs(unread.rest().len() + 1)) } else { Ok(()) }
     };
-    assert_eq!(conn.poll_with(&mut short, parse), Ok(Step::NeedInput));
+    assert_eq!(conn.next_with(parse), Ok(Step::NeedInput));
     assert_eq!(conn.handle_input(b"d"), 1);
-    assert_eq!(conn.poll_with(&mut short, parse), Ok(Step::NeedInput));
+    assert_eq!(conn.next_with(parse), Ok(Step::NeedInput));
     assert_eq!(conn.handle_input(b"ef"), 2);
-    assert_eq!(conn.poll_with(&mut short, parse), Ok(Step::Ready(Some(()))));
+    assert_eq!(conn.next_with(parse), Ok(Step::Ready(Some(()))));
     // A new message, though the bytes are those.
-    let _ = conn.poll_with(&mut Shortfall::default(), parse);
+    let _ = conn.next_with(parse);
     assert_eq!(seen.take(), [0, 3, 4, 0]);
 }
 
@@ -271,10 +269,9 @@ fn n2_seen_says_what_the_call_before_saw() {
 fn n2_needs_of_what_is_here_means_one_byte_more() {
     for total in [0, 1, 3] {
         let mut conn = receiver(b"abc");
-        let mut short = Shortfall::default();
         let mut calls = 0;
-        let mut poll = |conn: &mut Receiver| {
-            conn.poll_with(&mut short, |unread| {
+        let mut poll = |conn: &mut Connection| {
+            conn.next_with(|unread| {
                 calls += 1;
                 Err::<(), _>(unread.needs(total))
             })
@@ -294,11 +291,10 @@ fn n2_needs_of_what_is_here_means_one_byte_more() {
 #[test]
 fn n2_a_shortfall_of_other_bytes_is_void() {
     let mut conn = receiver(b"12\n");
-    let mut short = Shortfall::default();
-    assert_eq!(conn.poll_with(&mut short, echo), Ok(Step::NeedInput));
-    assert!(matches!(conn.poll_line(), Ok(Step::Ready(Some(_)))));
+    assert_eq!(conn.next_with(echo), Ok(Step::NeedInput));
+    assert!(matches!(conn.next_line(), Ok(Step::Ready(Some(_)))));
     assert_eq!(conn.handle_input(b"\n"), 1);
-    assert_eq!(conn.poll_with(&mut short, echo), Ok(Step::Ready(Some(Vec::new()))));
+    assert_eq!(conn.next_with(echo), Ok(Step::Ready(Some(Vec::new()))));
 }
 
 // ---- bad lines -----------------------------------------------------------------------------------
@@ -315,34 +311,33 @@ fn n3_a_bad_line_takes_what_the_parser_took_and_is_reported_once() {
         assert_eq!(message(play, two), bad);
         assert_eq!((message(play, two), message(play, two)), (own(b"bc"), Ok(None)));
         let stats = play.conn.stats();
-        assert_eq!((stats.lines, stats.too_long), (3, 1));
+        assert_eq!((stats.lines_received, stats.too_long), (3, 1));
     });
 }
 
 #[test]
 fn n3_a_bad_line_wakes_a_parser_that_waits_for_a_line_behind_others() {
-    let mut conn = Receiver::new(Config::default().max_line(2));
+    let mut conn = Connection::new(Config::default().max_line(2));
     let two = |unread: &mut Unread<'_>| {
         unread.line()?;
         unread.line().map(<[u8]>::to_vec)
     };
-    let mut short = Shortfall::default();
     assert_eq!(conn.handle_input(b"a\n1"), 3);
-    assert_eq!(conn.poll_with(&mut short, two), Ok(Step::NeedInput));
+    assert_eq!(conn.next_with(two), Ok(Step::NeedInput));
     assert_eq!(conn.handle_input(b"23"), 2);
     let bad = Err(Error::Line(LineError::TooLong { max: 2 }));
-    assert_eq!(conn.poll_with(&mut short, two), bad);
-    assert!(conn.is_discarding());
+    assert_eq!(conn.next_with(two), bad);
     assert_eq!(conn.peek(), b"");
+    assert!(conn.into_halves().0.is_discarding());
 }
 
 // ---- checkpoints ---------------------------------------------------------------------------------
 
 /// Takes two lines, one after the other, and keeps them outside.
-fn two_parts(play: &mut Play<'_, Receiver>) -> Result<Option<Vec<Vec<u8>>>, Error> {
-    let (mut short, mut parts) = (Shortfall::default(), Vec::new());
+fn two_parts(play: &mut Play<'_>) -> Result<Option<Vec<Vec<u8>>>, Error> {
+    let mut parts = Vec::new();
     let end = play.ask(|conn| {
-        conn.poll_with(&mut short, |unread| {
+        conn.next_with(|unread| {
             while parts.len() < 2 {
                 parts.push(unread.line()?.to_vec());
                 unread.checkpoint();
@@ -365,10 +360,9 @@ fn n4_what_is_in_front_of_a_checkpoint_is_parsed_once() {
 #[test]
 fn n4_a_checkpoint_is_consumed_though_the_rest_is_not_here() {
     let mut conn = receiver(b"a\nb");
-    let mut short = Shortfall::default();
     let mut lines = 0;
-    let mut poll = |conn: &mut Receiver| {
-        conn.poll_with(&mut short, |unread| {
+    let mut poll = |conn: &mut Connection| {
+        conn.next_with(|unread| {
             assert_eq!(unread.seen(), usize::from(lines > 0), "counted from the checkpoint");
             while lines < 2 {
                 unread.line()?;
@@ -380,10 +374,10 @@ fn n4_a_checkpoint_is_consumed_though_the_rest_is_not_here() {
         })
     };
     assert_eq!(poll(&mut conn), Ok(Step::NeedInput));
-    assert_eq!((conn.peek(), conn.stats().lines), (&b"b"[..], 1));
+    assert_eq!((conn.peek(), conn.stats().lines_received), (&b"b"[..], 1));
     assert_eq!(conn.handle_input(b"\n"), 1);
     assert_eq!(poll(&mut conn), Ok(Step::Ready(Some(()))));
-    assert_eq!((conn.peek(), conn.stats().lines), (&b""[..], 2));
+    assert_eq!((conn.peek(), conn.stats().lines_received), (&b""[..], 2));
 }
 
 #[test]
@@ -397,23 +391,6 @@ fn n4_an_end_behind_a_checkpoint_is_not_a_clean_one() {
             }
         });
     }
-    // Nor for another call, in the place of one that was dropped.
-    in_any_chunking(Config::default(), b"a\n", Ending::Eof, |play| {
-        let mut short = Shortfall::default();
-        let mut begin = |conn: &mut Receiver| {
-            let step = conn.poll_with(&mut short, |unread| {
-                unread.line()?;
-                unread.checkpoint();
-                Err::<(), _>(Error::Incomplete)
-            });
-            // The call is dropped when a part is consumed.
-            let begun = conn.stats().lines == 1;
-            step.map(|_| if begun { Step::Ready(()) } else { Step::NeedInput })
-        };
-        assert_eq!(play.ask(&mut begin), Ok(()));
-        let told = play.ask(|conn| conn.poll_line());
-        assert!(matches!(told, Err(Error::Disconnected(_))), "{told:?}");
-    });
     // Nor for a batch.
     let mut conn = receiver(b"a\n");
     let part = |unread: &mut Unread<'_>| {
@@ -421,9 +398,9 @@ fn n4_an_end_behind_a_checkpoint_is_not_a_clean_one() {
         unread.checkpoint();
         unread.line().map(|_| ())
     };
-    assert_eq!(conn.items().next_with(part), Ok(None));
+    assert_eq!(batch(&mut conn).next_with(part), Ok(None));
     conn.handle_eof();
-    assert!(matches!(conn.poll_items(), Err(Error::Disconnected(_))));
+    assert!(matches!(conn.next_batch(), Err(Error::Disconnected(_))));
 }
 
 // ---- limits --------------------------------------------------------------------------------------
@@ -446,7 +423,7 @@ fn n5_no_message_is_larger_than_a_line_and_a_block() {
         in_any_chunking(config, b"aaa\nbbb\nccc\nddd\n", Ending::Open, |play| {
             let told = message(play, parse);
             assert!(matches!(told, Err(Error::TooLarge { len, max }) if len > max), "{told:?}");
-            let rest = play.ask(|conn| Ok(conn.peek_block(4)?.map(<[u8]>::to_vec)));
+            let rest = play.ask(|conn| Ok(conn.peek_block(4)?.map(|it| it[..4].to_vec())));
             assert_eq!(rest, Ok(b"aaa\n".to_vec()), "nothing is consumed");
         });
     }
@@ -456,9 +433,9 @@ fn n5_no_message_is_larger_than_a_line_and_a_block() {
 fn n5_a_checkpoint_begins_a_new_count() {
     let config = Config::default().max_line(4).max_block(8);
     in_any_chunking(config, &b"aaa\n".repeat(9), Ending::Open, |play| {
-        let (mut short, mut lines) = (Shortfall::default(), 0);
-        let end = play.ask(|conn: &mut Receiver| {
-            conn.poll_with(&mut short, |unread| {
+        let mut lines = 0;
+        let end = play.ask(|conn: &mut Connection| {
+            conn.next_with(|unread| {
                 while lines < 9 {
                     unread.line()?;
                     unread.checkpoint();
@@ -473,14 +450,19 @@ fn n5_a_checkpoint_begins_a_new_count() {
 
 #[test]
 fn n5_a_parser_that_never_has_enough_is_an_error_in_the_end() {
-    let mut conn = Receiver::new(Config::default().max_line(4).max_block(8));
-    let mut short = Shortfall::default();
+    let mut conn = Connection::new(Config::default().max_line(4).max_block(8));
     for _ in 0..100 {
-        let told = conn.poll_with(&mut short, |_| Err::<(), _>(Error::Incomplete));
-        if let Err(error) = told {
-            return assert!(matches!(error, Error::TooLarge { .. }));
+        let mut calls = 0;
+        for _ in 0..2 {
+            let told = conn.next_with(|_| {
+                calls += 1;
+                Err::<(), _>(Error::Incomplete)
+            });
+            if let Err(error) = told {
+                return assert!(matches!(error, Error::TooLarge { .. }));
+            }
         }
-        assert_eq!(conn.look(Want::More(short)), asyncnet_core::Look::NeedInput);
+        assert!(calls <= 1, "it waits for input in between");
         conn.handle_input(&[b'x'; 1 << 10]);
     }
     panic!("the peer can fill the memory");

@@ -3,7 +3,8 @@
 use std::fmt::Debug;
 use std::vec;
 
-use asyncnet_core::{Cause, Config, Connection, Error, LineError, Loss, Receiver, Step};
+use asyncnet_core::driver::{Inbound, Link};
+use asyncnet_core::{Cause, Config, Connection, Error, Flags, LineError, Loss, Step};
 
 /// How the input ends once all chunks were read.
 #[derive(Clone, Copy, Debug)]
@@ -25,42 +26,69 @@ pub(crate) enum Way {
 
 pub(crate) const WAYS: [Way; 2] = [Way::Read, Way::Input];
 
-/// What takes in bytes: a whole connection, or its receiving half.
+/// What takes in bytes: a connection, or its parts as a driver holds them.
 pub(crate) trait Machine {
-    fn new(config: Config) -> Self;
     fn space(&mut self) -> &mut [u8];
     fn handle_read(&mut self, n: usize);
     fn handle_input(&mut self, wire: &[u8]) -> usize;
-    fn handle_eof(&mut self);
-    fn handle_lost(&mut self, loss: Loss);
 }
 
-macro_rules! machine {
-    ($($machine:ty),*) => {$(
-        impl Machine for $machine {
-            fn new(config: Config) -> Self {
-                Self::new(config)
-            }
-            fn space(&mut self) -> &mut [u8] {
-                self.space()
-            }
-            fn handle_read(&mut self, n: usize) {
-                self.handle_read(n);
-            }
-            fn handle_input(&mut self, wire: &[u8]) -> usize {
-                self.handle_input(wire)
-            }
-            fn handle_eof(&mut self) {
-                self.handle_eof();
-            }
-            fn handle_lost(&mut self, loss: Loss) {
-                self.handle_lost(loss);
-            }
-        }
-    )*};
+impl Machine for Connection {
+    fn space(&mut self) -> &mut [u8] {
+        self.space()
+    }
+
+    fn handle_read(&mut self, n: usize) {
+        self.handle_read(n);
+    }
+
+    fn handle_input(&mut self, wire: &[u8]) -> usize {
+        self.handle_input(wire)
+    }
 }
 
-machine!(Connection, Receiver);
+/// The parts of a connection as a driver holds them: for what a driver alone can do, such as to lend storage.
+pub(crate) struct Parts {
+    pub(crate) inbound: Inbound,
+    pub(crate) link: Link,
+}
+
+impl Parts {
+    pub(crate) fn new(config: Config) -> Self {
+        let (inbound, link) = Connection::new(config).into_halves();
+        Self { inbound, link }
+    }
+}
+
+impl Machine for Parts {
+    fn space(&mut self) -> &mut [u8] {
+        self.link.space(Some(&mut self.inbound))
+    }
+
+    fn handle_read(&mut self, n: usize) {
+        self.link.handle_read(Some(&mut self.inbound), n);
+    }
+
+    fn handle_input(&mut self, wire: &[u8]) -> usize {
+        self.link.handle_input(Some(&mut self.inbound), wire)
+    }
+}
+
+/// Makes one Nim-style call with flags of its own.
+pub(crate) fn with_flags<T>(
+    conn: &mut Connection,
+    flags: Flags,
+    call: impl FnOnce(&mut Connection) -> T,
+) -> T {
+    let own = conn.config().nim_flags;
+    conn.configure(|config| config.nim_flags(flags));
+    let answer = call(conn);
+    conn.configure(|config| config.nim_flags(own));
+    answer
+}
+
+/// A peek of the Nim-style calls, which hides the ends.
+pub(crate) const PEEK: Flags = Flags::SAFE_DISCONN.union(Flags::PEEK);
 
 /// One read: as much of `wire` as the machine takes at once. Returns how much that was.
 pub(crate) fn read(machine: &mut impl Machine, wire: &[u8], way: Way) -> usize {
@@ -102,16 +130,16 @@ pub(crate) fn chunkings(input: &[u8]) -> Vec<Vec<&[u8]>> {
 }
 
 /// A connection and what its transport will still bring.
-pub(crate) struct Play<'a, M> {
-    pub(crate) conn: M,
+pub(crate) struct Play<'a> {
+    pub(crate) conn: Connection,
     chunks: vec::IntoIter<&'a [u8]>,
     end: Ending,
     way: Way,
 }
 
-impl<'a, M: Machine> Play<'a, M> {
+impl<'a> Play<'a> {
     pub(crate) fn new(config: Config, chunks: Vec<&'a [u8]>, end: Ending, way: Way) -> Self {
-        let conn = M::new(config);
+        let conn = Connection::new(config);
         let chunks = chunks.into_iter();
         Self { conn, chunks, end, way }
     }
@@ -119,7 +147,7 @@ impl<'a, M: Machine> Play<'a, M> {
     /// Repeats `call` until it answers, with the next chunk, and at last the end, whenever it waits.
     pub(crate) fn ask<T>(
         &mut self,
-        mut call: impl FnMut(&mut M) -> Result<Step<T>, Error>,
+        mut call: impl FnMut(&mut Connection) -> Result<Step<T>, Error>,
     ) -> Result<T, Error> {
         loop {
             if let Step::Ready(answer) = call(&mut self.conn)? {
@@ -167,7 +195,7 @@ pub(crate) enum Answer<'a> {
     End(Cause, usize),
 }
 
-impl Play<'_, Connection> {
+impl Play<'_> {
     pub(crate) fn line(&mut self) -> Result<Option<Vec<u8>>, Error> {
         self.ask(|conn| Ok(conn.next_line()?.map(|line| line.map(<[u8]>::to_vec))))
     }
@@ -210,11 +238,11 @@ impl Play<'_, Connection> {
 
 /// Runs `script` over `input` in every chunking and by both ways in. All answers must be equal; they
 /// are returned.
-pub(crate) fn in_any_chunking<M: Machine, T: PartialEq + Debug>(
+pub(crate) fn in_any_chunking<T: PartialEq + Debug>(
     config: Config,
     input: &[u8],
     end: Ending,
-    script: impl Fn(&mut Play<'_, M>) -> T,
+    script: impl Fn(&mut Play<'_>) -> T,
 ) -> T {
     let run = |chunks, way| script(&mut Play::new(config, chunks, end, way));
     let answer = run(vec![input], Way::Input);

@@ -1,16 +1,18 @@
 //! T8, T13, and the table of ends over a secure layer.
 
-use asyncnet_core::{Cause, Config, Ends, Error, LineError, Loss, TlsErrorKind, Truncation};
+use asyncnet_core::{Cause, Config, Error, Flags, LineError, Loss, Step, TlsErrorKind, Truncation};
 
 use crate::bed::{
     Ending, Play, failed, hello, in_any_chunking, notice, open, started, told, transmit,
 };
 use crate::fake::{ALERT, Fake, PING, UNEXPECTED, data, record};
 
-const ENDS: [Ends; 2] = [Ends::Hide, Ends::Tell];
+const HIDE: Flags = Flags::SAFE_DISCONN;
+const TELL: Flags = Flags::empty();
+const FLAGS: [Flags; 2] = [HIDE, TELL];
 
-fn config(ends: Ends) -> Config {
-    Config::default().ends(ends)
+fn config(flags: Flags) -> Config {
+    Config::default().nim_flags(flags)
 }
 
 /// Every call that can answer an error answers this one, again and again.
@@ -22,7 +24,8 @@ fn expect_failure(play: &mut Play<'_>, kind: TlsErrorKind, partial: &[u8]) {
         assert_eq!(failed(play.recv_line()), Some(kind));
         assert_eq!(failed(play.ask(|conn| conn.recv_into(&mut [0]))), Some(kind));
         assert_eq!(failed(play.ask(|conn| conn.recv_line_into(&mut Vec::new()))), Some(kind));
-        assert_eq!(failed(play.conn.next_lines()), Some(kind));
+        assert_eq!(failed(play.conn.next_batch()), Some(kind));
+        assert_eq!(failed(play.conn.next_with(|_| Ok(()))), Some(kind));
         assert_eq!(failed(play.conn.next_bytes(1)), Some(kind));
         assert_eq!(failed(play.conn.peek_line()), Some(kind));
         assert_eq!(play.end(), Some((Cause::TlsFailed, partial.len())));
@@ -38,10 +41,10 @@ fn expect_failure(play: &mut Play<'_>, kind: TlsErrorKind, partial: &[u8]) {
 
 #[test]
 fn t8_plaintext_comes_before_the_error_behind_it() {
-    for ends in ENDS {
+    for flags in FLAGS {
         let wire = [data(b"a\n"), b"X".to_vec()].concat();
         in_any_chunking(
-            || open(config(ends)),
+            || open(config(flags)),
             &wire,
             Ending::Open,
             |play| {
@@ -53,7 +56,7 @@ fn t8_plaintext_comes_before_the_error_behind_it() {
         );
         let wire = [data(b"a\nbc"), record(ALERT, &[42]), data(b"d\n")].concat();
         in_any_chunking(
-            || open(config(ends)),
+            || open(config(flags)),
             &wire,
             Ending::Eof,
             |play| {
@@ -111,12 +114,13 @@ fn t8_plaintext_in_the_same_read_as_the_end_of_the_handshake_is_taken() {
 #[test]
 fn table_close_notice_is_an_eof_whatever_follows_it() {
     let followed = [notice(), [notice(), b"X".to_vec(), data(b"no\n")].concat()];
-    for (ends, last) in ENDS.into_iter().flat_map(|ends| followed.clone().map(|last| (ends, last)))
+    for (flags, last) in
+        FLAGS.into_iter().flat_map(|flags| followed.clone().map(|last| (flags, last)))
     {
         for ending in [Ending::Open, Ending::Eof, Ending::Lost(Loss::Reset)] {
             let wire = [data(b"a\n"), last.clone()].concat();
             in_any_chunking(
-                || open(config(ends)),
+                || open(config(flags)),
                 &wire,
                 ending,
                 |play| {
@@ -137,7 +141,7 @@ fn table_close_notice_is_an_eof_whatever_follows_it() {
         }
         let wire = [data(b"bc"), last].concat();
         in_any_chunking(
-            || open(config(ends)),
+            || open(config(flags)),
             &wire,
             Ending::Open,
             |play| {
@@ -147,7 +151,7 @@ fn table_close_notice_is_an_eof_whatever_follows_it() {
             },
         );
         in_any_chunking(
-            || open(config(ends)),
+            || open(config(flags)),
             &wire,
             Ending::Open,
             |play| {
@@ -157,7 +161,7 @@ fn table_close_notice_is_an_eof_whatever_follows_it() {
             },
         );
         in_any_chunking(
-            || open(config(ends)),
+            || open(config(flags)),
             &wire,
             Ending::Open,
             |play| {
@@ -167,11 +171,11 @@ fn table_close_notice_is_an_eof_whatever_follows_it() {
     }
 }
 
-/// What the views make of an end of this cause. `hidden`: the seed view does not tell it.
+/// What the views make of an end of this cause. `hidden`: Nim-style calls do not tell it.
 fn check_end(config: Config, ending: Ending, cause: Cause, hidden: bool) {
     let clean = cause == Cause::Eof;
     let conn = || open(config);
-    let seed = |end: Option<(Cause, usize)>, answer: Result<Vec<u8>, Error>| {
+    let nim = |end: Option<(Cause, usize)>, answer: Result<Vec<u8>, Error>| {
         if hidden || clean {
             assert_eq!(answer, Ok(Vec::new()));
         } else {
@@ -184,14 +188,21 @@ fn check_end(config: Config, ending: Ending, cause: Cause, hidden: bool) {
             let end = Some((cause, 0));
             assert_eq!(play.recv_line().as_deref(), Ok("a"));
             for _ in 0..2 {
-                seed(end, play.recv_line().map(String::into_bytes));
-                seed(end, play.recv(1));
+                nim(end, play.recv_line().map(String::into_bytes));
+                nim(end, play.recv(1));
                 let mut line = b"old".to_vec();
                 let into = play.ask(|conn| conn.recv_line_into(&mut line));
-                seed(end, into.map(|()| line));
-                match clean {
-                    true => assert_eq!(play.line(), Ok(None)),
-                    false => assert_eq!(told(play.line()), end),
+                nim(end, into.map(|()| line));
+                let into = play.ask(|conn| conn.recv_into(&mut [0]));
+                nim(end, into.map(|n| vec![b'x'; n]));
+                if clean {
+                    assert_eq!(play.line(), Ok(None));
+                    assert!(matches!(play.conn.next_bytes(1), Ok(Step::Ready(None))));
+                    assert!(matches!(play.conn.next_batch(), Ok(Step::Ready(None))));
+                } else {
+                    assert_eq!(told(play.line()), end);
+                    assert_eq!(told(play.conn.next_bytes(1)), end);
+                    assert_eq!(told(play.conn.next_batch()), end);
                 }
                 assert_eq!(play.end(), end);
             }
@@ -200,13 +211,13 @@ fn check_end(config: Config, ending: Ending, cause: Cause, hidden: bool) {
     in_any_chunking(conn, &data(b"a\nbc"), ending, |play| {
         let end = Some((cause, 2));
         assert_eq!(play.line(), Ok(Some(b"a".to_vec())));
-        seed(end, play.recv_line().map(String::into_bytes));
+        nim(end, play.recv_line().map(String::into_bytes));
         assert_eq!(told(play.line()), end, "a part of a line is never a clean end");
         assert_eq!((play.end(), play.conn.partial()), (end, &b"bc"[..]));
     });
     in_any_chunking(conn, &data(b"bc"), ending, |play| {
         assert_eq!(play.recv(5), Ok(b"bc".to_vec()), "bytes come first");
-        seed(Some((cause, 0)), play.recv(5));
+        nim(Some((cause, 0)), play.recv(5));
     });
     in_any_chunking(conn, &data(b"bc"), ending, |play| {
         assert_eq!(told(play.block(5)), Some((cause, 2)));
@@ -216,25 +227,25 @@ fn check_end(config: Config, ending: Ending, cause: Cause, hidden: bool) {
 #[test]
 fn t13_an_eof_without_close_notice_is_what_the_policy_says() {
     use Truncation::*;
-    for (policy, ends, cause, hidden) in [
-        (Report, Ends::Hide, Cause::Truncated, true),
-        (Report, Ends::Tell, Cause::Truncated, false),
-        (Strict, Ends::Hide, Cause::Truncated, false),
-        (Strict, Ends::Tell, Cause::Truncated, false),
-        (Allow, Ends::Hide, Cause::Eof, true),
-        (Allow, Ends::Tell, Cause::Eof, true),
+    for (policy, flags, cause, hidden) in [
+        (Report, HIDE, Cause::Truncated, true),
+        (Report, TELL, Cause::Truncated, false),
+        (Strict, HIDE, Cause::Truncated, false),
+        (Strict, TELL, Cause::Truncated, false),
+        (Allow, HIDE, Cause::Eof, true),
+        (Allow, TELL, Cause::Eof, true),
     ] {
-        check_end(config(ends).truncation(policy), Ending::Eof, cause, hidden);
+        check_end(config(flags).truncation(policy), Ending::Eof, cause, hidden);
     }
 }
 
 #[test]
 fn t13_the_policy_is_not_for_resets() {
     for policy in [Truncation::Report, Truncation::Strict, Truncation::Allow] {
-        for ends in ENDS {
+        for flags in FLAGS {
             let cause = Cause::Lost(Loss::Reset);
             let ending = Ending::Lost(Loss::Reset);
-            check_end(config(ends).truncation(policy), ending, cause, ends == Ends::Hide);
+            check_end(config(flags).truncation(policy), ending, cause, flags == HIDE);
         }
     }
 }
@@ -242,7 +253,7 @@ fn t13_the_policy_is_not_for_resets() {
 #[test]
 fn t13_no_policy_hides_an_error_or_an_end_in_the_handshake() {
     for policy in [Truncation::Report, Truncation::Strict, Truncation::Allow] {
-        let config = config(Ends::Hide).truncation(policy);
+        let config = config(HIDE).truncation(policy);
         in_any_chunking(
             || open(config),
             b"X",
@@ -264,7 +275,7 @@ fn t13_no_policy_hides_an_error_or_an_end_in_the_handshake() {
 #[test]
 fn t4_a_loss_in_the_handshake_is_a_reset() {
     in_any_chunking(
-        || started(config(Ends::Tell), Fake::client(2)),
+        || started(config(TELL), Fake::client(2)),
         b"H\0H",
         Ending::Lost(Loss::TimedOut),
         |play| {
@@ -280,8 +291,8 @@ fn t4_a_loss_in_the_handshake_is_a_reset() {
 
 #[test]
 fn table_closed_by_us() {
-    for ends in ENDS {
-        let mut conn = open(config(ends));
+    for flags in FLAGS {
+        let mut conn = open(config(flags));
         assert_eq!(conn.handle_input(&data(b"a\n")), 4);
         conn.close();
         for _ in 0..2 {
@@ -318,7 +329,7 @@ fn e5_a_reset_met_by_a_write_is_told_behind_what_still_comes() {
         let wire = [data(b"a\nbc"), last].concat();
         for ending in [Ending::Eof, Ending::Lost(Loss::Reset)] {
             let conn = || {
-                let mut conn = open(config(Ends::Tell));
+                let mut conn = open(config(TELL));
                 assert_eq!(conn.feed(b"x"), Ok(()));
                 assert!(conn.outgoing().next().is_some());
                 conn.handle_write_lost(Loss::BrokenPipe);
@@ -337,7 +348,7 @@ fn e5_a_reset_met_by_a_write_is_told_behind_what_still_comes() {
 fn e5_a_write_lost_in_the_handshake_is_a_reset_and_not_an_error_of_tls() {
     for ending in [Ending::Eof, Ending::Lost(Loss::Reset)] {
         let conn = || {
-            let mut conn = started(config(Ends::Tell), Fake::client(2));
+            let mut conn = started(config(TELL), Fake::client(2));
             assert_eq!(conn.feed(b"queued"), Ok(()));
             conn.transmitted(1);
             conn.handle_write_lost(Loss::BrokenPipe);
@@ -362,20 +373,20 @@ fn nothing_is_put_out_behind_a_loss() {
 
 #[test]
 fn e1_the_error_of_a_layer_stays_when_the_transport_breaks_behind_it() {
-    let (mut receiver, mut sender) = open(config(Ends::Hide)).into_halves();
-    sender.handle_wire_input(&mut b"X".to_vec(), Some(&mut receiver));
-    let told = sender.end();
+    let mut conn = open(config(HIDE));
+    assert_eq!(conn.handle_input(b"X"), 1);
+    let told = conn.end();
     assert_eq!(told.map(|end| end.cause), Some(Cause::TlsFailed));
     // The alert meets a closed socket.
-    sender.handle_lost(Loss::BrokenPipe);
-    assert_eq!(sender.end(), told);
-    assert_eq!(failed(sender.check()), Some(TlsErrorKind::Protocol));
-    assert!(!sender.has_outgoing());
+    conn.handle_write_lost(Loss::BrokenPipe);
+    assert_eq!(conn.end(), told);
+    assert_eq!(failed(conn.feed(b"")), Some(TlsErrorKind::Protocol));
+    assert_eq!(conn.outgoing().next(), None);
 }
 
 #[test]
 fn e1_a_reset_that_end_has_told_stays_when_the_layer_fails_behind_it() {
-    let mut conn = open(config(Ends::Hide));
+    let mut conn = open(config(HIDE));
     conn.handle_write_lost(Loss::BrokenPipe);
     let told = conn.end();
     assert_eq!(told.map(|end| end.cause), Some(Cause::Lost(Loss::BrokenPipe)));

@@ -1,6 +1,7 @@
 //! T7, T10 to T12, and the rules of sending over a secure layer.
 
-use asyncnet_core::{Bytes, Config, Connection, Error, Loss, Receiver, Sender, Step, TlsErrorKind};
+use asyncnet_core::driver::{Inbound, Link};
+use asyncnet_core::{Bytes, Config, Connection, Error, Loss, Step, TlsErrorKind};
 
 use crate::bed::{failed, hello, notice, open, started, transmit, transmit_by};
 use crate::fake::{ALERT, DATA, Fake, HELLO, NOTICE, PING, PONG, UNEXPECTED, data, record};
@@ -23,20 +24,20 @@ fn plaintext(wire: &[u8]) -> Vec<u8> {
     data.flat_map(|record| record.1.to_vec()).collect()
 }
 
-fn halves(max_outbox: usize) -> (Receiver, Sender) {
-    open(Config::default().max_outbox(max_outbox)).into_halves()
+fn halves(max_queue: usize) -> (Inbound, Link) {
+    open(Config::default().max_queue(max_queue)).into_halves()
 }
 
 /// Transmits everything at most `step` bytes at a time. Whether there is anything is known before.
-fn send_all(sender: &mut Sender, step: usize) -> Vec<u8> {
+fn send_all(link: &mut Link, step: usize) -> Vec<u8> {
     let mut wire = Vec::new();
     loop {
-        let announced = sender.has_outgoing();
-        let first = sender.outgoing().next().map(<[u8]>::to_vec);
+        let announced = link.has_outgoing();
+        let first = link.outgoing().next().map(<[u8]>::to_vec);
         assert_eq!(announced, first.is_some());
         let Some(mut first) = first else { return wire };
         first.truncate(step);
-        sender.transmitted(first.len());
+        link.transmitted(first.len());
         wire.extend(first);
     }
 }
@@ -71,8 +72,8 @@ fn t12_plaintext_waits_until_the_handshake_is_over_and_leaves_once_and_in_order(
 }
 
 #[test]
-fn t12_what_waits_for_the_handshake_counts_against_max_outbox() {
-    let mut conn = started(Config::default().max_outbox(100), Fake::client(1));
+fn t12_what_waits_for_the_handshake_counts_against_max_queue() {
+    let mut conn = started(Config::default().max_queue(100), Fake::client(1));
     assert_eq!(conn.feed(&[b'x'; 30]), Ok(()));
     assert!(matches!(conn.feed(&[b'y'; 30]), Err(Error::Full { queued: 94, max: 100 })));
     assert_eq!(conn.handle_input(&hello()), 2);
@@ -83,33 +84,33 @@ fn t12_what_waits_for_the_handshake_counts_against_max_outbox() {
 
 #[test]
 fn unsent_counts_plaintext_until_its_records_are_transmitted() {
-    let (_, mut sender) = halves(1000);
-    assert_eq!(sender.feed(b"0123456789"), Ok(()));
-    let ticket = sender.accepted_total();
+    let (_, mut link) = halves(1000);
+    assert_eq!(link.feed(b"0123456789"), Ok(()));
+    let ticket = link.accepted_total();
     for left in (1..=12).rev() {
-        let outgoing = sender.outgoing().next().map(<[u8]>::len);
-        assert_eq!((outgoing, sender.unsent(), sender.queued()), (Some(left), 10, 74));
-        assert!(sender.transmitted_total() < ticket);
-        assert_eq!(sender.stats().bytes, 0);
-        sender.transmitted(1);
+        let outgoing = link.outgoing().next().map(<[u8]>::len);
+        assert_eq!((outgoing, link.unsent(), link.queued()), (Some(left), 10, 74));
+        assert!(link.transmitted_total() < ticket);
+        assert_eq!(link.stats(None).bytes_sent, 0);
+        link.transmitted(1);
     }
-    assert_eq!((sender.unsent(), sender.transmitted_total()), (0, ticket));
-    assert_eq!((sender.stats().bytes, sender.outgoing().next()), (10, None));
+    assert_eq!((link.unsent(), link.transmitted_total()), (0, ticket));
+    assert_eq!((link.stats(None).bytes_sent, link.outgoing().next()), (10, None));
 }
 
 #[test]
 fn what_is_fed_while_records_leave_comes_behind_them() {
     for first in 0..=6 {
         for step in 1..=7 {
-            let (_, mut sender) = halves(1000);
-            assert_eq!(sender.feed(b"abcd"), Ok(()));
-            let mut wire: Vec<u8> = sender.outgoing().flatten().take(first).copied().collect();
-            sender.transmitted(first);
-            assert_eq!(sender.feed(b"efg"), Ok(()));
-            assert_eq!(sender.unsent(), if first < 6 { 7 } else { 3 });
-            wire.extend(send_all(&mut sender, step));
+            let mut conn = open(Config::default().max_queue(1000));
+            assert_eq!(conn.feed(b"abcd"), Ok(()));
+            let mut wire: Vec<u8> = conn.outgoing().flatten().take(first).copied().collect();
+            conn.transmitted(first);
+            assert_eq!(conn.feed(b"efg"), Ok(()));
+            assert_eq!(conn.unsent(), if first < 6 { 7 } else { 3 });
+            wire.extend(transmit_by(&mut conn, step));
             assert_eq!(wire, [data(b"abcd"), data(b"efg")].concat());
-            assert_eq!(sender.transmitted_total(), 7);
+            assert_eq!(conn.stats().bytes_sent, 7);
         }
     }
 }
@@ -117,16 +118,16 @@ fn what_is_fed_while_records_leave_comes_behind_them() {
 #[test]
 fn an_answer_of_the_layer_tears_no_record_and_no_count() {
     for first in 0..=6 {
-        let (mut receiver, mut sender) = halves(1000);
-        assert_eq!(sender.feed(b"abcd"), Ok(()));
-        let mut wire: Vec<u8> = sender.outgoing().flatten().take(first).copied().collect();
-        sender.transmitted(first);
-        sender.handle_wire_input(&mut record(PING, &[]), Some(&mut receiver));
-        assert_eq!(sender.feed(b"e"), Ok(()));
-        wire.extend(send_all(&mut sender, 1));
+        let mut conn = open(Config::default().max_queue(1000));
+        assert_eq!(conn.feed(b"abcd"), Ok(()));
+        let mut wire: Vec<u8> = conn.outgoing().flatten().take(first).copied().collect();
+        conn.transmitted(first);
+        conn.handle_input(&record(PING, &[]));
+        assert_eq!(conn.feed(b"e"), Ok(()));
+        wire.extend(transmit_by(&mut conn, 1));
         let pong = record(PONG, &[]);
         assert_eq!(wire, [data(b"abcd"), pong, data(b"e")].concat());
-        assert_eq!((sender.unsent(), sender.transmitted_total()), (0, 5));
+        assert_eq!((conn.unsent(), conn.stats().bytes_sent), (0, 5));
     }
 }
 
@@ -136,7 +137,7 @@ fn a_long_queue_of_many_pieces_leaves_once_and_in_order() {
     let mut sent = Vec::new();
     for i in 0..300 {
         let piece = vec![i as u8; [1, 100, 1024, 3000, 70_000][i % 5] / (1 + i / 100)];
-        let fed = conn.feed_bytes(Bytes::from(piece.clone()));
+        let fed = conn.feed_shared(Bytes::from(piece.clone()));
         if fed.is_ok() {
             sent.extend(piece);
         }
@@ -171,12 +172,13 @@ fn t10_the_close_notice_leaves_once_and_behind_everything_queued() {
 
 #[test]
 fn t10_a_close_in_the_handshake_waits_for_what_is_queued() {
-    let (mut receiver, mut sender) = started(Config::default(), Fake::client(2)).into_halves();
-    assert_eq!(sender.feed(b"bye"), Ok(()));
-    sender.close();
-    assert_eq!(send_all(&mut sender, 1), hello());
-    sender.handle_wire_input(&mut hello().repeat(2), Some(&mut receiver));
-    assert_eq!(send_all(&mut sender, 1), [hello(), data(b"bye"), notice()].concat());
+    let mut conn = started(Config::default(), Fake::client(2));
+    assert_eq!(conn.feed(b"bye"), Ok(()));
+    conn.close();
+    assert_eq!(transmit_by(&mut conn, 1), hello());
+    assert!(conn.wants_read());
+    assert_eq!(conn.handle_input(&hello().repeat(2)), 4);
+    assert_eq!(transmit_by(&mut conn, 1), [hello(), data(b"bye"), notice()].concat());
 }
 
 #[test]
@@ -205,7 +207,7 @@ fn t11_behind_our_close_notice_a_send_is_an_error_and_nothing_is_dropped_in_sile
         assert_eq!(conn.send(b"x"), Err(Error::Closed));
         assert_eq!(conn.feed(b"x"), Err(Error::Closed));
         assert_eq!(conn.feed_line(b"x"), Err(Error::Closed));
-        assert_eq!(conn.feed_bytes(Bytes::from_static(b"x")), Err(Error::Closed));
+        assert_eq!(conn.feed_shared(Bytes::from_static(b"x")), Err(Error::Closed));
         assert_eq!(plaintext(&transmit(&mut conn)).len() % 4, 0);
         assert_eq!(conn.unsent(), 0);
     }
@@ -248,62 +250,62 @@ fn c4_half_closed_in_the_handshake_it_still_receives() {
 
 #[test]
 fn s2_a_large_message_leaves_in_order_between_others() {
-    let (_, mut sender) = halves(10);
-    assert_eq!(sender.feed(b"first"), Ok(()));
-    assert_eq!(sender.begin_large(), Ok(()));
+    let (_, mut link) = halves(10);
+    assert_eq!(link.feed(b"first"), Ok(()));
+    assert_eq!(link.begin_large(), Ok(()));
     let message: Vec<u8> = (0..100).collect();
     let (mut rest, mut wire) = (&message[..], Vec::new());
     while !rest.is_empty() {
-        let n = sender.feed_part(rest).expect("open");
-        assert!(n <= 10 && sender.unsent() <= 10);
+        let n = link.feed_part(rest).expect("open");
+        assert!(n <= 10 && link.unsent() <= 10);
         rest = &rest[n..];
-        wire.extend(send_all(&mut sender, 3));
+        wire.extend(send_all(&mut link, 3));
     }
-    assert!(matches!(sender.feed(b"x"), Err(Error::Full { .. })));
-    sender.end_large();
-    assert_eq!(sender.feed(b"last"), Ok(()));
-    wire.extend(send_all(&mut sender, 3));
+    assert!(matches!(link.feed(b"x"), Err(Error::Full { .. })));
+    link.end_large();
+    assert_eq!(link.feed(b"last"), Ok(()));
+    wire.extend(send_all(&mut link, 3));
     assert_eq!(plaintext(&wire), [b"first", &message[..], b"last"].concat());
 }
 
 #[test]
 fn s2_nothing_follows_a_torn_message_not_even_a_close_notice() {
     for transmitted in 0..=6 {
-        let (mut receiver, mut sender) = halves(4);
-        assert_eq!(sender.begin_large(), Ok(()));
-        assert_eq!(sender.feed_part(b"torn message"), Ok(4));
-        assert_eq!(sender.outgoing().flatten().count(), 6);
-        sender.transmitted(transmitted);
-        sender.give_up_large();
+        let (mut inbound, mut link) = halves(4);
+        assert_eq!(link.begin_large(), Ok(()));
+        assert_eq!(link.feed_part(b"torn message"), Ok(4));
+        assert_eq!(link.outgoing().flatten().count(), 6);
+        link.transmitted(transmitted);
+        link.give_up_large();
         for _ in 0..2 {
-            assert!(sender.is_interrupted());
-            assert_eq!((sender.unsent(), sender.has_outgoing()), (0, false));
-            assert_eq!(sender.outgoing().next(), None);
-            assert_eq!(sender.feed(b"x"), Err(Error::Interrupted));
-            sender.handle_wire_input(&mut record(PING, &[]), Some(&mut receiver));
+            assert!(link.is_interrupted());
+            assert_eq!((link.unsent(), link.has_outgoing()), (0, false));
+            assert_eq!(link.outgoing().next(), None);
+            assert_eq!(link.feed(b"x"), Err(Error::Interrupted));
+            link.handle_input(Some(&mut inbound), &record(PING, &[]));
             if transmitted == 6 {
                 // The record is whole. What the layer itself answers is no message.
-                assert_eq!(plaintext(&send_all(&mut sender, 1)), b"");
+                assert_eq!(plaintext(&send_all(&mut link, 1)), b"");
             }
         }
-        sender.handle_wire_input(&mut data(b"a\n"), Some(&mut receiver));
-        assert!(receiver.take_line().is_some(), "receiving still works");
-        sender.close();
-        assert_eq!((sender.has_outgoing(), sender.outgoing().next()), (false, None));
-        assert_eq!(sender.check(), Err(Error::Closed));
+        link.handle_input(Some(&mut inbound), &data(b"a\n"));
+        assert!(inbound.take_line().is_some(), "receiving still works");
+        link.close();
+        assert_eq!((link.has_outgoing(), link.outgoing().next()), (false, None));
+        assert_eq!(link.check(), Err(Error::Closed));
     }
 }
 
 #[test]
 fn s2_a_message_torn_before_its_first_record_does_not_stop_the_handshake() {
-    let config = Config::default().max_outbox(4);
-    let (mut receiver, mut sender) = started(config, Fake::client(1)).into_halves();
-    assert_eq!(sender.begin_large(), Ok(()));
-    assert_eq!(sender.feed_part(b"torn message"), Ok(4));
-    sender.give_up_large();
-    assert_eq!(send_all(&mut sender, 1), hello());
-    sender.handle_wire_input(&mut [hello(), data(b"a\n")].concat(), Some(&mut receiver));
-    assert!(receiver.take_line().is_some(), "receiving still works");
+    let config = Config::default().max_queue(4);
+    let (mut inbound, mut link) = started(config, Fake::client(1)).into_halves();
+    assert_eq!(link.begin_large(), Ok(()));
+    assert_eq!(link.feed_part(b"torn message"), Ok(4));
+    link.give_up_large();
+    assert_eq!(send_all(&mut link, 1), hello());
+    link.handle_input(Some(&mut inbound), &[hello(), data(b"a\n")].concat());
+    assert!(inbound.take_line().is_some(), "receiving still works");
 }
 
 #[test]
@@ -319,40 +321,39 @@ fn a_layer_that_cannot_seal_is_a_final_error_on_both_sides() {
         assert_eq!(conn.unsent(), 0);
         assert!(conn.is_disconnected());
     }
-    let (mut receiver, mut sender) = conn.into_halves();
-    assert!(receiver.take_line().is_some());
-    assert!(sender.has_dropped() && sender.pass_on(&mut receiver));
-    assert!(receiver.poll_line().is_err());
+    let (mut inbound, mut link) = conn.into_halves();
+    assert!(inbound.take_line().is_some());
+    assert!(link.has_dropped() && link.pass_on(&mut inbound));
+    assert!(inbound.poll_line().is_err());
 }
 
 #[test]
 fn e3_records_that_wait_are_dropped_when_the_transport_breaks() {
     for transmitted in 0..=6 {
-        let (_, mut sender) = halves(1000);
-        assert_eq!(sender.feed(b"abcd"), Ok(()));
-        assert!(sender.has_outgoing() && sender.outgoing().next().is_some());
-        sender.transmitted(transmitted);
-        sender.handle_lost(Loss::BrokenPipe);
-        assert_eq!(sender.has_dropped(), transmitted < 6);
-        sender.close();
-        assert_eq!((sender.has_outgoing(), sender.outgoing().next()), (false, None));
-        assert_eq!(sender.unsent(), 0);
+        let mut conn = open(Config::default().max_queue(1000));
+        assert_eq!(conn.feed(b"abcd"), Ok(()));
+        assert!(conn.outgoing().next().is_some());
+        conn.transmitted(transmitted);
+        conn.handle_write_lost(Loss::BrokenPipe);
+        conn.close();
+        assert_eq!(conn.outgoing().next(), None);
+        assert_eq!(conn.unsent(), 0);
     }
 }
 
 #[test]
 fn t7_the_alert_leaves_whole_behind_a_record_that_is_on_its_way() {
     for transmitted in 0..=6 {
-        let (mut receiver, mut sender) = halves(1000);
-        assert_eq!(sender.feed(b"abcd"), Ok(()));
-        let mut wire: Vec<u8> = sender.outgoing().flatten().take(transmitted).copied().collect();
-        sender.transmitted(transmitted);
-        sender.handle_wire_input(&mut b"X".to_vec(), Some(&mut receiver));
-        assert_eq!((sender.unsent(), sender.has_dropped()), (0, transmitted < 6));
-        wire.extend(send_all(&mut sender, 1));
+        let mut conn = open(Config::default().max_queue(1000));
+        assert_eq!(conn.feed(b"abcd"), Ok(()));
+        let mut wire: Vec<u8> = conn.outgoing().flatten().take(transmitted).copied().collect();
+        conn.transmitted(transmitted);
+        conn.handle_input(b"X");
+        assert_eq!(conn.unsent(), 0);
+        wire.extend(transmit_by(&mut conn, 1));
         assert_eq!(wire, [data(b"abcd"), record(ALERT, &[UNEXPECTED])].concat());
-        sender.close();
-        assert!(!sender.has_outgoing(), "no notice behind an alert");
+        conn.close();
+        assert_eq!(conn.outgoing().next(), None, "no notice behind an alert");
     }
 }
 

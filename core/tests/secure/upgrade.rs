@@ -66,12 +66,12 @@ fn t5_unsent_plaintext_refuses_until_its_last_byte_is_transmitted() {
 
 #[test]
 fn t5_a_large_message_that_is_under_way_refuses() {
-    let (receiver, mut sender) = plain(b"").into_halves();
-    assert_eq!(sender.begin_large(), Ok(()));
-    let refused = sender.start_tls(&receiver, Box::new(Fake::client(1)));
+    let (mut inbound, mut link) = plain(b"").into_halves();
+    assert_eq!(link.begin_large(), Ok(()));
+    let refused = link.start_tls(&mut inbound, Box::new(Fake::client(1)));
     assert_eq!(refused, Err(Error::Upgrade(UpgradeRefused::UnsentPlaintext(0))));
-    sender.end_large();
-    assert_eq!(sender.start_tls(&receiver, Box::new(Fake::client(1))), Ok(()));
+    link.end_large();
+    assert_eq!(link.start_tls(&mut inbound, Box::new(Fake::client(1))), Ok(()));
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn t5_lines_before_it_and_lines_behind_it_come_in_order() {
     let wire = [hello(), data(b"x\n")].concat();
     in_any_chunking(conn, &wire, Ending::Open, |play| {
         assert_eq!(play.line(), Ok(Some(b"x".to_vec())));
-        assert_eq!(play.conn.stats().0.lines, 2);
+        assert_eq!(play.conn.stats().lines_received, 2);
     });
 }
 

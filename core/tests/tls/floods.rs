@@ -131,7 +131,7 @@ fn t12_a_batch_of_many_pieces_is_sealed_whole() {
         let mut sent = Vec::new();
         for i in 0..40 {
             let piece = vec![i; 7000];
-            assert_eq!(conn.feed_bytes(piece.clone().into()), Ok(()));
+            assert_eq!(conn.feed_shared(piece.clone().into()), Ok(()));
             sent.extend(piece);
         }
         let mut came = Vec::<u8>::new();

@@ -52,8 +52,8 @@ fn t9_nothing_is_known_before_the_handshake() {
     let (ours, _) = pair(VERSIONS[1]);
     let conn = started(crate::settings::client_layer(&ours));
     assert_eq!(session(&conn), TlsSession::default());
-    let (_, sender) = conn.into_halves();
-    assert!(sender.export_keying_material(b"EXPORTER-test", None, &mut [0; 32]).is_err());
+    let (_, link) = conn.into_halves();
+    assert!(link.export_keying_material(b"EXPORTER-test", None, &mut [0; 32]).is_err());
 }
 
 #[test]
@@ -62,9 +62,8 @@ fn t9_both_ends_export_the_same_keying_material() {
         let (ours, theirs) = pair(version);
         let export = |conn: Connection, context| {
             let mut key = [0; 32];
-            let (_, sender) = conn.into_halves();
-            sender
-                .export_keying_material(b"EXPORTER-Channel-Binding", context, &mut key)
+            let (_, link) = conn.into_halves();
+            link.export_keying_material(b"EXPORTER-Channel-Binding", context, &mut key)
                 .map(|()| key)
         };
         let (a, b) = connect(&ours, &theirs);

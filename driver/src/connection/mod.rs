@@ -21,6 +21,7 @@ use asyncnet_core::{Config, End, Stats};
 use self::handle::Handle;
 use crate::Transport;
 use crate::engine::Engine;
+use crate::engine::shared::Shared;
 use crate::net::open::Permit;
 use crate::nim::Flags;
 
@@ -77,12 +78,16 @@ pub struct Connection<S: Transport> {
 }
 
 /// Settings that go with the next receive.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Once {
     /// One of them is there.
     is_set: bool,
     within: Option<Duration>,
     flags: Option<Flags>,
+}
+
+impl Once {
+    const NONE: Self = Self { is_set: false, within: None, flags: None };
 }
 
 /// # Making and taking apart
@@ -129,12 +134,13 @@ impl<S: Transport> Connection<S> {
     /// a [`Writer`] exists.
     pub fn into_parts(mut self) -> Result<(S, Vec<u8>), Self> {
         self.handle.unshare();
+        self.handle.give_up_leaked();
         let Handle::Own(engine) = &mut self.handle else {
             return Err(self);
         };
         let link = &engine.link;
         let refused = link.is_secure() || link.is_interrupted() || link.unsent() > 0;
-        if refused || self.inbound.is_discarding() {
+        if refused || engine.is_closing() || self.inbound.is_discarding() {
             return Err(self);
         }
         match engine.take_stream() {
@@ -153,7 +159,7 @@ impl<S: Transport> Connection<S> {
         Self {
             inbound: Box::new(Inbound::new(*config)),
             handle: Handle::Own(engine),
-            once: Once::default(),
+            once: Once::NONE,
             waits: false,
             replied: false,
         }
@@ -177,7 +183,14 @@ impl<S: Transport> Connection<S> {
     /// # Ok(()) }
     /// ```
     pub fn writer(&mut self) -> Writer<S> {
-        Writer::new(Arc::clone(self.handle.share()))
+        Writer::new(Arc::clone(self.share()))
+    }
+
+    /// Shares the engine from here on.
+    fn share(&mut self) -> &Arc<Shared<S>> {
+        // The next receive looks whether answers are unsent.
+        self.replied |= matches!(self.handle, Handle::Own(_));
+        self.handle.share()
     }
 }
 

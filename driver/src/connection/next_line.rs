@@ -19,21 +19,20 @@ impl<S: Transport> Connection<S> {
     #[inline]
     fn quick_line(&mut self) -> Option<Span> {
         let is_quick = match &self.handle {
-            Handle::Own(engine) => !engine.link.is_congested(),
+            Handle::Own(engine) => !engine.is_congested(),
             _ => !self.replied,
         };
-        if is_quick && !self.waits && !self.once.is_set { self.inbound.take_line() } else { None }
+        if is_quick && !self.waits { self.inbound.take_line() } else { None }
     }
 
     /// Apart, so that the way of a line that is here is short.
     #[cold]
     fn poll_line_slow(
         &mut self,
-        within: &mut Option<Duration>,
+        within: Option<Duration>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<Span>, Error>> {
-        *within = self.once.within.take().or(*within);
-        self.poll_answer(*within, cx, Inbound::poll_line)
+        self.poll_answer(within, cx, Inbound::poll_line)
     }
 }
 
@@ -50,7 +49,8 @@ pub struct NextLine<'a, S: Transport> {
 
 impl<'a, S: Transport> NextLine<'a, S> {
     pub(super) const fn new(conn: &'a mut Connection<S>) -> Self {
-        Self { conn: Some(conn), within: None }
+        let within = if conn.once.is_set { conn.take_once().within } else { None };
+        Self { conn: Some(conn), within }
     }
 
     #[cold]
@@ -59,7 +59,7 @@ impl<'a, S: Transport> NextLine<'a, S> {
         conn: &'a mut Connection<S>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<&'a [u8]>, Error>> {
-        let polled = conn.poll_line_slow(&mut self.within, cx);
+        let polled = conn.poll_line_slow(self.within, cx);
         if polled.is_pending() {
             self.conn = Some(conn);
             return Poll::Pending;
@@ -79,8 +79,10 @@ impl<'a, S: Transport> Future for NextLine<'a, S> {
     #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let conn = self.conn.take().expect("polled after it had answered");
-        if let Some(span) = conn.quick_line() {
-            return Poll::Ready(Ok(Some(conn.inbound.bytes(span))));
+        if self.within.is_none() {
+            if let Some(span) = conn.quick_line() {
+                return Poll::Ready(Ok(Some(conn.inbound.bytes(span))));
+            }
         }
         self.poll_later(conn, cx)
     }
@@ -144,7 +146,8 @@ impl<S: Transport> Stream for LineStream<'_, S> {
             Lent::Borrowed(conn) => &mut **conn,
             Lent::Owned(conn) => &mut **conn,
         };
-        let item = match ready!(conn.poll_line_slow(&mut None, cx)) {
+        let _ = conn.take_once();
+        let item = match ready!(conn.poll_line_slow(None, cx)) {
             Ok(span) => span.map(|span| Ok(conn.inbound.bytes(span).to_vec())),
             Err(error) => Some(Err(error)),
         };

@@ -1,6 +1,6 @@
 //! The Nim-style calls: named as in Nim's `asyncnet`, and with its answers.
 
-use super::Connection;
+use super::{Connection, Once};
 use crate::nim::Flags;
 use crate::{Error, Transport};
 
@@ -22,9 +22,9 @@ impl<S: Transport> Connection<S> {
     /// # Cancel safety
     ///
     /// Cancel safe: the bytes stay in the inbox until the call completes.
-    pub async fn recv(&mut self, n: usize) -> Result<Vec<u8>, Error> {
-        let flags = self.take_flags();
-        self.answer(|inbound| inbound.recv(n, flags)).await
+    pub fn recv(&mut self, n: usize) -> impl Future<Output = Result<Vec<u8>, Error>> {
+        let (once, flags) = self.take_once_with_flags();
+        async move { self.answer(once.within, |inbound| inbound.recv(n, flags)).await }
     }
 
     /// Nim's `recvInto`: as [`recv`](Self::recv) for as many bytes as `buf` holds. Returns how many came; `buf` is
@@ -38,9 +38,9 @@ impl<S: Transport> Connection<S> {
     ///
     /// As [`recv`](Self::recv).
     #[doc(alias = "recvInto")]
-    pub async fn recv_into(&mut self, buf: &mut [u8]) -> Result<usize, Error> {
-        let flags = self.take_flags();
-        self.answer(|inbound| inbound.recv_into(buf, flags)).await
+    pub fn recv_into(&mut self, buf: &mut [u8]) -> impl Future<Output = Result<usize, Error>> {
+        let (once, flags) = self.take_once_with_flags();
+        async move { self.answer(once.within, |inbound| inbound.recv_into(buf, flags)).await }
     }
 
     /// Nim's `recvLine`: the next line without its terminator, `"\r\n"` if it is empty, `""` at the end. A line
@@ -56,9 +56,9 @@ impl<S: Transport> Connection<S> {
     ///
     /// Cancel safe: no byte is lost, the next call goes on where this one was.
     #[doc(alias = "recvLine")]
-    pub async fn recv_line(&mut self) -> Result<String, Error> {
-        let flags = self.take_flags();
-        self.answer(|inbound| inbound.recv_line(flags)).await
+    pub fn recv_line(&mut self) -> impl Future<Output = Result<String, Error>> {
+        let (once, flags) = self.take_once_with_flags();
+        async move { self.answer(once.within, |inbound| inbound.recv_line(flags)).await }
     }
 
     /// Nim's `recvLineInto`: as [`recv_line`](Self::recv_line), in bytes that need not be UTF-8. When the call
@@ -72,9 +72,12 @@ impl<S: Transport> Connection<S> {
     ///
     /// As [`recv_line`](Self::recv_line).
     #[doc(alias = "recvLineInto")]
-    pub async fn recv_line_into(&mut self, line: &mut Vec<u8>) -> Result<(), Error> {
-        let flags = self.take_flags();
-        self.answer(|inbound| inbound.recv_line_into(line, flags)).await
+    pub fn recv_line_into(
+        &mut self,
+        line: &mut Vec<u8>,
+    ) -> impl Future<Output = Result<(), Error>> {
+        let (once, flags) = self.take_once_with_flags();
+        async move { self.answer(once.within, |inbound| inbound.recv_line_into(line, flags)).await }
     }
 
     /// Nim's `send`: as [`send_all`](Self::send_all), but under [`Flags::SAFE_DISCONN`] a peer that is gone is no
@@ -88,10 +91,12 @@ impl<S: Transport> Connection<S> {
     /// # Cancel safety
     ///
     /// As [`send_all`](Self::send_all).
-    pub async fn send(&mut self, message: impl AsRef<[u8]>) -> Result<(), Error> {
-        let flags = self.take_flags();
-        let sent = self.send_all(message).await;
-        hide_loss(sent, flags, || self.handle.with(|engine| engine.link.forgive_dropped()))
+    pub fn send(&mut self, message: impl AsRef<[u8]>) -> impl Future<Output = Result<(), Error>> {
+        let (_, flags) = self.take_once_with_flags();
+        async move {
+            let sent = self.send_all(message).await;
+            hide_loss(sent, flags, || self.handle.with(|engine| engine.link.forgive_dropped()))
+        }
     }
 
     /// The `flags` argument of the next Nim-style call, and of that alone:
@@ -116,9 +121,9 @@ impl<S: Transport> Connection<S> {
         self.handle.look(|engine| engine.is_closing())
     }
 
-    fn take_flags(&mut self) -> Flags {
-        let flags = self.once.flags.take();
-        flags.unwrap_or(self.config().nim_flags)
+    fn take_once_with_flags(&mut self) -> (Once, Flags) {
+        let once = self.take_once();
+        (once, once.flags.unwrap_or(self.config().nim_flags))
     }
 }
 

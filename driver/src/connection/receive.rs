@@ -37,17 +37,20 @@ impl<S: Transport> Connection<S> {
     /// # Cancel safety
     ///
     /// Cancel safe. What a batch has not taken is left for the next one.
-    pub async fn next_batch(&mut self) -> Result<Option<Batch<'_, S>>, Error> {
-        if self.answer(Inbound::poll_batch).await?.is_none() {
-            return Ok(None);
+    pub fn next_batch(&mut self) -> impl Future<Output = Result<Option<Batch<'_, S>>, Error>> {
+        let once = self.take_once();
+        async move {
+            if self.answer(once.within, Inbound::poll_batch).await?.is_none() {
+                return Ok(None);
+            }
+            let Self { inbound, handle, replied, .. } = self;
+            let out = match handle {
+                Handle::Own(engine) => Out::Own(engine),
+                Handle::Shared(shared) => Out::Shared(shared, replied),
+                Handle::Moving => unreachable!("it moves in one step"),
+            };
+            Ok(Some(Batch::new(inbound.items(), out)))
         }
-        let Self { inbound, handle, replied, .. } = self;
-        let out = match handle {
-            Handle::Own(engine) => Out::Own(engine),
-            Handle::Shared(shared) => Out::Shared(shared, replied),
-            Handle::Moving => unreachable!("it moves in one step"),
-        };
-        Ok(Some(Batch::new(inbound.items(), out)))
     }
 }
 
@@ -81,15 +84,20 @@ impl<S: Transport> Connection<S> {
     /// # Cancel safety
     ///
     /// As [`next_line`](Self::next_line).
-    pub async fn expect_line(&mut self) -> Result<&[u8], Error> {
-        let span = self
-            .answer(|inbound| match inbound.poll_line()? {
-                Step::Ready(None) => Err(inbound.end().map_or(Error::Closed, Error::Disconnected)),
-                Step::Ready(Some(span)) => Ok(Step::Ready(span)),
-                Step::NeedInput => Ok(Step::NeedInput),
-            })
-            .await?;
-        Ok(self.inbound.bytes(span))
+    pub fn expect_line(&mut self) -> impl Future<Output = Result<&[u8], Error>> {
+        let once = self.take_once();
+        async move {
+            let span = self
+                .answer(once.within, |inbound| match inbound.poll_line()? {
+                    Step::Ready(None) => {
+                        Err(inbound.end().map_or(Error::Closed, Error::Disconnected))
+                    }
+                    Step::Ready(Some(span)) => Ok(Step::Ready(span)),
+                    Step::NeedInput => Ok(Step::NeedInput),
+                })
+                .await?;
+            Ok(self.inbound.bytes(span))
+        }
     }
 
     /// The next line if it has arrived whole and is in the inbox. It reads nothing, and answers no end.
@@ -115,9 +123,12 @@ impl<S: Transport> Connection<S> {
     ///
     /// Cancel safe: the bytes stay in the inbox until the block is whole.
     #[doc(alias = "read_exact")]
-    pub async fn next_block(&mut self, n: usize) -> Result<&[u8], Error> {
-        let span = self.answer(|inbound| inbound.poll_block(n)).await?;
-        Ok(self.inbound.bytes(span))
+    pub fn next_block(&mut self, n: usize) -> impl Future<Output = Result<&[u8], Error>> {
+        let once = self.take_once();
+        async move {
+            let span = self.answer(once.within, |inbound| inbound.poll_block(n)).await?;
+            Ok(self.inbound.bytes(span))
+        }
     }
 
     /// Some of the next `n` bytes, at least one: a block of any size, piece by piece. Empty if `n` is 0.
@@ -143,9 +154,12 @@ impl<S: Transport> Connection<S> {
     /// # Cancel safety
     ///
     /// Cancel safe: what is not answered stays in the inbox.
-    pub async fn next_bytes(&mut self, n: usize) -> Result<&[u8], Error> {
-        let span = self.answer(|inbound| inbound.poll_some(n)).await?;
-        Ok(self.inbound.bytes(span))
+    pub fn next_bytes(&mut self, n: usize) -> impl Future<Output = Result<&[u8], Error>> {
+        let once = self.take_once();
+        async move {
+            let span = self.answer(once.within, |inbound| inbound.poll_some(n)).await?;
+            Ok(self.inbound.bytes(span))
+        }
     }
 
     /// Discards the next `n` bytes, however many, in little memory.
@@ -158,9 +172,12 @@ impl<S: Transport> Connection<S> {
     ///
     /// Cancel safe, but the count begins anew: bytes that were discarded when the call was dropped stay
     /// discarded, and the next call does not know of them.
-    pub async fn skip(&mut self, n: u64) -> Result<(), Error> {
-        let mut left = n;
-        self.answer(|inbound| inbound.poll_skip(&mut left)).await
+    pub fn skip(&mut self, n: u64) -> impl Future<Output = Result<(), Error>> {
+        let once = self.take_once();
+        async move {
+            let mut left = n;
+            self.answer(once.within, |inbound| inbound.poll_skip(&mut left)).await
+        }
     }
 
     /// A whole message of a form of your own: `parse` takes lines and blocks from what has arrived, with `?`.
@@ -197,12 +214,15 @@ impl<S: Transport> Connection<S> {
     /// # Cancel safety
     ///
     /// Cancel safe: a message is consumed whole or not at all.
-    pub async fn next_with<T>(
+    pub fn next_with<T>(
         &mut self,
         mut parse: impl FnMut(&mut Unread<'_>) -> Result<T, Error>,
-    ) -> Result<Option<T>, Error> {
-        let mut short = Shortfall::default();
-        self.answer(|inbound| inbound.poll_with(&mut short, &mut parse)).await
+    ) -> impl Future<Output = Result<Option<T>, Error>> {
+        let once = self.take_once();
+        async move {
+            let mut short = Shortfall::default();
+            self.answer(once.within, |inbound| inbound.poll_with(&mut short, &mut parse)).await
+        }
     }
 
     /// All that has arrived, once that is at least `n` bytes. It stays in the inbox.
@@ -214,9 +234,12 @@ impl<S: Transport> Connection<S> {
     /// # Cancel safety
     ///
     /// Cancel safe: it consumes nothing.
-    pub async fn peek(&mut self, n: usize) -> Result<&[u8], Error> {
-        self.answer(|inbound| Ok(inbound.peek_block(n)?.map(drop))).await?;
-        Ok(self.inbound.peek())
+    pub fn peek(&mut self, n: usize) -> impl Future<Output = Result<&[u8], Error>> {
+        let once = self.take_once();
+        async move {
+            self.answer(once.within, |inbound| Ok(inbound.peek_block(n)?.map(drop))).await?;
+            Ok(self.inbound.peek())
+        }
     }
 
     /// Bounds the next receive: it has its answer within `time`, or it answers [`Error::TimedOut`].
@@ -242,12 +265,20 @@ impl<S: Transport> Connection<S> {
 }
 
 impl<S: Transport> Connection<S> {
+    /// The settings for one call. They are taken when its future is made, so that they go with a future that is
+    /// dropped before it was polled.
+    pub(super) const fn take_once(&mut self) -> Once {
+        let once = self.once;
+        self.once = Once::NONE;
+        once
+    }
+
     /// Waits until `take` has an answer.
     pub(super) async fn answer<T>(
         &mut self,
+        within: Option<Duration>,
         mut take: impl FnMut(&mut Inbound) -> Result<Step<T>, Error>,
     ) -> Result<T, Error> {
-        let within = self.once.within.take();
         poll_fn(|cx| self.poll_answer(within, cx, &mut take)).await
     }
 
@@ -257,8 +288,6 @@ impl<S: Transport> Connection<S> {
         cx: &mut Context<'_>,
         mut take: impl FnMut(&mut Inbound) -> Result<Step<T>, Error>,
     ) -> Poll<Result<T, Error>> {
-        // What was set for one call goes with it; only a Nim-style call has flags, and it has taken them.
-        self.once = Once::default();
         let polled = match &mut self.handle {
             Handle::Own(engine) => {
                 engine.link.bound_receive(within);
@@ -270,42 +299,24 @@ impl<S: Transport> Connection<S> {
                     match take(&mut self.inbound) {
                         Ok(Step::NeedInput) => {}
                         Ok(Step::Ready(answer)) => {
-                            self.after_answer(None);
+                            if self.inbound.input_end().is_some() {
+                                shared.after_answer(&self.inbound, None);
+                            }
                             return Poll::Ready(Ok(answer));
                         }
                         Err(error) => {
-                            self.after_answer(Some(&error));
+                            shared.after_answer(&self.inbound, Some(&error));
                             return Poll::Ready(Err(error));
                         }
                     }
                 }
                 shared.fan_out.wait(Place::RECEIVER, cx.waker());
-                let mut state = shared.lock(Some(Place::RECEIVER));
-                let engine = &mut state.engine;
-                engine.link.bound_receive(within);
-                let cx = &mut Context::from_waker(&shared.waker);
-                let polled = engine.poll_receive(&mut self.inbound, cx, take);
-                self.replied &= engine.link.unsent() > 0;
-                polled
+                shared.poll_receive(&mut self.inbound, within, &mut self.replied, take)
             }
             Handle::Moving => unreachable!("it moves in one step"),
         };
         self.waits = polled.is_pending();
         polled
-    }
-}
-
-impl<S: Transport> Connection<S> {
-    /// Behind an answer that was taken without the lock.
-    fn after_answer(&self, error: Option<&Error>) {
-        if error.is_none() && self.inbound.input_end().is_none() {
-            return;
-        }
-        if let Handle::Shared(shared) = &self.handle {
-            let mut state = shared.lock(Some(Place::RECEIVER));
-            let cx = &mut Context::from_waker(&shared.waker);
-            state.engine.after_answer(&self.inbound, error, cx);
-        }
     }
 }
 

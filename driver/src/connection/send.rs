@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::future::poll_fn;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use asyncnet_core::Bytes;
 use asyncnet_core::driver::Link;
@@ -10,6 +10,7 @@ use asyncnet_core::driver::Link;
 use super::Connection;
 use super::handle::Handle;
 use crate::engine::Engine;
+use crate::engine::fan_out::Place;
 use crate::engine::message::{Progress, Until};
 use crate::engine::shared::SharedSending;
 use crate::{Error, Transport};
@@ -129,7 +130,8 @@ impl<S: Transport> Connection<S> {
     pub fn try_flush(&mut self) -> Result<(), Error> {
         match &mut self.handle {
             Handle::Own(engine) => {
-                engine.try_transmit();
+                // No other task waits for this stream.
+                engine.try_transmit(&mut Context::from_waker(Waker::noop()));
                 engine.link.check()
             }
             Handle::Shared(shared) => shared.try_flush(),
@@ -196,11 +198,12 @@ impl<S: Transport> Connection<S> {
             link.note_reply((link.accepted_total() - before) as usize);
             Ok(())
         };
+        self.handle.give_up_leaked();
         match &mut self.handle {
             Handle::Own(engine) => counted(&mut engine.link),
             Handle::Shared(shared) => {
                 self.replied = true;
-                shared.queue(counted)
+                shared.queue(Some(Place::RECEIVER), counted)
             }
             Handle::Moving => unreachable!("it moves in one step"),
         }
@@ -208,10 +211,9 @@ impl<S: Transport> Connection<S> {
 
     /// Queues `message`, and waits until it is sent if `until` says so.
     pub(super) async fn send_message(&mut self, message: &[u8], until: Until) -> Result<(), Error> {
+        self.handle.give_up_leaked();
         match &mut self.handle {
             Handle::Own(engine) => {
-                // A send whose future was leaked, and so never dropped, is given up now.
-                engine.link.give_up_large();
                 let mut sending = Sending { engine, progress: Progress::Waiting };
                 poll_fn(|cx| sending.poll(message, until, cx)).await
             }

@@ -15,7 +15,7 @@ use super::nim::hide_loss;
 use crate::engine::Engine;
 use crate::engine::fan_out::{FanOut, Place};
 use crate::engine::message::Until;
-use crate::engine::shared::{Shared, SharedSending, State, Task};
+use crate::engine::shared::{Shared, SharedSending, Task};
 use crate::net::Address;
 use crate::{Error, Transport};
 
@@ -82,7 +82,7 @@ impl<S: Transport> Writer<S> {
     /// [`Error::Full`] if there is no room now, or other tasks wait for it; otherwise as
     /// [`Connection::feed`](crate::Connection::feed). Nothing of the message is queued then.
     pub fn feed(&self, message: impl AsRef<[u8]>) -> Result<(), Error> {
-        self.shared.queue(|link| link.feed(message.as_ref()))
+        self.shared.queue(None, |link| link.feed(message.as_ref()))
     }
 
     /// Queues `text` as a line.
@@ -91,7 +91,7 @@ impl<S: Transport> Writer<S> {
     ///
     /// [`Error::LineBreak`] if `text` holds a line break; otherwise as [`feed`](Self::feed).
     pub fn feed_line(&self, text: impl AsRef<[u8]>) -> Result<(), Error> {
-        self.shared.queue(|link| link.feed_line(text.as_ref()))
+        self.shared.queue(None, |link| link.feed_line(text.as_ref()))
     }
 
     /// Queues formatted text as a line: `writer.feed_fmt(format_args!("PONG {token}"))`.
@@ -109,7 +109,7 @@ impl<S: Transport> Writer<S> {
     ///
     /// As [`feed`](Self::feed).
     pub fn feed_shared(&self, message: Bytes) -> Result<(), Error> {
-        self.shared.queue(|link| link.feed_shared(message))
+        self.shared.queue(None, |link| link.feed_shared(message))
     }
 
     /// Waits for room in turn, then queues `message`, which may be larger than the queue.
@@ -289,7 +289,7 @@ impl<S: Transport> Writer<S> {
         mut poll: impl FnMut(&mut Engine<S>, &mut Context<'_>) -> Poll<T>,
     ) -> T {
         let task = Task::new(&self.shared);
-        poll_fn(|cx| task.poll(cx, |state: &mut State<S>, cx| poll(&mut state.engine, cx))).await
+        poll_fn(|cx| task.poll(cx, |state, cx| poll(&mut state.engine, cx))).await
     }
 
     pub(super) const fn shared(&self) -> &Arc<Shared<S>> {

@@ -2,7 +2,6 @@
 
 use std::task::{Context, Poll, ready};
 
-use asyncnet_core::SecureLayer;
 use asyncnet_core::driver::Inbound;
 
 use super::{Engine, pool};
@@ -10,17 +9,6 @@ use crate::error::write_loss;
 use crate::{Error, Transport, log};
 
 impl<S: Transport> Engine<S> {
-    /// Puts a secure layer under the connection and begins the handshake.
-    pub(crate) fn start_tls(
-        &mut self,
-        inbound: &mut Inbound,
-        layer: Box<dyn SecureLayer>,
-    ) -> Result<(), Error> {
-        // A send whose future was leaked, and so never dropped, is given up now.
-        self.link.give_up_large();
-        self.link.start_tls(inbound, layer)
-    }
-
     /// Ready when the handshake is over: with `Ok` if the connection is secure, or plain.
     pub(crate) fn poll_secure(
         &mut self,

@@ -121,14 +121,9 @@ impl<S: Transport> Engine<S> {
         mut take: impl FnMut(&mut Inbound) -> Result<Step<T>, Error>,
     ) -> Poll<Result<T, Error>> {
         loop {
-            if self.link.is_congested() && !self.is_closing() && self.is_held_up(cx) {
-                // A peer that does not read is not read from.
-                self.link.wait_for_answer(inbound.arrived())?;
-                ready!(self.poll_alarm(cx));
-                continue;
-            }
-            match self.link.receive(inbound, &mut take) {
-                Ok(Step::NeedInput) => {}
+            ready!(self.poll_let_go(inbound, cx))?;
+            match take(inbound) {
+                Ok(Step::NeedInput) => ready!(self.poll_more(inbound, cx))?,
                 Ok(Step::Ready(answer)) => {
                     self.after_answer(inbound, None, cx);
                     return Poll::Ready(Ok(answer));
@@ -138,20 +133,49 @@ impl<S: Transport> Engine<S> {
                     return Poll::Ready(Err(error));
                 }
             }
-            let _ = self.poll_transmit(cx);
-            if self.link.pass_on(inbound) {
-                // The end of a handshake was not all that came.
-                continue;
-            }
-            match self.poll_fill(inbound, cx) {
-                Poll::Ready(filled) => filled?,
-                Poll::Pending if self.link.is_late() => {}
-                Poll::Pending => ready!(self.poll_alarm(cx)),
-            }
         }
     }
 
-    /// A receive that reports an end or an error tries once to write what is queued.
+    /// Ready when the task that receives may look at what has arrived.
+    #[inline]
+    pub(super) fn poll_let_go(
+        &mut self,
+        inbound: &mut Inbound,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Error>> {
+        while self.is_congested() && self.is_held_up(cx) {
+            // A peer that does not read is not read from.
+            self.link.wait_for_answer(inbound.arrived())?;
+            ready!(self.poll_alarm(cx));
+        }
+        self.link.pass_on(inbound);
+        Poll::Ready(Ok(()))
+    }
+
+    /// Waits for more than has arrived. Ready when it is worth another look.
+    pub(super) fn poll_more(
+        &mut self,
+        inbound: &mut Inbound,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Error>> {
+        if let Err(late) = self.link.wait_for_answer(inbound.arrived()) {
+            log::receive_failed(&late);
+            return Poll::Ready(Err(late));
+        }
+        let _ = self.poll_transmit(cx);
+        if self.link.pass_on(inbound) {
+            // The end of a handshake was not all that came.
+            return Poll::Ready(Ok(()));
+        }
+        match self.poll_fill(inbound, cx) {
+            Poll::Ready(filled) => filled?,
+            Poll::Pending if self.link.is_late() => {}
+            Poll::Pending => ready!(self.poll_alarm(cx)),
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// A receive has its answer. One that reports an end or an error tries once to write what is queued.
     #[inline]
     pub(crate) fn after_answer(
         &mut self,
@@ -159,6 +183,7 @@ impl<S: Transport> Engine<S> {
         error: Option<&Error>,
         cx: &mut Context<'_>,
     ) {
+        self.link.answered();
         if let Some(error) = error {
             log::receive_failed(error);
         }
@@ -167,17 +192,23 @@ impl<S: Transport> Engine<S> {
         }
     }
 
-    /// Whether too many answers are unsent, after an attempt to send them.
-    #[cold]
-    fn is_held_up(&mut self, cx: &mut Context<'_>) -> bool {
-        self.poll_transmit(cx).is_pending() && self.link.is_congested()
+    /// Whether too many answers of the receiving task are unsent for it to get more. A close lets it have all that
+    /// has arrived.
+    #[inline]
+    pub(crate) fn is_congested(&self) -> bool {
+        self.link.is_congested() && !self.is_closing()
     }
 
-    /// Writes what the stream takes now, for a caller that cannot wait.
-    pub(crate) fn try_transmit(&mut self) {
+    /// The same, after an attempt to send them.
+    #[cold]
+    fn is_held_up(&mut self, cx: &mut Context<'_>) -> bool {
+        self.poll_transmit(cx).is_pending() && self.is_congested()
+    }
+
+    /// Writes what the stream takes now, for a caller that cannot wait, and so cannot give its thread back either.
+    pub(crate) fn try_transmit(&mut self, cx: &mut Context<'_>) {
         self.turns.rest();
-        // No other task waits for this stream: it belongs to the caller alone.
-        let _ = self.poll_transmit(&mut Context::from_waker(Waker::noop()));
+        let _ = self.poll_transmit(cx);
     }
 
     /// What remains of a connection that is closed, to be dropped where no lock is held: a stream and a permit

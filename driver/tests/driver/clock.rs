@@ -103,6 +103,5 @@ pub(crate) fn strike() {
 /// How often the clocks of this thread were asked so far.
 pub(crate) fn calls() -> Calls {
     let world = WORLD.with_borrow(Arc::clone);
-    let calls = locked(&world).calls;
-    calls
+    locked(&world).calls
 }

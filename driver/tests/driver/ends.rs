@@ -45,7 +45,7 @@ fn too_large_a_block_is_refused_at_once_behind_a_bad_line_too() {
 fn a_close_that_still_flushes_is_closed_to_receives() {
     let (end, _peer) = duplex(8);
     let mut conn = Connection::new(end.with_clock(), Config::default().max_queue(100));
-    conn.feed(&[b'x'; 90]).unwrap();
+    conn.feed([b'x'; 90]).unwrap();
     assert!(poll_once(conn.close()).is_pending());
     assert_closed(poll_once(conn.recv_line()));
 }
@@ -65,7 +65,7 @@ fn s5_a_receive_meets_the_end_though_the_queue_is_not_out() {
 fn a_write_loss_that_came_first_is_the_end_that_stays() {
     let (mut conn, peer) = open(8, Config::default());
     peer.end();
-    conn.feed(&[b'x'; 90]).unwrap();
+    conn.feed([b'x'; 90]).unwrap();
     assert!(poll_once(conn.flush()).is_pending());
     assert_eq!(conn.end(), None);
     peer.refuse();

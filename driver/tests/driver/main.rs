@@ -4,13 +4,21 @@
 //! Everything here knows the public interface only.
 
 mod batch;
+mod bounds;
 mod clock;
+mod closing;
+mod drops;
 mod ends;
+mod hold_ups;
 mod layer;
+mod locks;
 mod memory;
+mod messages;
+mod names;
 mod net;
 mod next_line;
 mod outcomes;
+mod parts;
 mod pipe;
 mod room;
 mod schedules;
@@ -19,7 +27,12 @@ mod secure;
 mod secure_listener;
 mod secure_schedules;
 mod tasks;
+mod timeouts;
 mod toy;
+mod traits;
+mod turns;
+mod upgrade;
+mod waiting;
 mod wakes;
 
 use std::pin::pin;

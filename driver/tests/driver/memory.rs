@@ -83,7 +83,7 @@ fn a_short_partial_behind_a_long_line_pins_no_large_block() {
 fn abort_frees_the_outbox() {
     let (_receiver, sender, _peer) = open_shared(8, Config::default());
     let info = measure(|| {
-        sender.feed(&vec![b'x'; 1_000_000]).unwrap();
+        sender.feed(vec![b'x'; 1_000_000]).unwrap();
         sender.abort();
     });
     assert_eq!(sender.stats().queued, 0);

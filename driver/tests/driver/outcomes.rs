@@ -15,7 +15,7 @@ const BROKEN: Error = Error::Disconnected(End::new(Cause::Lost(Loss::BrokenPipe)
 #[test]
 fn close_tells_what_an_abort_threw_away() {
     let (_receiver, sender, _peer) = open_shared(8, Config::default());
-    sender.feed(&[b'x'; 100]).unwrap();
+    sender.feed([b'x'; 100]).unwrap();
     assert!(poll_once(sender.close()).is_pending());
     assert!(sender.stats().queued > 0);
     sender.abort();
@@ -26,7 +26,7 @@ fn close_tells_what_an_abort_threw_away() {
 #[test]
 fn shutdown_write_tells_what_an_abort_threw_away() {
     let (_receiver, sender, _peer) = open_shared(8, Config::default());
-    sender.feed(&[b'x'; 100]).unwrap();
+    sender.feed([b'x'; 100]).unwrap();
     let mut shutdown = pin!(sender.shutdown_write());
     let mut cx = Context::from_waker(Waker::noop());
     assert!(shutdown.as_mut().poll(&mut cx).is_pending());
@@ -37,7 +37,7 @@ fn shutdown_write_tells_what_an_abort_threw_away() {
 #[test]
 fn flush_tells_what_an_abort_threw_away() {
     let (_receiver, sender, _peer) = open_shared(8, Config::default());
-    sender.feed(&[b'x'; 100]).unwrap();
+    sender.feed([b'x'; 100]).unwrap();
     let mut flush = pin!(sender.flush());
     let mut cx = Context::from_waker(Waker::noop());
     assert!(flush.as_mut().poll(&mut cx).is_pending());

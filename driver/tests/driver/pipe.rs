@@ -49,9 +49,7 @@ impl State {
         }
         if !self.bytes.is_empty() {
             let n = buf.len().min(self.bytes.len()).min(self.chunk);
-            for (slot, byte) in buf.iter_mut().zip(self.bytes.drain(..n)) {
-                *slot = byte;
-            }
+            io::Read::read_exact(&mut self.bytes, &mut buf[..n]).expect("so many are there");
             return Poll::Ready(Ok(n));
         }
         match self.read_error {

@@ -159,7 +159,7 @@ fn t5_a_failed_upgrade_answers_the_same_again() {
 #[test]
 fn t4_a_handshake_that_is_over_is_not_too_long() {
     let (mut conn, peer) = begin(40, Config::default());
-    conn.feed(&[b'x'; 1000]).unwrap();
+    conn.feed([b'x'; 1000]).unwrap();
     say_hello(&peer);
     let (mut receiver, sender) = with_writer(conn);
     let mut tasks = Tasks::in_order();

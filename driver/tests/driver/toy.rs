@@ -99,7 +99,7 @@ impl Socket for ToySocket {
 
     fn get(&self, option: SockOpt) -> io::Result<bool> {
         let settings = self.settings.borrow();
-        Ok(settings.iter().any(|it| *it == Setting::Flag(option, true)))
+        Ok(settings.contains(&Setting::Flag(option, true)))
     }
 
     fn bind(&self, address: &Address) -> io::Result<()> {

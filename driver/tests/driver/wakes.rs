@@ -130,7 +130,7 @@ fn abort_wakes_all_that_send_flush_or_close() {
 #[test]
 fn a_send_that_is_given_up_lets_the_next_one_go() {
     let (_receiver, sender, peer) = open_shared(8, Config::default().max_queue(100));
-    sender.feed(&[b'0'; 90]).unwrap();
+    sender.feed([b'0'; 90]).unwrap();
     let (first, second) = (sender.clone(), sender);
     let mut given_up = Box::pin(first.send(&[b'1'; 60]));
     assert!(given_up.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());

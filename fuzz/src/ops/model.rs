@@ -1,32 +1,48 @@
 //! The receiving side as the contract tells it, in the plainest way: nothing is remembered but positions in
 //! the stream, and every line is searched from its front.
 
-use asyncnet_core::{Cause, Config, EMPTY_LINE, Ends, Framing, LineError, Loss};
+mod items;
+
+use asyncnet_core::{Cause, Config, EMPTY_LINE, Flags, Framing, LineError, Loss};
 
 /// What a receive answers.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Answer {
     Wait,
     Bytes(Vec<u8>),
-    Lines(Vec<Vec<u8>>),
-    /// The typed view's clean end.
+    /// The items of a batch; one that is not all here is a `Wait`.
+    Items(Vec<Self>),
+    /// So many bytes were skipped, and what came then.
+    Skipped(usize, Box<Self>),
+    /// The clean end of the typed calls.
     Nothing,
     Bad(LineError),
     TooLarge,
     /// An end, and how many bytes of something unfinished came before it.
     Ended(Cause, usize),
     Closed,
+    /// It waited too long; so many bytes are here.
+    TimedOut(usize),
 }
 
 #[derive(Clone, Copy, Debug)]
 enum State {
     Open,
-    /// Inside a reported line that starts here.
-    Discarding(usize),
+    /// Inside a reported line that starts here, and ends as this framing says.
+    Discarding(usize, Framing),
     /// A receive met the end.
     Ended(Cause, usize),
     /// Closed by us, with the end that was met before, if one was.
     Closed(Option<(Cause, usize)>),
+}
+
+/// What a batch or a message lacked when the front stood at a position.
+#[derive(Clone, Copy, Debug)]
+enum Lack {
+    Nothing,
+    /// So many bytes in all.
+    Bytes(usize),
+    Line,
 }
 
 enum Front {
@@ -53,7 +69,12 @@ pub(super) struct Model<'a> {
     /// Good lines consumed, and bad ones.
     pub(super) lines: u64,
     pub(super) bad: u64,
+    batch: (usize, Lack),
+    message: (usize, Lack),
 }
+
+/// What `skip` asks for at once.
+const LARGEST_READ: usize = 64 << 10;
 
 impl<'a> Model<'a> {
     pub(super) fn new(config: Config, stream: &'a [u8]) -> Self {
@@ -69,6 +90,8 @@ impl<'a> Model<'a> {
             peak: 0,
             lines: 0,
             bad: 0,
+            batch: (0, Lack::Nothing),
+            message: (0, Lack::Nothing),
         }
     }
 
@@ -85,6 +108,21 @@ impl<'a> Model<'a> {
 
     pub(super) fn peek(&self) -> &'a [u8] {
         if matches!(self.state, State::Open) { self.unread() } else { &[] }
+    }
+
+    /// How many bytes are here of what a receive waits for.
+    pub(super) fn here(&self) -> usize {
+        match self.state {
+            State::Discarding(..) => self.kept_of_discarded(),
+            _ => self.unread().len(),
+        }
+    }
+
+    /// A CR is kept until it is known whether an LF follows.
+    fn kept_of_discarded(&self) -> usize {
+        let State::Discarding(from, framing) = self.state else { return 0 };
+        let arrived = &self.stream[from..self.arrived];
+        usize::from(framing == Framing::CrLf && arrived.ends_with(b"\r"))
     }
 
     pub(super) fn partial(&self) -> &'a [u8] {
@@ -141,34 +179,71 @@ impl<'a> Model<'a> {
         };
     }
 
-    // ---- receives: the typed view ----------------------------------------------------------------
+    /// F1: from the next line on.
+    pub(super) fn configure(&mut self, config: Config) {
+        self.config = config;
+        self.batch = (self.taken, Lack::Nothing);
+    }
+
+    // ---- receives: typed calls -------------------------------------------------------------------
 
     pub(super) fn line(&mut self) -> Answer {
         let line = self.peek_line();
         match &line {
             Answer::Bytes(_) => self.take_front(),
-            Answer::Bad(_) => {
-                self.bad += 1;
-                self.state = State::Discarding(self.taken);
-                self.discard();
-            }
+            Answer::Bad(_) => self.report(),
             Answer::Nothing | Answer::Ended(..) => return self.meet_end(),
             _ => {}
         }
         line
     }
 
-    /// At most `most` of the lines that are here.
-    pub(super) fn lines(&mut self, most: usize) -> Answer {
-        if !matches!(self.peek_line(), Answer::Bytes(_)) {
-            return self.line();
+    /// The line at the front is a bad one, and reported.
+    fn report(&mut self) {
+        self.bad += 1;
+        self.state = State::Discarding(self.taken, self.config.framing);
+        self.discard();
+    }
+
+    pub(super) fn try_line(&mut self) -> Answer {
+        match (self.state, self.front()) {
+            (State::Closed(_), _) => Answer::Closed,
+            (State::Open, Front::Line { .. } | Front::Bad(_)) => self.line(),
+            _ => Answer::Nothing,
         }
-        let mut lines = Vec::new();
-        while let (true, Front::Line { len, .. }) = (lines.len() < most, self.front()) {
-            lines.push(self.unread()[..len].to_vec());
-            self.take_front();
+    }
+
+    pub(super) fn skip(&mut self, n: usize) -> Answer {
+        let mut skipped = 0;
+        let answer = loop {
+            if skipped == n {
+                break Answer::Nothing;
+            }
+            match self.some(1, (n - skipped).min(LARGEST_READ), true) {
+                Answer::Bytes(bytes) => skipped += bytes.len(),
+                Answer::Nothing => break Answer::Ended(Cause::Eof, 0),
+                answer => break answer,
+            }
+        };
+        Answer::Skipped(skipped, Box::new(answer))
+    }
+
+    pub(super) fn peek_block(&mut self, n: usize) -> Answer {
+        match self.state {
+            State::Closed(_) => return Answer::Closed,
+            _ if n > self.config.max_block => return Answer::TooLarge,
+            _ if n == 0 => return Answer::Bytes(Vec::new()),
+            State::Open if self.unread().len() >= n => {
+                return Answer::Bytes(self.unread()[..n].to_vec());
+            }
+            State::Open if self.input_end.is_some() && !self.unread().is_empty() => {
+                return self.coming_end();
+            }
+            _ => {}
         }
-        Answer::Lines(lines)
+        let missing = if matches!(self.state, State::Open) { n - self.unread().len() } else { 1 };
+        let answer = self.wait_or_end(missing);
+        if answer == Answer::Nothing { Answer::Ended(Cause::Eof, 0) } else { answer }
     }
 
     pub(super) fn peek_line(&mut self) -> Answer {
@@ -192,7 +267,7 @@ impl<'a> Model<'a> {
         self.some(1.min(n), n, true)
     }
 
-    // ---- receives: the seed view -----------------------------------------------------------------
+    // ---- receives: Nim-style calls -----------------------------------------------------------------
 
     pub(super) fn recv(&mut self, n: usize) -> Answer {
         let answer = if n > self.config.max_block && !self.is_closed() {
@@ -220,7 +295,9 @@ impl<'a> Model<'a> {
     fn hide(&self, answer: Answer) -> Answer {
         match answer {
             Answer::Nothing | Answer::Ended(Cause::Eof, _) => Answer::Bytes(Vec::new()),
-            Answer::Ended(..) if self.config.ends == Ends::Hide => Answer::Bytes(Vec::new()),
+            Answer::Ended(..) if self.config.nim_flags.contains(Flags::SAFE_DISCONN) => {
+                Answer::Bytes(Vec::new())
+            }
             answer => answer,
         }
     }
@@ -260,7 +337,7 @@ impl<'a> Model<'a> {
 
     fn meet_end(&mut self) -> Answer {
         let answer = self.coming_end();
-        if let State::Discarding(from) = self.state {
+        if let State::Discarding(from, _) = self.state {
             self.state = State::Ended(self.input_end.unwrap_or(Cause::Eof), self.arrived - from);
             self.taken = self.arrived;
         } else if matches!(self.state, State::Open) {
@@ -275,7 +352,7 @@ impl<'a> Model<'a> {
         let (cause, partial) = match self.state {
             State::Closed(_) => return Answer::Closed,
             State::Ended(cause, partial) => (cause, partial),
-            State::Discarding(from) => (cause, self.arrived - from),
+            State::Discarding(from, _) => (cause, self.arrived - from),
             State::Open => (cause, self.unread().len()),
         };
         if (cause, partial) == (Cause::Eof, 0) {
@@ -292,30 +369,39 @@ impl<'a> Model<'a> {
         }
     }
 
-    /// L1, L2, L4: what the unread bytes say about the first line.
+    /// L1, L2, L4, F1: what the unread bytes say about the first line.
     fn front(&self) -> Front {
         let (bytes, max) = (self.unread(), self.config.max_line);
-        let strict = self.config.framing == Framing::CrLf;
-        let at = bytes.iter().position(|byte| *byte == b'\n' || strict && *byte == b'\r');
+        let (strict, ends, takes_cr) = match self.config.framing {
+            Framing::CrLf => (true, b'\n', true),
+            Framing::Byte(byte) => (false, byte, false),
+            framing => (false, b'\n', framing == Framing::Lenient),
+        };
+        let at = bytes.iter().position(|byte| *byte == ends || strict && *byte == b'\r');
         let before = &bytes[..at.unwrap_or(bytes.len())];
-        let text = if strict { before } else { before.strip_suffix(b"\r").unwrap_or(before) };
+        let text = before.strip_suffix(b"\r").filter(|_| takes_cr && !strict).unwrap_or(before);
         if text.len() > max {
             return Front::Bad(LineError::TooLong { max });
         }
         let line = |next| Front::Line { len: text.len(), next };
         match &bytes[before.len()..] {
-            [] | [b'\r'] => Front::More,
+            [] => Front::More,
+            _ if !strict => line(before.len() + 1),
+            [b'\r'] => Front::More,
             [b'\r', b'\n', ..] => line(before.len() + 2),
             [b'\r', ..] => Front::Bad(LineError::BareCr),
-            _ if strict => Front::Bad(LineError::BareLf),
-            _ => line(before.len() + 1),
+            _ => Front::Bad(LineError::BareLf),
         }
     }
 
     /// L2, L4: a reported line is dropped through its terminator.
     fn discard(&mut self) {
-        let State::Discarding(from) = self.state else { return };
-        let end = if self.config.framing == Framing::CrLf { &b"\r\n"[..] } else { b"\n" };
+        let State::Discarding(from, framing) = self.state else { return };
+        let end = match framing {
+            Framing::CrLf => b"\r\n".to_vec(),
+            Framing::Byte(byte) => vec![byte],
+            _ => b"\n".to_vec(),
+        };
         let arrived = &self.stream[from..self.arrived];
         if let Some(at) = arrived.windows(end.len()).position(|bytes| bytes == end) {
             self.taken = from + at + end.len();

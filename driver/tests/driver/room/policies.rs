@@ -296,7 +296,7 @@ fn r4_a_room_changes_nothing_about_the_connections_own_queue() {
     peer.input.state().capacity = WIDE;
     assert!(poll_once(sender.flush()).is_ready());
     assert_eq!(peer.hear().len(), 10 * OWN + 2);
-    assert_eq!(sender.feed(&[b'y'; OWN]), Ok(()));
+    assert_eq!(sender.feed([b'y'; OWN]), Ok(()));
     assert!(matches!(sender.feed(b"y"), Err(Error::Full { max: OWN, .. })));
 }
 
