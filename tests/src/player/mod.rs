@@ -126,8 +126,6 @@ struct Stage<R: System> {
     saved_port: Cell<u16>,
     /// Whose connections are to be TLS.
     wrapped: RefCell<HashSet<String>>,
-    /// Whose upgrade was begun, and is not over.
-    upgrading: RefCell<HashSet<String>>,
     aside: Aside,
 }
 
@@ -160,7 +158,6 @@ impl<R: System> Player<R> {
             lines: RefCell::default(),
             saved_port: Cell::new(0),
             wrapped: RefCell::default(),
-            upgrading: RefCell::default(),
             aside: Aside::default(),
         };
         Self { stage: Rc::new(stage), executor: Rc::default(), begun: BTreeMap::new() }
