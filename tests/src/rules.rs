@@ -419,6 +419,7 @@ macro_rules! __table {
                     T7 t7_a_failed_upgrade_tells_the_peer_why
                     T8 t8_lines_come_before_the_error_in_the_same_read
                     T8 t8_every_way_to_end_has_its_own_name
+                    T8 t8_what_comes_with_the_end_of_the_handshake_comes_before_the_end
                     T13 t13_policy_and_flag_say_how_a_truncation_is_told
                     T10 t10_every_byte_arrives_though_tickets_are_unread
                     T10 t10_a_drop_takes_the_tickets_that_have_come

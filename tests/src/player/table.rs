@@ -141,9 +141,6 @@ impl<R: System> Stage<R> {
     }
 
     pub(super) fn put(&self, name: &str, socket: Socket<R>) {
-        if let Socket::Whole(_) | Socket::Fresh(_) = &socket {
-            self.upgrading.borrow_mut().remove(name);
-        }
         // An old one of that name is dropped when the table is free.
         let old = self.sockets.borrow_mut().insert(name.into(), socket);
         drop(old);

@@ -70,22 +70,11 @@ impl<R: System> Stage<R> {
             Some("connected_server") => Role::Server,
             _ => Role::Client { server_name: self.server_name(op)? },
         };
-        // One that is not over is gone on with, as the next call of any kind does.
-        let begun = !self.upgrading.borrow_mut().insert(op.socket().into());
-        let upgrade = async {
-            match begun {
-                true => connection.handshake().await,
-                false => connection.upgrade_tls(role.of(context)).await,
-            }
-        };
+        let upgrade = connection.upgrade_tls(role.of(context));
         let upgraded = match op.is("begin") {
-            true => poll_once(upgrade).await,
-            false => Some(upgrade.await),
+            true => poll_once(upgrade).await.unwrap_or(Ok(())),
+            false => upgrade.await,
         };
-        if let Some(Ok(()) | Err(Error::Upgrade(_))) = upgraded {
-            self.upgrading.borrow_mut().remove(op.socket());
-        }
-        let upgraded = upgraded.unwrap_or(Ok(()));
         let goes_on = op.is("keep") || matches!(upgraded, Ok(()) | Err(Error::Tls(_)));
         if !goes_on {
             self.put(op.socket(), Socket::Dropped);

@@ -233,7 +233,6 @@ pub async fn s5_an_echo_answers_every_line_and_loses_no_last_answer<B: Bed>() {
             assert_err!(batch.reply_line(line), Error::LineBreak);
         }
     }
-    drop(batch);
     conn.send_line(b"fine").await.expect("nothing was queued");
     assert_eq!(peer.recv(6).await, b"fine\r\n");
 }

@@ -55,7 +55,7 @@ pub async fn c3_close_after_the_end_is_fine<B: Bed>() {
 /// What was queued and did not leave is told.
 pub async fn c3_close_tells_what_was_lost<B: Bed>() {
     senders!(B, Config::default().max_queue(2 * B::HOLDS), |conn, peer| {
-        conn.feed(&vec![b'm'; B::HOLDS]).expect("there is room");
+        conn.feed(vec![b'm'; B::HOLDS]).expect("there is room");
         peer.reset();
         for _ in 0..2 {
             assert_err!(conn.close().await, Error::Disconnected(_));
@@ -181,7 +181,7 @@ pub async fn c3_dropping_all_writers_closes_nothing<B: Bed>() {
 pub async fn c3_a_close_that_cannot_flush_gives_up<M: Manner>() {
     let config = Config::default().max_queue(Memory::<M>::HOLDS);
     let (mut conn, peer) = Memory::<M>::timed_pair(config, ByHand);
-    conn.feed(&vec![b'm'; Memory::<M>::HOLDS]).expect("there is room");
+    conn.feed(vec![b'm'; Memory::<M>::HOLDS]).expect("there is room");
     {
         let mut closing = pin!(conn.close());
         assert!(waits(closing.as_mut()).await);

@@ -106,10 +106,10 @@ pub async fn t4_a_handshake_ends_at_its_deadline<P: Platform>() {
         for said in [&[][..], &SLOW] {
             let (mut conn, socket) = plain::<P::Runtime>(config);
             let peer = dawdle(said, socket);
-            for again in [false, true] {
-                let handshake = match again {
-                    false => conn.upgrade_tls(role.of(context())).await,
-                    true => conn.handshake().await,
+            for by_upgrade in [true, true, false] {
+                let handshake = match by_upgrade {
+                    true => conn.upgrade_tls(role.of(context())).await,
+                    false => conn.handshake().await,
                 };
                 let error = handshake.expect_err("it dawdles");
                 assert!(

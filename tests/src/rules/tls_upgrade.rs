@@ -175,10 +175,10 @@ pub async fn t5_a_failed_upgrade_stays_failed<P: Platform>() {
     for role in ROLES {
         let (mut conn, mut socket) = plain::<P::Runtime>(Config::default());
         socket.write_all(b"500 what is TLS?\r\nnever mind\r\n").expect("our side is there");
-        for again in [false, true] {
-            let failed = match again {
-                false => upgrade(&mut conn, role).await,
-                true => conn.handshake().await,
+        for by_upgrade in [true, true, false] {
+            let failed = match by_upgrade {
+                true => upgrade(&mut conn, role).await,
+                false => conn.handshake().await,
             };
             assert_err!(
                 failed,
@@ -219,7 +219,7 @@ pub async fn t12_what_is_queued_in_the_handshake_waits_for_its_end<P: Platform>(
         assert!(poll_once(upgrade(&mut conn, role)).await.is_none());
         conn.feed_line(b"secret").expect("there is room");
         assert_eq!(conn.stats().queued, 8 + 64);
-        assert_err!(conn.feed(&[b'.'; 1000]), Error::Full { queued: 72, max: 1000 });
+        assert_err!(conn.feed([b'.'; 1000]), Error::Full { queued: 72, max: 1000 });
         assert!(poll_once(conn.flush()).await.is_none(), "the peer is silent");
         assert_eq!(conn.stats().queued, 8 + 64);
         let peer = unblock(move || {
