@@ -208,7 +208,6 @@ async fn serve<S: Transport>(mut conn: Connection<S>, context: TlsContext) -> Re
     conn.close().await
 }
 
-#[cfg(test)]
 mod tests {
     use std::io::sink;
 
@@ -307,7 +306,8 @@ mod tests {
                 for _ in 0..SIZE / MIB {
                     server.send_all(vec![b'.'; MIB]).await?;
                 }
-                server.send_line(format!(")\r\na{n} OK done")).await?;
+                server.send_line(")").await?;
+                server.send_line(format!("a{n} OK done")).await?;
             }
             server.close().await
         });
