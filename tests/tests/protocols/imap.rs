@@ -2,7 +2,7 @@
 //!
 //! The client leans on `next_with` (a response is received whole or not at all, so a deadline may cut it anywhere),
 //! `within` (IDLE), `next_bytes` and `skip` (a literal above `max_block`, in pieces), `feed_wait` (a literal of
-//! any size behind its command) and `upgrade_tls` (STARTTLS). The client is 113 lines.
+//! any size behind its command) and `upgrade_tls` (STARTTLS). The client is 121 lines.
 
 use std::io::Write;
 use std::time::Duration;
