@@ -9,7 +9,7 @@ use crate::{Config, Error, Time, Timeout};
 enum Wait {
     /// It does not wait.
     No,
-    /// It waits, and its clock starts when the time is next known.
+    /// It waits, and its clock starts when it is bounded and the time is next known.
     Begins,
     Since(Time),
 }
@@ -18,6 +18,13 @@ impl Wait {
     fn stamp(&mut self, now: Time) {
         if *self == Self::Begins {
             *self = Self::Since(now);
+        }
+    }
+
+    /// Begins anew, if it waits.
+    fn restart(&mut self) {
+        if *self != Self::No {
+            *self = Self::Begins;
         }
     }
 
@@ -72,7 +79,9 @@ pub(crate) struct Deadlines {
     /// Bounds that receive instead of the setting.
     within: Option<Duration>,
     late: Option<Late>,
-    /// No byte has moved.
+    /// The last receive was too late, and the next one has not waited yet.
+    was_late: bool,
+    /// No byte has moved, since a receive waits.
     idle: Wait,
     /// Queued bytes make no progress.
     send: Wait,
@@ -87,8 +96,29 @@ pub(crate) struct Deadlines {
     part: Part,
     /// This part of a close has taken too long.
     close_is_late: bool,
-    /// The settings bound something.
-    by_settings: bool,
+    by_settings: Bounded,
+}
+
+/// What the settings bound.
+#[derive(Clone, Copy)]
+struct Bounded {
+    receive: bool,
+    idle: bool,
+    send: bool,
+}
+
+impl Bounded {
+    const fn new(config: &Config) -> Self {
+        Self {
+            receive: config.receive_timeout.is_some(),
+            idle: config.idle_timeout.is_some(),
+            send: config.send_timeout.is_some(),
+        }
+    }
+
+    const fn is_any(self) -> bool {
+        self.receive || self.idle || self.send
+    }
 }
 
 impl Deadlines {
@@ -97,6 +127,7 @@ impl Deadlines {
             receive: Wait::No,
             within: None,
             late: None,
+            was_late: false,
             idle: Wait::Begins,
             send: Wait::No,
             lag: Wait::No,
@@ -106,22 +137,28 @@ impl Deadlines {
             flush_wait: Wait::No,
             part: Part::Open,
             close_is_late: false,
-            by_settings: is_bounded(config),
+            by_settings: Bounded::new(config),
         }
     }
 
     pub(crate) fn configure(&mut self, config: &Config) {
-        if !self.by_settings {
-            // What was waited for without a clock counts from here on.
-            (self.receive, self.send) = (restarted(self.receive), restarted(self.send));
-            self.idle = Wait::Begins;
+        // What was waited for without a bound counts from here on.
+        let before = self.by_settings;
+        self.by_settings = Bounded::new(config);
+        if !before.receive {
+            self.receive.restart();
         }
-        self.by_settings = is_bounded(config);
+        if !before.idle {
+            self.idle.restart();
+        }
+        if !before.send {
+            self.send.restart();
+        }
     }
 
     #[inline]
     pub(crate) const fn is_any(&self) -> bool {
-        self.by_settings
+        self.by_settings.is_any()
             || self.within.is_some()
             || self.lag_time.is_some()
             || !matches!(self.part, Part::Open)
@@ -149,7 +186,7 @@ impl Deadlines {
     pub(crate) fn wait_for_answer(&mut self, arrived: usize) -> Result<(), Error> {
         if let Some(late) = self.late.take() {
             // The next receive has a fresh clock.
-            self.receive = Wait::No;
+            (self.receive, self.was_late) = (Wait::No, true);
             return Err(Error::TimedOut(match late {
                 Late::Receive => Timeout::Receive { partial: arrived },
                 Late::Idle => Timeout::Idle,
@@ -157,6 +194,11 @@ impl Deadlines {
         }
         if self.receive == Wait::No {
             self.receive = Wait::Begins;
+            if !self.was_late {
+                // The time between two receives is the program's own, and not the peer's.
+                self.idle = Wait::Begins;
+            }
+            self.was_late = false;
         }
         Ok(())
     }
@@ -172,7 +214,11 @@ impl Deadlines {
         self.late.is_some()
     }
 
-    pub(crate) const fn within(&mut self, time: Option<Duration>) {
+    pub(crate) fn within(&mut self, time: Option<Duration>) {
+        if self.within != time && self.late == Some(Late::Receive) {
+            // It was too late for another bound. The clock still runs, and tells whether it is for this one.
+            self.late = None;
+        }
         self.within = time;
     }
 
@@ -197,7 +243,7 @@ impl Deadlines {
     pub(crate) fn end_handshake(&mut self) {
         if self.part == Part::Handshake {
             self.begin(Part::Open);
-            self.send = restarted(self.send);
+            self.send.restart();
         }
     }
 
@@ -209,7 +255,9 @@ impl Deadlines {
     }
 
     pub(crate) const fn begin_drain(&mut self, bytes: usize) {
-        self.begin(Part::Drain { left: bytes });
+        if !matches!(self.part, Part::Drain { .. } | Part::Over) {
+            self.begin(Part::Drain { left: bytes });
+        }
     }
 
     /// `n` bytes were read and dropped. Returns how many more may be.
@@ -238,24 +286,32 @@ impl Deadlines {
         self.close_is_late
     }
 
-    // ---- the time --------------------------------------------------------------------------------
-
-    /// It is `now`, and the connection is about to wait: when the first bound runs out.
-    pub(crate) fn poll(&mut self, config: &Config, unsent: bool, now: Time) -> Option<Time> {
+    /// Whether bytes are queued.
+    pub(crate) fn note_unsent(&mut self, unsent: bool) {
         if !unsent {
             self.send = Wait::No;
         } else if self.send == Wait::No {
             self.send = Wait::Begins;
         }
+    }
+
+    // ---- the time --------------------------------------------------------------------------------
+
+    /// It is `now`, and the connection is about to wait: when the first bound runs out.
+    pub(crate) fn poll(&mut self, config: &Config, now: Time) -> Option<Time> {
         let waits = [
-            &mut self.receive,
-            &mut self.idle,
-            &mut self.send,
-            &mut self.lag,
-            &mut self.part_wait,
-            &mut self.flush_wait,
+            (&mut self.receive, self.by_settings.receive || self.within.is_some()),
+            (&mut self.idle, self.by_settings.idle),
+            (&mut self.send, self.by_settings.send),
+            (&mut self.lag, true),
+            (&mut self.part_wait, true),
+            (&mut self.flush_wait, true),
         ];
-        waits.into_iter().for_each(|wait| wait.stamp(now));
+        for (wait, is_bounded) in waits {
+            if is_bounded {
+                wait.stamp(now);
+            }
+        }
         Expired::ALL.iter().filter_map(|what| self.end_of(*what, config)).min()
     }
 
@@ -265,10 +321,13 @@ impl Deadlines {
         let expired = *Expired::ALL.iter().find(is_over)?;
         match expired {
             Expired::Answer => {
-                let by_itself = self.receive.is_over(self.receive_time(config), now);
-                self.late = Some(if by_itself { Late::Receive } else { Late::Idle });
-                // The clock starts again.
-                self.idle = Wait::Begins;
+                if self.receive.is_over(self.receive_time(config), now) {
+                    self.late = Some(Late::Receive);
+                } else {
+                    self.late = Some(Late::Idle);
+                    // The clock starts again.
+                    self.idle = Wait::Begins;
+                }
             }
             Expired::Send => self.send = Wait::No,
             Expired::Lag => self.lag_is_late = true,
@@ -313,17 +372,4 @@ impl Deadlines {
 
 impl Expired {
     const ALL: [Self; 5] = [Self::Handshake, Self::Close, Self::Send, Self::Lag, Self::Answer];
-}
-
-const fn is_bounded(config: &Config) -> bool {
-    config.receive_timeout.is_some()
-        || config.idle_timeout.is_some()
-        || config.send_timeout.is_some()
-}
-
-fn restarted(wait: Wait) -> Wait {
-    match wait {
-        Wait::No => Wait::No,
-        Wait::Begins | Wait::Since(_) => Wait::Begins,
-    }
 }

@@ -214,6 +214,16 @@ impl<'a> Items<'a> {
         self.base.wrapping_add(self.front.head as u64)
     }
 
+    /// Says that nothing is taken now for a reason of the caller's: the next batch is not to wait for a byte more.
+    #[doc(hidden)]
+    #[cold]
+    pub fn hold(&mut self) {
+        let one_more = Lack::Bytes(self.unread().len() + 1);
+        if self.front.batch.lack(self.at()) == one_more {
+            self.answered();
+        }
+    }
+
     /// There was an item, perhaps an empty one, or an error: the next batch need not wait.
     fn answered(&mut self) {
         self.lacks(Lack::Nothing);

@@ -195,6 +195,27 @@ impl Raw {
         Ok(self)
     }
 
+    /// A client that sends the end of its handshake, `said` and its close notice in one piece, and then ends.
+    pub(crate) fn hasty_client(
+        socket: TcpStream,
+        config: impl Into<Arc<ClientConfig>>,
+        said: &[u8],
+    ) -> io::Result<TcpStream> {
+        let name = ServerName::try_from(NAME).expect("a name");
+        let tls = ClientConnection::new(config.into(), name).expect("settings that fit");
+        let mut this = Self { socket, tls: tls.into() };
+        this.flush()?;
+        while this.tls.is_handshaking() {
+            this.tls.read_tls(&mut this.socket)?;
+            let processed = this.tls.process_new_packets();
+            processed.map_err(|error| io::Error::new(ErrorKind::InvalidData, error))?;
+        }
+        let wire = [this.sealed(said), this.notice()].concat();
+        this.socket.write_all(&wire)?;
+        this.fin();
+        Ok(this.socket)
+    }
+
     /// One read of what is on the wire, and what rustls has to say to it.
     fn fill(&mut self) -> io::Result<()> {
         if self.tls.read_tls(&mut self.socket)? == 0 && self.tls.is_handshaking() {

@@ -7,6 +7,7 @@
 
 pub mod addresses;
 pub mod blocks;
+pub mod both_ways;
 pub mod closing;
 pub mod connecting;
 pub mod counting;
@@ -17,7 +18,9 @@ pub mod listening;
 pub mod options;
 #[cfg(unix)]
 pub mod paths;
+pub mod rooms;
 pub mod sending;
+pub mod settings;
 pub mod sharing;
 #[cfg(unix)]
 pub mod signals;
@@ -72,6 +75,18 @@ rules! {
     B4,
     /// Unbuffered reads take no more than is needed.
     B5,
+    /// Blocks in pieces.
+    B6,
+    /// Framing, in both directions and on a live connection.
+    F1,
+    /// Messages, whole or not at all.
+    N1,
+    /// Receive timeout.
+    D1,
+    /// Idle timeout.
+    D2,
+    /// Send timeout.
+    D3,
     /// Ends, first row: the end of file between lines.
     EofBetweenLines,
     /// Second row: inside a line or a block.
@@ -148,6 +163,10 @@ rules! {
     A14,
     /// Listening and connecting in one call.
     A15,
+    /// A room reaches every member.
+    R1,
+    /// What waits for a member is bounded.
+    R4,
     /// The layer asks nothing of an adapter.
     T1,
     /// Certificates and names are verified.
@@ -210,6 +229,15 @@ macro_rules! __table {
                     B4 b4_a_filled_buffer_is_not_consumed
                     B5 b5_unbuffered_reads_no_more_than_the_call_needs
                     B5 b5_peeked_bytes_stay_and_come_first
+                }
+                settings {
+                    F1 f1_the_framing_ends_lines_in_both_directions
+                    F1 f1_settings_change_from_the_next_line_on
+                    B6 b6_a_large_block_is_taken_in_pieces_or_skipped
+                    N1 n1_a_message_is_consumed_whole_or_not_at_all
+                }
+                both_ways {
+                    S5 s5_an_echo_answers_every_line_and_loses_no_last_answer
                 }
                 ends {
                     EofBetweenLines end_eof_between_lines_is_no_bytes_in_every_view
@@ -279,6 +307,7 @@ macro_rules! __table {
                     C4 c4_shutdown_write_ends_our_side_alone
                     C5 c5_drop_frees_the_stream_and_tries_once_to_send
                     C5 c5_drop_never_blocks
+                    C5 c5_a_drop_with_bytes_left_is_a_reset
                     C6 c6_the_last_reply_survives_unread_input
                     C6 c6_the_last_reply_survives_unread_input_without_a_clock
                 }
@@ -347,6 +376,26 @@ macro_rules! __table {
                     C2 c2_everything_moves_between_threads
                     C2 c2_a_stream_that_cannot_move_is_fine
                 }
+                closing {
+                    C3 c3_a_slow_reader_gets_all_that_was_fed
+                    C3 c3_a_flood_does_not_hold_up_a_close
+                }
+                both_ways {
+                    S5 s5_a_split_connection_gets_along_with_an_echo
+                    S5 s5_a_split_secure_connection_gets_along_with_an_echo
+                    S5 s5_two_split_connections_send_to_each_other
+                    S9 s9_a_task_that_only_sends_lets_others_run
+                }
+                settings {
+                    D1 d1_a_receive_ends_in_time_though_bytes_trickle
+                    D2 d2_silence_in_both_directions_ends_a_receive
+                    D3 d3_bytes_that_the_peer_does_not_take_end_the_sending_side
+                }
+                rooms {
+                    R1 r1_every_member_gets_every_line_in_order
+                    R1 r1_a_member_without_a_receiver_gets_everything
+                    R4 r4_drop_newest_delivers_again
+                }
                 counting {
                     A12 a12_incoming_is_a_stream_of_connections
                     A12 a12_with_max_open_an_accept_waits_for_a_close
@@ -370,6 +419,7 @@ macro_rules! __table {
                     T7 t7_a_failed_upgrade_tells_the_peer_why
                     T8 t8_lines_come_before_the_error_in_the_same_read
                     T8 t8_every_way_to_end_has_its_own_name
+                    T8 t8_what_comes_with_the_end_of_the_handshake_comes_before_the_end
                     T13 t13_policy_and_flag_say_how_a_truncation_is_told
                     T10 t10_every_byte_arrives_though_tickets_are_unread
                     T10 t10_a_drop_takes_the_tickets_that_have_come
@@ -394,6 +444,7 @@ macro_rules! __table {
                     T6 t6_a_certificate_error_is_not_hidden_by_the_next_address
                     T6 t6_bad_peers_cost_only_themselves
                     T6 t6_peers_that_dawdle_are_given_up
+                    T6 t6_an_honest_client_is_served_among_silent_peers
                     T6 t6_several_tasks_accept
                     T6 t6_a_dropped_accept_loses_no_peer
                     T6 t6_finish_drops_silent_peers

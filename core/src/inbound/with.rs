@@ -14,7 +14,8 @@ impl Inbound {
     /// or a bad line is.
     ///
     /// ```
-    /// use asyncnet_core::{Config, Error, Inbound, Shortfall, Step, Unread};
+    /// use asyncnet_core::driver::{Inbound, Shortfall};
+    /// use asyncnet_core::{Config, Error, Step, Unread};
     ///
     /// fn literal(unread: &mut Unread<'_>) -> Result<Vec<u8>, Error> {
     ///     let len = unread.line()?.len();

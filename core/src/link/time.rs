@@ -19,23 +19,36 @@ impl Link {
     /// [`handle_timeout`](Self::handle_timeout) has to be called at the latest. A wait that began since the
     /// last call begins now.
     pub fn poll_timeout(&mut self, now: Time) -> Option<Time> {
-        self.deadlines.poll(&self.config, self.queue.outbox.len() > 0, now)
+        self.note_progress();
+        self.deadlines.poll(&self.config, now)
     }
 
     /// It is `now`. What has run out by then shows in the calls that it bounds.
     pub fn handle_timeout(&mut self, now: Time) {
+        self.note_progress();
         while let Some(expired) = self.deadlines.expire(&self.config, now) {
             match expired {
                 Expired::Handshake => self.fail_tls(TlsError::new(TlsErrorKind::TimedOut, "")),
-                Expired::Send => return self.handle_write_lost(Loss::TimedOut),
+                Expired::Send => {
+                    self.gave_up = true;
+                    return self.handle_write_lost(Loss::TimedOut);
+                }
                 // The next receive, the close or the room asks for it.
                 Expired::Answer | Expired::Close | Expired::Lag => {}
             }
         }
     }
 
+    /// What is over is bounded no more: a queue that has left, a handshake that has come to its end.
+    fn note_progress(&mut self) {
+        self.deadlines.note_unsent(self.unsent() > 0);
+        if self.is_secure() && !self.needs_handshake() {
+            self.deadlines.end_handshake();
+        }
+    }
+
     /// Bounds the receive that waits next by `time` instead of the setting; `None`: by the setting.
-    pub const fn bound_receive(&mut self, time: Option<Duration>) {
+    pub fn bound_receive(&mut self, time: Option<Duration>) {
         self.deadlines.within(time);
     }
 

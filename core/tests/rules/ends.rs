@@ -148,7 +148,7 @@ fn table_truncation_of_a_secure_stream() {
 }
 
 #[test]
-fn table_the_connection_passes_its_setting_to_the_nim_style_calls() {
+fn table_the_connection_passes_its_setting_to_nim_style_calls() {
     for loss in LOSSES {
         let end = Some((Cause::Lost(loss), 0));
         let mut conn = after(tell(), b"");
@@ -291,11 +291,11 @@ fn e2_bytes_of_a_reported_line_are_counted_and_not_kept() {
 fn e3_a_nim_style_send_to_a_peer_that_is_gone_succeeds_if_ends_are_hidden() {
     for loss in LOSSES {
         let lost = || Err(Error::Disconnected(loss.into()));
-        for (config, answer) in [(hide(), Ok(())), (tell(), lost())] {
+        for (config, nim) in [(hide(), Ok(())), (tell(), lost())] {
             let mut conn = Connection::new(config);
             assert_eq!(conn.send(b"queued"), Ok(()));
             conn.handle_write_lost(loss);
-            assert_eq!(conn.send(b"x"), answer);
+            assert_eq!(conn.send(b"x"), nim);
             assert_eq!(conn.feed(b"x"), lost());
             assert_eq!(conn.feed_shared(b"x".to_vec().into()), lost());
             assert_eq!(conn.feed_line(b"x"), lost());
@@ -408,7 +408,7 @@ fn e1_a_reset_that_end_has_told_stays_when_we_close() {
     assert_eq!(conn.end().map(|end| end.cause), told);
 }
 
-/// In a log, every end and every error can be told from any other.
+/// In a log an end or an error can be told from any other.
 #[test]
 fn e4_every_end_and_error_says_something_of_its_own() {
     let causes = [Cause::Eof, Cause::Truncated, Cause::TlsFailed, Cause::Closed];

@@ -116,7 +116,7 @@ fn f1_a_larger_max_line_takes_what_was_too_long_before() {
 
 #[test]
 fn f1_a_reported_line_ends_as_it_would_have_before_the_framing_changed() {
-    in_any_chunking(by(Framing::Lenient).max_line(1), b"12\x0003\n4\0", Ending::Eof, |play| {
+    in_any_chunking(by(Framing::Lenient).max_line(1), b"12\x003\n4\0", Ending::Eof, |play| {
         assert_eq!(line(play), Err(Error::Line(LineError::TooLong { max: 1 })));
         play.conn.configure(|_| by(Framing::Byte(0)));
         assert_eq!((line(play), line(play)), (text(b"4"), Ok(None)));

@@ -93,6 +93,20 @@ fn l3_only_the_string_call_checks_utf8_and_its_error_holds_the_consumed_line() {
 }
 
 #[test]
+fn l3_a_line_that_is_no_text_is_counted_by_the_call_that_consumes_it_as_text() {
+    let mut conn = Connection::new(lenient());
+    assert_eq!(conn.handle_input(b"\xff\n\xfe\n\xfd\n"), 6);
+    let counted = |conn: &Connection| (conn.stats().lines_received, conn.stats().not_utf8);
+    assert!(with_flags(&mut conn, PEEK, Connection::recv_line).is_err());
+    assert_eq!(counted(&conn), (0, 0), "a peek consumes nothing");
+    assert!(conn.recv_line().is_err());
+    assert_eq!(counted(&conn), (1, 1));
+    assert_eq!(conn.recv_line_into(&mut Vec::new()), Ok(Step::Ready(())));
+    assert!(conn.next_line().is_ok());
+    assert_eq!(counted(&conn), (3, 1), "bytes are no text");
+}
+
+#[test]
 fn l3_a_peek_at_a_line_that_is_no_text_leaves_it() {
     in_any_chunking(lenient(), b"\xff\n", Ending::Open, |play| {
         let bad = || Error::Line(LineError::Utf8(b"\xff".to_vec()));
@@ -264,7 +278,7 @@ fn l6_an_end_that_is_known_already_waits_behind_the_lines() {
 }
 
 #[test]
-fn l7_an_empty_line_is_cr_lf_in_nim_style_calls_and_empty_in_typed_ones() {
+fn l7_an_empty_line_is_cr_lf_in_nim_style_calls_and_empty_in_the_typed() {
     for config in [lenient(), strict()] {
         in_any_chunking(config, b"\r\n\r\n\r\n", Ending::Eof, |play| {
             assert_eq!(play.recv_line().as_deref(), Ok(EMPTY_LINE));

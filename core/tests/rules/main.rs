@@ -1,10 +1,12 @@
 //! The contract of the core, rule by rule: lines (L), framing (F), blocks (B), messages and batches (N), ends
-//! (table and E), sending (S) and what memory they may take. A test's name says its rule.
+//! (table and E), sending (S), time (D) and what memory they may take. A test's name says its rule.
 //!
 //! Everything here knows the public interface only.
 
 mod batches;
 mod blocks;
+mod close_limits;
+mod deadlines;
 mod ends;
 mod errors;
 mod framing;

@@ -204,11 +204,11 @@ fn n1_the_answer_says_what_is_consumed() {
 #[test]
 fn n1_a_panic_of_the_parser_consumes_nothing() {
     let mut conn = receiver(b"abc");
-    let mut parse = |unread: &mut Unread<'_>| -> Result<(), Error> {
+    let parse = |unread: &mut Unread<'_>| -> Result<(), Error> {
         unread.block(2)?;
         panic!("the parser's own")
     };
-    let alone = catch_unwind(AssertUnwindSafe(|| conn.next_with(&mut parse)));
+    let alone = catch_unwind(AssertUnwindSafe(|| conn.next_with(parse)));
     assert!(alone.is_err());
     assert!(catch_unwind(AssertUnwindSafe(|| batch(&mut conn).next_with(parse))).is_err());
     assert_eq!(conn.peek(), b"abc");
@@ -251,17 +251,17 @@ fn n2_the_parser_is_called_again_only_when_what_it_lacked_is_here() {
 fn n2_seen_says_what_the_call_before_saw() {
     let mut conn = receiver(b"abc");
     let seen = Cell::new(Vec::new());
-    let mut parse = |unread: &mut Unread<'_>| {
+    let parse = |unread: &mut Unread<'_>| {
         seen.set([seen.take(), vec![unread.seen()]].concat());
         if unread.rest().len() < 5 { Err(unread.needs(unread.rest().len() + 1)) } else { Ok(()) }
     };
-    assert_eq!(conn.next_with(&mut parse), Ok(Step::NeedInput));
+    assert_eq!(conn.next_with(parse), Ok(Step::NeedInput));
     assert_eq!(conn.handle_input(b"d"), 1);
-    assert_eq!(conn.next_with(&mut parse), Ok(Step::NeedInput));
+    assert_eq!(conn.next_with(parse), Ok(Step::NeedInput));
     assert_eq!(conn.handle_input(b"ef"), 2);
-    assert_eq!(conn.next_with(&mut parse), Ok(Step::Ready(Some(()))));
+    assert_eq!(conn.next_with(parse), Ok(Step::Ready(Some(()))));
     // A new message, though the bytes are those.
-    let _ = conn.next_with(&mut parse);
+    let _ = conn.next_with(parse);
     assert_eq!(seen.take(), [0, 3, 4, 0]);
 }
 

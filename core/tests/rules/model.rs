@@ -1,4 +1,4 @@
-//! Random streams, random chunkings and random calls of both views.
+//! Random streams, random chunkings and random calls.
 
 use asyncnet_core::driver::Inbound;
 use asyncnet_core::{Config, Connection, End, Error, Flags, Framing, Loss, Stats, Step, Unread};

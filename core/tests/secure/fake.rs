@@ -175,7 +175,7 @@ impl SecureLayer for Fake {
                 rest = &rest[n..];
             }
         }
-        // The slice may be written over: whoever looks at it again finds nonsense.
+        // The slice may be written over: a second look at it finds nonsense.
         wire.fill(b'!');
         Ok(())
     }

@@ -3,9 +3,10 @@
 use std::panic::catch_unwind;
 use std::time::Duration;
 
-use asyncnet_core::{Cause, Config, Connection, SecureLayer, Time, TlsErrorKind};
+use asyncnet_core::driver::Inbound;
+use asyncnet_core::{Cause, Config, Connection, SecureLayer, Step, Time, TlsErrorKind};
 
-use crate::bed::{Ending, failed, hello, in_any_chunking, notice, open, started, told};
+use crate::bed::{Ending, failed, hello, in_any_chunking, notice, open, started, told, transmit};
 use crate::fake::{Fake, PING, PONG, data, record};
 use crate::schedule::{Harm, Rng, run};
 
@@ -29,18 +30,54 @@ fn d4_a_handshake_that_takes_too_long_is_given_up() {
 }
 
 #[test]
-fn what_comes_in_without_an_inbound_half_waits_in_front_of_the_rest() {
-    for cut in 0..=8 {
-        let (mut inbound, mut link) = open(Config::default()).into_halves();
-        let mut wire = [data(b"ab"), data(b"c\n")].concat();
-        wire.extend(notice());
-        let (early, late) = wire.split_at_mut(cut);
-        link.handle_input(None, early);
-        link.handle_input(Some(&mut inbound), late);
-        let span = inbound.poll_line().expect("a line").ready().flatten().expect("a line");
-        assert_eq!(inbound.bytes(span), b"abc");
-        assert!(!link.pass_on(&mut inbound));
-        assert!(matches!(inbound.poll_line(), Ok(step) if step.ready() == Some(None)));
+fn d4_a_handshake_that_is_over_is_bounded_no_more() {
+    let limit = Duration::from_secs(1);
+    let config = Config::default().handshake_timeout(limit);
+    for layer in [Fake::client(2), Fake::server(2)] {
+        let mut conn = started(config, layer);
+        assert_eq!(conn.poll_timeout(Time::START), Some(Time::START + limit));
+        assert_eq!(conn.handle_input(&hello()), 2);
+        let now = Time::START + (limit - Duration::from_micros(1));
+        conn.handle_timeout(now);
+        assert_eq!(conn.poll_timeout(now), Some(Time::START + limit), "progress is no end");
+        assert_eq!(conn.handle_input(&hello()), 2);
+        transmit(&mut conn);
+        assert_eq!(conn.poll_timeout(now), None);
+        conn.handle_timeout(Time::START + limit * 9);
+        assert_eq!(conn.handle_input(&data(b"a\n")), 4);
+        assert!(matches!(conn.next_line(), Ok(Step::Ready(Some(b"a")))));
+        assert_eq!(conn.feed(b"x"), Ok(()));
+    }
+}
+
+#[test]
+fn d4_the_last_flight_that_the_peer_does_not_take_is_still_the_handshake() {
+    let limit = Duration::from_secs(1);
+    let mut conn = started(Config::default().handshake_timeout(limit), Fake::server(1));
+    assert_eq!(conn.handle_input(&hello()), 2);
+    assert!(!conn.is_handshaking());
+    assert_eq!(conn.poll_timeout(Time::START), Some(Time::START + limit));
+    conn.handle_timeout(Time::START + limit);
+    assert_eq!(failed(conn.next_line()), Some(TlsErrorKind::TimedOut));
+}
+
+#[test]
+fn t8_what_comes_in_without_an_inbound_half_waits_in_front_of_the_rest_and_of_the_end() {
+    let wire = [data(b"ab"), data(b"c\n")].concat();
+    for (last, end) in [(notice(), Cause::Eof), (b"X".to_vec(), Cause::TlsFailed)] {
+        let wire = [wire.clone(), last].concat();
+        for cut in 0..=wire.len() {
+            let (mut inbound, mut link) = open(Config::default()).into_halves();
+            link.handle_input(None, &wire[..cut]);
+            link.handle_input(Some(&mut inbound), &wire[cut..]);
+            let line = link.receive(&mut inbound, Inbound::poll_line);
+            let span = line.expect("a line").ready().flatten().expect("a line");
+            assert_eq!(inbound.bytes(span), b"abc");
+            assert!(!link.pass_on(&mut inbound));
+            let over = link.receive(&mut inbound, Inbound::poll_line);
+            assert_ne!(over, Ok(Step::NeedInput));
+            assert_eq!(inbound.end().map(|end| (end.cause, end.partial)), Some((end, 0)));
+        }
     }
 }
 

@@ -34,7 +34,7 @@ fn an_idle_connection_holds_no_block() {
             assert!(inbound.take_line().is_some() && inbound.take_line().is_some());
             let blocks = reclaim(&mut inbound, &mut link);
             assert_eq!(blocks.iter().filter(|block| block.len() == Inbound::BLOCK).count(), 1);
-            assert_eq!(reclaim(&mut inbound, &mut link), [vec![0; 0]; 0]);
+            assert!(reclaim(&mut inbound, &mut link).is_empty());
             assert_eq!(link.feed(b"x"), Ok(()));
             let n = link.outgoing().flatten().count();
             link.transmitted(n);

@@ -7,6 +7,7 @@ use asyncnet_core::driver::Link;
 use asyncnet_core::{Bytes, Items, Unread};
 
 use crate::engine::Engine;
+use crate::engine::fan_out::Place;
 use crate::engine::shared::Shared;
 use crate::{Error, Transport};
 
@@ -97,26 +98,29 @@ impl<'a, S: Transport> Batch<'a, S> {
 
     /// Whether too many answers are unsent: they are to be written first.
     #[inline]
-    fn is_held_up(&self) -> bool {
-        match &self.out {
-            Out::Own(engine) => engine.link.is_congested(),
-            Out::Shared(shared, replied) => {
-                **replied && shared.lock(None).engine.link.is_congested()
-            }
+    fn is_held_up(&mut self) -> bool {
+        let held_up = match &self.out {
+            Out::Own(engine) => engine.is_congested(),
+            Out::Shared(shared, replied) => **replied && shared.lock(None).engine.is_congested(),
+        };
+        if held_up {
+            self.items.hold();
         }
+        held_up
     }
 }
 
 /// # Answering
 ///
-/// An answer is accepted as long as `max_queue` is not exceeded yet, so that one which follows its item always is.
+/// An answer is accepted as long as `max_queue` is not exceeded yet, or no other answer is unsent. So the one that
+/// follows its item is, unless a message of another task that is larger than `max_queue` is under way.
 impl<S: Transport> Batch<'_, S> {
     /// Queues a copy of `message`.
     ///
     /// # Errors
     ///
-    /// [`Error::TooLarge`] if it is longer than `max_queue`, [`Error::Full`] if that is exceeded already, or a
-    /// final error. Nothing of the message is queued then.
+    /// [`Error::TooLarge`] if it is longer than `max_queue`, [`Error::Full`] if that is exceeded already or a larger
+    /// message is under way, or a final error. Nothing of the message is queued then.
     pub fn reply(&mut self, message: impl AsRef<[u8]>) -> Result<(), Error> {
         self.queue(|link| link.reply(message.as_ref()))
     }
@@ -155,7 +159,10 @@ impl<S: Transport> Batch<'_, S> {
             Out::Own(engine) => reply(&mut engine.link),
             Out::Shared(shared, replied) => {
                 **replied = true;
-                reply(&mut shared.lock(None).engine.link)
+                let mut state = shared.lock(Some(Place::RECEIVER));
+                reply(&mut state.engine.link)?;
+                state.note_queued();
+                Ok(())
             }
         }
     }

@@ -20,7 +20,9 @@ impl<S: Transport> Handle<S> {
     /// Shares the engine from here on.
     pub(super) fn share(&mut self) -> &Arc<Shared<S>> {
         if let Self::Own(_) = self {
-            if let Self::Own(engine) = mem::replace(self, Self::Moving) {
+            if let Self::Own(mut engine) = mem::replace(self, Self::Moving) {
+                // A send whose future was leaked, and so never dropped, is given up now.
+                engine.link.give_up_large();
                 *self = Self::Shared(Shared::new(*engine));
             }
         }

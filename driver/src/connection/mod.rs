@@ -21,6 +21,8 @@ use asyncnet_core::{Config, End, Stats};
 use self::handle::Handle;
 use crate::Transport;
 use crate::engine::Engine;
+use crate::engine::fan_out::Place;
+use crate::engine::shared::Shared;
 use crate::net::open::Permit;
 use crate::nim::Flags;
 
@@ -139,7 +141,7 @@ impl<S: Transport> Connection<S> {
         };
         let link = &engine.link;
         let refused = link.is_secure() || link.is_interrupted() || link.unsent() > 0;
-        if refused || self.inbound.is_discarding() {
+        if refused || engine.is_closing() || self.inbound.is_discarding() {
             return Err(self);
         }
         match engine.take_stream() {
@@ -182,7 +184,14 @@ impl<S: Transport> Connection<S> {
     /// # Ok(()) }
     /// ```
     pub fn writer(&mut self) -> Writer<S> {
-        Writer::new(Arc::clone(self.handle.share()))
+        Writer::new(Arc::clone(self.share()))
+    }
+
+    /// Shares the engine from here on.
+    fn share(&mut self) -> &Arc<Shared<S>> {
+        // The next receive looks whether answers are unsent.
+        self.replied |= matches!(self.handle, Handle::Own(_));
+        self.handle.share()
     }
 }
 
@@ -200,6 +209,10 @@ impl<S: Transport> Connection<S> {
         let config = change(*self.inbound.config());
         self.inbound.configure(config);
         self.handle.with(|engine| engine.link.configure(Arc::new(config)));
+        if let Handle::Shared(shared) = &self.handle {
+            // There may be more room, or a bound in time for those that wait.
+            shared.fan_out.wake_if(|place| place != Place::RECEIVER);
+        }
     }
 
     /// The settings.

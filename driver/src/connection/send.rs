@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::future::poll_fn;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use asyncnet_core::Bytes;
 use asyncnet_core::driver::Link;
@@ -10,6 +10,7 @@ use asyncnet_core::driver::Link;
 use super::Connection;
 use super::handle::Handle;
 use crate::engine::Engine;
+use crate::engine::fan_out::Place;
 use crate::engine::message::{Progress, Until};
 use crate::engine::shared::SharedSending;
 use crate::{Error, Transport};
@@ -129,7 +130,8 @@ impl<S: Transport> Connection<S> {
     pub fn try_flush(&mut self) -> Result<(), Error> {
         match &mut self.handle {
             Handle::Own(engine) => {
-                engine.try_transmit();
+                // No other task waits for this stream.
+                engine.try_transmit(&mut Context::from_waker(Waker::noop()));
                 engine.link.check()
             }
             Handle::Shared(shared) => shared.try_flush(),
@@ -201,7 +203,7 @@ impl<S: Transport> Connection<S> {
             Handle::Own(engine) => counted(&mut engine.link),
             Handle::Shared(shared) => {
                 self.replied = true;
-                shared.queue(counted)
+                shared.queue(Some(Place::RECEIVER), counted)
             }
             Handle::Moving => unreachable!("it moves in one step"),
         }

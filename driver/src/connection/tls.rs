@@ -55,13 +55,18 @@ impl<S: Transport> Connection<S> {
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe: the handshake lives in the connection. [`handshake`](Self::handshake) goes on with it, and so
-    /// does any receive or send; a second upgrade answers
-    /// [`AlreadyTls`](crate::tls::UpgradeRefused::AlreadyTls).
+    /// Cancel safe: the handshake lives in the connection. The next upgrade goes on with it, and so does
+    /// [`handshake`](Self::handshake), any receive and any send. One that has failed answers the same again, and one
+    /// that is over answers [`AlreadyTls`](crate::tls::UpgradeRefused::AlreadyTls).
     #[doc(alias = "wrapConnectedSocket")]
     #[doc(alias = "starttls")]
     pub async fn upgrade_tls(&mut self, side: Side) -> Result<(), Error> {
-        self.start_tls(side.into_layer()?)?;
+        let goes_on = self.handle.look(|engine| {
+            engine.link.is_unsettled() || (engine.link.is_secure() && engine.link.has_failed())
+        });
+        if !goes_on {
+            self.start_tls(side.into_layer()?)?;
+        }
         self.handshake().await
     }
 
@@ -97,7 +102,7 @@ impl<S: Transport> Connection<S> {
     fn start_tls(&mut self, layer: Box<dyn SecureLayer>) -> Result<(), Error> {
         let Self { inbound, handle, .. } = self;
         handle.give_up_leaked();
-        handle.with(|engine| engine.start_tls(inbound, layer))
+        handle.with(|engine| engine.link.start_tls(inbound, layer))
     }
 
     /// Ends a connection that no program gets to see, because its handshake failed: tells the peer why, unless it

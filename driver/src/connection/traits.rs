@@ -11,7 +11,7 @@ use futures_io::{AsyncBufRead, AsyncRead, AsyncWrite};
 
 use super::{Connection, Writer};
 use crate::engine::fan_out::Place;
-use crate::engine::shared::Shared;
+use crate::engine::shared::{Locked, Shared};
 use crate::{Error, Transport};
 
 impl<S: Transport> AsyncRead for Connection<S> {
@@ -22,7 +22,7 @@ impl<S: Transport> AsyncRead for Connection<S> {
         buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        this.handle.share();
+        this.share();
         let _ = this.take_once();
         let span = ready!(this.poll_answer(None, cx, |inbound| inbound.poll_bytes(buf.len())))?;
         let bytes = span.map_or(&[][..], |span| this.inbound.bytes(span));
@@ -34,7 +34,7 @@ impl<S: Transport> AsyncRead for Connection<S> {
 impl<S: Transport> AsyncBufRead for Connection<S> {
     fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
         let this = self.get_mut();
-        this.handle.share();
+        this.share();
         let _ = this.take_once();
         let n = ready!(this.poll_answer(None, cx, |inbound| {
             Ok(inbound.peek_bytes(usize::MAX)?.map(<[u8]>::len))
@@ -53,22 +53,22 @@ impl<S: Transport> AsyncBufRead for Connection<S> {
 }
 
 impl<S: Transport> AsyncWrite for Connection<S> {
-    /// Queues what there is room for.
+    /// Queues at most `max_queue` bytes, once there is room for them.
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.get_mut().handle.share().poll_write(cx, buf)
+        self.get_mut().share().poll_write(cx, buf)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.get_mut().handle.share().poll_flush(cx)
+        self.get_mut().share().poll_flush(cx)
     }
 
     /// As [`Connection::shutdown_write`].
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.get_mut().handle.share().poll_close(cx)
+        self.get_mut().share().poll_close(cx)
     }
 }
 
@@ -76,7 +76,7 @@ impl<S: Transport> AsyncWrite for Connection<S> {
 /// before ours without a word, and mean something else. One task at a time may use it; more use the writer's own
 /// calls.
 impl<S: Transport> AsyncWrite for &Writer<S> {
-    /// Queues what there is room for.
+    /// Queues at most `max_queue` bytes, once there is room for them.
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -100,12 +100,12 @@ impl<S: Transport> Shared<S> {
     fn poll_as_sender<T>(
         self: &Arc<Self>,
         cx: &Context<'_>,
-        poll: impl FnOnce(&mut crate::engine::Engine<S>, &mut Context<'_>) -> Poll<Result<T, Error>>,
+        poll: impl FnOnce(&mut Locked<'_, S>, &mut Context<'_>) -> Poll<Result<T, Error>>,
     ) -> Poll<io::Result<T>> {
         self.fan_out.wait(Place::SENDER, cx.waker());
         let polled = {
             let mut state = self.lock(Some(Place::SENDER));
-            poll(&mut state.engine, &mut Context::from_waker(&self.waker))
+            poll(&mut state, &mut Context::from_waker(&self.waker))
         };
         if polled.is_ready() {
             self.fan_out.leave(Place::SENDER);
@@ -114,26 +114,32 @@ impl<S: Transport> Shared<S> {
     }
 
     fn poll_write(self: &Arc<Self>, cx: &Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.poll_as_sender(cx, |engine, cx| {
+        self.poll_as_sender(cx, |state, cx| {
+            let engine = &mut state.engine;
             engine.link.check()?;
             let part = &buf[..buf.len().min(engine.link.max_queue())];
             while !engine.link.has_room(part.len()) {
                 ready!(engine.poll_make_room(cx));
                 engine.link.check()?;
+                if engine.link.unsent() == 0 && !engine.link.has_room(part.len()) {
+                    // Another task has more of a large message to queue. It moves, and so calls this one.
+                    return Poll::Pending;
+                }
             }
             engine.link.feed(part)?;
+            state.note_queued();
             Poll::Ready(Ok(part.len()))
         })
     }
 
     fn poll_flush(self: &Arc<Self>, cx: &Context<'_>) -> Poll<io::Result<()>> {
-        self.poll_as_sender(cx, |engine, cx| {
-            let ticket = engine.ticket()?;
-            engine.poll_sent(ticket, cx)
+        self.poll_as_sender(cx, |state, cx| {
+            let ticket = state.engine.ticket()?;
+            state.engine.poll_sent(ticket, cx)
         })
     }
 
     fn poll_close(self: &Arc<Self>, cx: &Context<'_>) -> Poll<io::Result<()>> {
-        self.poll_as_sender(cx, |engine, cx| engine.poll_shutdown_write(cx))
+        self.poll_as_sender(cx, |state, cx| state.engine.poll_shutdown_write(cx))
     }
 }

@@ -15,7 +15,7 @@ use super::nim::hide_loss;
 use crate::engine::Engine;
 use crate::engine::fan_out::{FanOut, Place};
 use crate::engine::message::Until;
-use crate::engine::shared::{Shared, SharedSending, State, Task};
+use crate::engine::shared::{Shared, SharedSending, Task};
 use crate::net::Address;
 use crate::{Error, Transport};
 
@@ -82,7 +82,7 @@ impl<S: Transport> Writer<S> {
     /// [`Error::Full`] if there is no room now, or other tasks wait for it; otherwise as
     /// [`Connection::feed`](crate::Connection::feed). Nothing of the message is queued then.
     pub fn feed(&self, message: impl AsRef<[u8]>) -> Result<(), Error> {
-        self.shared.queue(|link| link.feed(message.as_ref()))
+        self.shared.queue(None, |link| link.feed(message.as_ref()))
     }
 
     /// Queues `text` as a line.
@@ -91,7 +91,7 @@ impl<S: Transport> Writer<S> {
     ///
     /// [`Error::LineBreak`] if `text` holds a line break; otherwise as [`feed`](Self::feed).
     pub fn feed_line(&self, text: impl AsRef<[u8]>) -> Result<(), Error> {
-        self.shared.queue(|link| link.feed_line(text.as_ref()))
+        self.shared.queue(None, |link| link.feed_line(text.as_ref()))
     }
 
     /// Queues formatted text as a line: `writer.feed_fmt(format_args!("PONG {token}"))`.
@@ -109,7 +109,7 @@ impl<S: Transport> Writer<S> {
     ///
     /// As [`feed`](Self::feed).
     pub fn feed_shared(&self, message: Bytes) -> Result<(), Error> {
-        self.shared.queue(|link| link.feed_shared(message))
+        self.shared.queue(None, |link| link.feed_shared(message))
     }
 
     /// Waits for room in turn, then queues `message`, which may be larger than the queue.
@@ -172,7 +172,7 @@ impl<S: Transport> Writer<S> {
     /// Cancel safe: what is queued stays queued.
     pub async fn drive(&self) -> Result<(), Error> {
         self.wait(|engine, cx| {
-            ready!(engine.poll_make_room(cx));
+            ready!(engine.poll_drained(cx));
             match engine.link.check() {
                 Ok(()) => Poll::Pending,
                 Err(error) => Poll::Ready(Err(error)),
@@ -289,7 +289,7 @@ impl<S: Transport> Writer<S> {
         mut poll: impl FnMut(&mut Engine<S>, &mut Context<'_>) -> Poll<T>,
     ) -> T {
         let task = Task::new(&self.shared);
-        poll_fn(|cx| task.poll(cx, |state: &mut State<S>, cx| poll(&mut state.engine, cx))).await
+        poll_fn(|cx| task.poll(cx, |state, cx| poll(&mut state.engine, cx))).await
     }
 
     pub(super) const fn shared(&self) -> &Arc<Shared<S>> {
@@ -306,7 +306,7 @@ impl<S: Transport> Writer<S> {
     pub(crate) fn bound_lag(&self, me: Place, patience: Option<Duration>) -> bool {
         let engine = &mut self.shared.lock(Some(me)).engine;
         engine.link.bound_lag(patience);
-        let _ = engine.poll_alarm(&mut Context::from_waker(&self.shared.waker));
+        engine.keep_time(&mut Context::from_waker(&self.shared.waker));
         engine.link.lags_too_long()
     }
 
@@ -322,6 +322,7 @@ impl<S: Transport> Writer<S> {
             // The stream wakes all that wait, through the fan-out, when it takes more.
             let _ = engine.poll_transmit(&mut cx);
         }
+        engine.keep_time(&mut cx);
         engine.link.check()?;
         Ok(engine.unsent())
     }

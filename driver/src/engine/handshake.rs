@@ -2,7 +2,6 @@
 
 use std::task::{Context, Poll, ready};
 
-use asyncnet_core::SecureLayer;
 use asyncnet_core::driver::Inbound;
 
 use super::{Engine, pool};
@@ -10,15 +9,6 @@ use crate::error::write_loss;
 use crate::{Error, Transport, log};
 
 impl<S: Transport> Engine<S> {
-    /// Puts a secure layer under the connection and begins the handshake.
-    pub(crate) fn start_tls(
-        &mut self,
-        inbound: &mut Inbound,
-        layer: Box<dyn SecureLayer>,
-    ) -> Result<(), Error> {
-        self.link.start_tls(inbound, layer)
-    }
-
     /// Ready when the handshake is over: with `Ok` if the connection is secure, or plain.
     pub(crate) fn poll_secure(
         &mut self,
@@ -45,8 +35,10 @@ impl<S: Transport> Engine<S> {
         while !(self.is_closing() && self.link.unsent() == 0) && self.link.needs_handshake() {
             if self.poll_handshake_step(cx).is_pending() {
                 ready!(self.poll_alarm(cx));
-                if self.link.is_late() || self.link.close_timed_out() {
-                    // Not the handshake's time: that of the call which waits for it.
+                let is_late = self.link.is_late() || self.link.close_timed_out();
+                if is_late && self.link.needs_handshake() {
+                    // Not the handshake's time: that of the call which waits for it. The handshake's goes on.
+                    self.keep_time(cx);
                     return Poll::Pending;
                 }
             }

@@ -143,7 +143,7 @@ impl<S: Transport> Engine<S> {
         inbound: &mut Inbound,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Error>> {
-        while self.link.is_congested() && !self.is_closing() && self.is_held_up(cx) {
+        while self.is_congested() && self.is_held_up(cx) {
             // A peer that does not read is not read from.
             self.link.wait_for_answer(inbound.arrived())?;
             ready!(self.poll_alarm(cx));
@@ -187,22 +187,29 @@ impl<S: Transport> Engine<S> {
         if let Some(error) = error {
             log::receive_failed(error);
         }
-        if error.is_some() || inbound.input_end().is_some() {
+        // A handshake that is over has perhaps its last words to say.
+        if error.is_some() || inbound.input_end().is_some() || self.link.is_unsettled() {
             let _ = self.poll_transmit(cx);
         }
     }
 
-    /// Whether too many answers are unsent, after an attempt to send them.
-    #[cold]
-    fn is_held_up(&mut self, cx: &mut Context<'_>) -> bool {
-        self.poll_transmit(cx).is_pending() && self.link.is_congested()
+    /// Whether too many answers of the receiving task are unsent for it to get more. A close lets it have all that
+    /// has arrived.
+    #[inline]
+    pub(crate) fn is_congested(&self) -> bool {
+        self.link.is_congested() && !self.is_closing()
     }
 
-    /// Writes what the stream takes now, for a caller that cannot wait.
-    pub(crate) fn try_transmit(&mut self) {
+    /// The same, after an attempt to send them.
+    #[cold]
+    fn is_held_up(&mut self, cx: &mut Context<'_>) -> bool {
+        self.poll_transmit(cx).is_pending() && self.is_congested()
+    }
+
+    /// Writes what the stream takes now, for a caller that cannot wait, and so cannot give its thread back either.
+    pub(crate) fn try_transmit(&mut self, cx: &mut Context<'_>) {
         self.turns.rest();
-        // No other task waits for this stream: it belongs to the caller alone.
-        let _ = self.poll_transmit(&mut Context::from_waker(Waker::noop()));
+        let _ = self.poll_transmit(cx);
     }
 
     /// What remains of a connection that is closed, to be dropped where no lock is held: a stream and a permit
@@ -231,7 +238,9 @@ impl<S: Transport> Drop for Engine<S> {
             // No clock is asked here: its runtime may be gone.
             let _ = self.poll_write_out(&mut Context::from_waker(Waker::noop()));
         }
-        let torn = self.link.is_interrupted() || self.link.unsent() > 0;
+        // A loss may be our own verdict, and the peer may still read what has left.
+        let lost = self.link.loss().is_some();
+        let torn = self.link.is_interrupted() || self.unsent() > 0 || lost;
         if let Some(stream) = self.stream.as_mut().filter(|_| torn) {
             stream.reset_on_drop();
         } else if self.link.is_secure() || self.is_closing() {

@@ -42,12 +42,14 @@ struct Turn {
 /// What other tasks may wait for: room, their turn, the end.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Moved {
+    /// Whether nothing was queued.
+    is_idle: bool,
     transmitted: (u64, u64),
     turn: Option<Place>,
     /// Whether nothing can be sent, and why; whether a close has begun, and is done.
     over: (bool, bool, bool, bool),
-    /// Whether everything waits for a handshake.
-    handshake: bool,
+    /// Whether everything waits for a handshake, and whether that still has to receive.
+    handshake: (bool, bool),
     /// Whether the task that receives waits for its answers to leave.
     held_up: bool,
     /// Which bounds have run out: of a receive, of a room's patience, of a close.
@@ -59,11 +61,12 @@ impl<S: Transport> State<S> {
         let engine = &self.engine;
         let link = &engine.link;
         Moved {
+            is_idle: link.unsent() == 0,
             transmitted: (link.transmitted_total(), engine.flushed()),
             turn: self.turns.front().map(|turn| turn.place),
             over: (link.is_over(), link.has_failed(), engine.is_closing(), engine.is_closed()),
-            handshake: link.is_unsettled(),
-            held_up: link.is_congested(),
+            handshake: (link.is_unsettled(), link.is_handshaking()),
+            held_up: engine.is_congested(),
             late: (link.is_late(), link.lags_too_long(), link.close_timed_out()),
         }
     }
@@ -111,17 +114,16 @@ impl<S: Transport> Shared<S> {
         self.state.into_inner().unwrap_or_else(PoisonError::into_inner).engine
     }
 
-    /// Queues something of the task that calls, which does not wait.
+    /// Queues something of the task at `me`, which does not wait.
     pub(crate) fn queue(
         &self,
+        me: Option<Place>,
         feed: impl FnOnce(&mut Link) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let mut state = self.lock(None);
+        let mut state = self.lock(me);
         state.check_turns()?;
-        let first = state.engine.link.unsent() == 0;
         feed(&mut state.engine.link)?;
-        // Behind other bytes it goes with them: the task that was called to move those moves it too.
-        state.queued = first;
+        state.note_queued();
         Ok(())
     }
 
@@ -129,7 +131,7 @@ impl<S: Transport> Shared<S> {
     pub(crate) fn try_flush(&self) -> Result<(), Error> {
         let mut state = self.lock(None);
         // The stream wakes all that wait, through the fan-out, when it takes more.
-        let _ = state.engine.poll_transmit(&mut Context::from_waker(&self.waker));
+        state.engine.try_transmit(&mut Context::from_waker(&self.waker));
         state.engine.link.check()
     }
 
@@ -190,7 +192,17 @@ pub(crate) struct Locked<'a, S: Transport> {
     before: Moved,
     me: Option<Place>,
     /// Bytes were queued and not written: a task that waits has to.
-    pub(crate) queued: bool,
+    queued: bool,
+}
+
+impl<S: Transport> Locked<'_, S> {
+    /// Says that bytes were queued and are left to the tasks that wait. Behind other bytes they go with those: the
+    /// task that was called to move them moves all.
+    pub(crate) fn note_queued(&mut self) {
+        let sent = self.engine.link.transmitted_total();
+        let is_first = self.before.is_idle || self.before.transmitted.0 != sent;
+        self.queued |= is_first && self.engine.link.unsent() > 0;
+    }
 }
 
 impl<S: Transport> Deref for Locked<'_, S> {
@@ -254,7 +266,7 @@ impl<'a, S: Transport> Task<'a, S> {
     pub(crate) fn poll<T>(
         &self,
         cx: &mut Context<'_>,
-        poll: impl FnOnce(&mut State<S>, &mut Context<'_>) -> Poll<T>,
+        poll: impl FnOnce(&mut Locked<'_, S>, &mut Context<'_>) -> Poll<T>,
     ) -> Poll<T> {
         self.waiter.wait(cx.waker());
         let mut state = self.shared.lock(Some(self.waiter.place));
@@ -301,6 +313,9 @@ impl<'a, S: Transport> SharedSending<'a, S> {
                 old = state.turns.pop_front().map(|turn| turn.waker);
             }
             *enlisted = waits;
+            if matches!((until, &polled), (Until::Queued, Poll::Ready(Ok(())))) {
+                state.note_queued();
+            }
             polled
         });
         if behind {

@@ -4,10 +4,12 @@
 //! Everything here knows the public interface only.
 
 mod batch;
+mod bounds;
 mod clock;
 mod closing;
 mod drops;
 mod ends;
+mod hold_ups;
 mod layer;
 mod locks;
 mod memory;
@@ -73,4 +75,19 @@ fn try_send(writer: &Writer<End>, message: Bytes) -> Result<(), Error> {
     // The message is accepted, whatever the write says.
     let _ = writer.try_flush();
     Ok(())
+}
+
+/// Flushes `conn` while its peer reads. What the peer hears.
+#[track_caller]
+fn flush_all(conn: &mut Connection<End>, peer: &End) -> Vec<u8> {
+    let mut heard = Vec::new();
+    for _ in 0..10_000 {
+        let flushed = poll_once(conn.flush());
+        heard.extend(peer.hear());
+        if flushed.is_ready() {
+            assert_eq!(flushed, Poll::Ready(Ok(())));
+            return heard;
+        }
+    }
+    panic!("it is never flushed");
 }

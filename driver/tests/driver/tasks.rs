@@ -76,6 +76,12 @@ impl<'a> Tasks<'a> {
         self.tasks.push(Task { name, future: Some(Box::pin(future)), waker });
     }
 
+    /// Lets a task be polled though nothing has called it.
+    pub(crate) fn wake(&self, name: &str) {
+        let tasks = self.tasks.iter().filter(|task| task.name == name);
+        tasks.for_each(|task| task.waker.wake_by_ref());
+    }
+
     fn next(&mut self) -> Option<usize> {
         let mut ready = self.ready.lock().unwrap();
         match &mut self.order {

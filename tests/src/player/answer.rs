@@ -37,6 +37,15 @@ impl Failure {
         self
     }
 
+    /// Why a send failed: it has no partial.
+    pub(super) fn of_send(error: Error) -> Self {
+        let Self(mut value) = error.into();
+        if let Some(members) = value.as_object_mut() {
+            members.remove("partial");
+        }
+        Self(value)
+    }
+
     pub(super) fn into_value(self) -> Value {
         self.0
     }

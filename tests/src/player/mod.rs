@@ -38,6 +38,7 @@ use serde_json::{Value, json};
 
 use self::answer::{Answer, Failure, ok};
 use self::receive::{limit, pending};
+use self::system::Aside;
 use self::table::Socket;
 use self::tls::new_context;
 use crate::bed::System;
@@ -125,6 +126,7 @@ struct Stage<R: System> {
     saved_port: Cell<u16>,
     /// Whose connections are to be TLS.
     wrapped: RefCell<HashSet<String>>,
+    aside: Aside,
 }
 
 /// An operation that was begun.
@@ -156,6 +158,7 @@ impl<R: System> Player<R> {
             lines: RefCell::default(),
             saved_port: Cell::new(0),
             wrapped: RefCell::default(),
+            aside: Aside::default(),
         };
         Self { stage: Rc::new(stage), executor: Rc::default(), begun: BTreeMap::new() }
     }
@@ -238,6 +241,22 @@ fn usual_patience(op: &Op) -> Duration {
     }
 }
 
+/// Whether the player itself needs a descriptor for it.
+fn asks_the_system(op: &Op) -> bool {
+    let asks = [
+        "wait_bytes",
+        "wait_state",
+        "fionread",
+        "sndbuf",
+        "rcvbuf",
+        "user_timeout",
+        "open_fds",
+        "rss",
+        "rss_over",
+    ];
+    asks.contains(&op.name())
+}
+
 fn is_receive(op: &Op) -> bool {
     matches!(op.name(), "recv_line" | "recv_line_into" | "recv" | "recv_into" | "recv_into_freed")
 }
@@ -282,6 +301,7 @@ impl<R: System> Stage<R> {
 
     /// What a script needs and the library has nothing to do with.
     async fn help(&self, op: &Op) -> Answer {
+        let _lent = asks_the_system(op).then(|| self.aside.lend());
         match op.name() {
             "nop" => ok(true),
             "sleep" => {
@@ -300,7 +320,7 @@ impl<R: System> Stage<R> {
             "open_fds" => ok(system::open_descriptors()?),
             "nofile" => {
                 let spare = op.number("spare").and_then(|n| n.try_into().ok()).unwrap_or_default();
-                system::limit_descriptors(spare)?;
+                self.aside.limit_descriptors(spare)?;
                 ok(true)
             }
             "rss" => Ok(json!({

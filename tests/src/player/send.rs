@@ -19,9 +19,14 @@ impl<R: System> Stage<R> {
         let (message, flags) = (op.bytes("data"), op.flags());
         match self.socket(op)? {
             Socket::Whole(connection) => {
-                connection.lock().await.with_flags(flags).send(&message).await?;
+                let connection = &mut *connection.lock().await;
+                let sent = connection.with_flags(flags).send(&message).await;
+                sent.map_err(Failure::of_send)?;
             }
-            Socket::Shared(shared) => send(&shared.writer, &message, flags).await?,
+            Socket::Shared(shared) => {
+                let sent = send(&shared.writer, &message, flags).await;
+                sent.map_err(Failure::of_send)?;
+            }
             Socket::Datagram(datagrams) => {
                 let to = *datagrams.to.borrow();
                 let to = to.ok_or_else(|| Failure::by_type("a datagram goes to an address"))?;

@@ -46,6 +46,7 @@ impl<R: System> Stage<R> {
     }
 
     pub(super) async fn get_fd(&self, op: &Op) -> Answer {
+        let _lent = self.aside.lend();
         ok(self.socket(op)?.descriptor().await?.is_some())
     }
 
@@ -72,6 +73,7 @@ impl<R: System> Stage<R> {
     }
 
     pub(super) async fn get_opt(&self, op: &Op) -> Answer {
+        let _lent = self.aside.lend();
         let option = option(op)?;
         ok(match self.socket(op)? {
             Socket::Fresh(fresh) => fresh.socket.lock().await.get(option)?,
@@ -81,6 +83,7 @@ impl<R: System> Stage<R> {
     }
 
     pub(super) async fn set_opt(&self, op: &Op) -> Answer {
+        let _lent = self.aside.lend();
         let (option, on) = (option(op)?, op.flag("value").unwrap_or(true));
         match self.socket(op)? {
             Socket::Fresh(fresh) => fresh.socket.lock().await.set(Setting::Flag(option, on))?,

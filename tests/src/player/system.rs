@@ -1,6 +1,7 @@
 //! What is asked of the system and not of the library.
 
-use std::fs;
+use std::cell::RefCell;
+use std::fs::{self, File};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd, OwnedFd};
@@ -42,11 +43,39 @@ pub(super) fn open_descriptors() -> io::Result<u64> {
     Ok(fs::read_dir("/proc/self/fd")?.count().saturating_sub(1) as u64)
 }
 
-/// Allows this process `spare` descriptors more than it has.
-pub(super) fn limit_descriptors(spare: u64) -> io::Result<()> {
-    let current = Some(open_descriptors()? + spare);
-    let maximum = getrlimit(Resource::Nofile).maximum;
-    Ok(setrlimit(Resource::Nofile, Rlimit { current, maximum })?)
+/// A descriptor that the player keeps aside for itself, so that it can go on where a script has left none.
+#[derive(Default)]
+pub(super) struct Aside(RefCell<Option<File>>);
+
+impl Aside {
+    /// Allows this process `spare` descriptors more than it has, and one for the player.
+    pub(super) fn limit_descriptors(&self, spare: u64) -> io::Result<()> {
+        self.0.replace(None);
+        let current = Some(open_descriptors()? + 1 + spare);
+        self.0.replace(Some(File::open("/dev/null")?));
+        let maximum = getrlimit(Resource::Nofile).maximum;
+        Ok(setrlimit(Resource::Nofile, Rlimit { current, maximum })?)
+    }
+
+    /// Frees it until what comes back is dropped.
+    pub(super) fn lend(&self) -> Lent<'_> {
+        let was_kept = self.0.take().is_some();
+        Lent { aside: self, was_kept }
+    }
+}
+
+/// The player's own descriptor is free.
+pub(super) struct Lent<'a> {
+    aside: &'a Aside,
+    was_kept: bool,
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        if self.was_kept {
+            self.aside.0.replace(File::open("/dev/null").ok());
+        }
+    }
 }
 
 /// A line of `/proc/self/status`, in KiB.

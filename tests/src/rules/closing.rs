@@ -1,15 +1,20 @@
 //! C3 to C6: how a connection ends on our side.
 
 use std::cell::{Cell, RefCell};
+use std::io::{Read as _, Write as _};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
+use std::thread::sleep;
 use std::time::Duration;
 
-use asyncnet::{Cause, Clock, Config, Connection, Error, Time, Timeout};
+use asyncnet::{Cause, Clock, CloseLimits, Config, Connection, Error, Time, Timeout, Transport};
+use blocking::unblock;
 use futures_lite::future::{pending, poll_once, zip};
+use socket2::SockRef;
 
-use crate::bed::{Bed, Executor, Peer, Rest};
+use crate::bed::{Bed, Executor, Peer, Platform, Rest};
 use crate::memory::{Manner, Memory};
+use crate::raw::plain;
 use crate::tools::{WriterFacts as _, assert_err, assert_line, senders, waits};
 
 /// What the peer receives; then it leaves, so that nobody waits for it.
@@ -50,7 +55,7 @@ pub async fn c3_close_after_the_end_is_fine<B: Bed>() {
 /// What was queued and did not leave is told.
 pub async fn c3_close_tells_what_was_lost<B: Bed>() {
     senders!(B, Config::default().max_queue(2 * B::HOLDS), |conn, peer| {
-        conn.feed(&vec![b'm'; B::HOLDS]).expect("there is room");
+        conn.feed(vec![b'm'; B::HOLDS]).expect("there is room");
         peer.reset();
         for _ in 0..2 {
             assert_err!(conn.close().await, Error::Disconnected(_));
@@ -176,7 +181,7 @@ pub async fn c3_dropping_all_writers_closes_nothing<B: Bed>() {
 pub async fn c3_a_close_that_cannot_flush_gives_up<M: Manner>() {
     let config = Config::default().max_queue(Memory::<M>::HOLDS);
     let (mut conn, peer) = Memory::<M>::timed_pair(config, ByHand);
-    conn.feed(&vec![b'm'; Memory::<M>::HOLDS]).expect("there is room");
+    conn.feed(vec![b'm'; Memory::<M>::HOLDS]).expect("there is room");
     {
         let mut closing = pin!(conn.close());
         assert!(waits(closing.as_mut()).await);
@@ -254,6 +259,45 @@ pub async fn c4_shutdown_write_ends_our_side_alone<B: Bed>() {
     assert_line!(receiver, "line");
 }
 
+/// A peer that reads slowly gets everything: progress counts, and not how long it takes in all.
+pub async fn c3_a_slow_reader_gets_all_that_was_fed<P: Platform>() {
+    const BYTES: usize = 400_000;
+
+    let stall = Duration::from_secs(2);
+    let limits = CloseLimits::default().flush(stall, Duration::from_secs(60));
+    let (mut conn, mut theirs) = plain::<P::Runtime>(Config::default().close(limits));
+    let ours = conn.get_ref().and_then(Transport::os_socket).expect("a socket");
+    SockRef::from(&ours).set_send_buffer_size(16 << 10).expect("an option");
+    SockRef::from(&theirs).set_recv_buffer_size(16 << 10).expect("an option");
+    let message: Vec<u8> = (0..BYTES).map(|i| (i % 241) as u8).collect();
+    conn.feed(&message).expect("there is room");
+    let reading = unblock(move || {
+        let (mut got, mut buf) = (Vec::new(), [0; 8 << 10]);
+        while let n @ 1.. = theirs.read(&mut buf).expect("no reset") {
+            got.extend_from_slice(&buf[..n]);
+            // In all it takes longer than a stall may.
+            sleep(stall / 32);
+        }
+        got
+    });
+    let (got, closed) = zip(reading, conn.close()).await;
+    closed.expect("the peer reads");
+    assert!(got == message, "{} bytes", got.len());
+}
+
+/// A peer that never stops sending holds a close up for the time of the drain, however much may be drained.
+pub async fn c3_a_flood_does_not_hold_up_a_close<P: Platform>() {
+    let limits = CloseLimits::default().drain(Duration::from_millis(100), usize::MAX);
+    let (mut conn, mut theirs) = plain::<P::Runtime>(Config::default().close(limits));
+    conn.feed(b"bye").expect("there is room");
+    let flood = unblock(move || {
+        let chunk = [b'.'; 64 << 10];
+        while theirs.write_all(&chunk).is_ok() {}
+    });
+    conn.close().await.expect("it was sent");
+    flood.await;
+}
+
 /// A dropped connection is gone, and tried to send what was queued.
 pub async fn c5_drop_frees_the_stream_and_tries_once_to_send<B: Bed>() {
     let (mut conn, peer) = B::pair(Config::default()).await;
@@ -293,6 +337,26 @@ pub async fn c5_drop_never_blocks<B: Bed>() {
     assert!(waits(pin!(sender.send(&vec![b'm'; B::HOLDS]))).await);
     drop(sender);
     assert!(peer.recv_all().await.bytes.len() < B::HOLDS);
+}
+
+/// What a drop could not send makes the end a reset, so that half a message does not look whole.
+pub async fn c5_a_drop_with_bytes_left_is_a_reset<B: Bed>() {
+    let config = Config::default().max_queue(2 * B::HOLDS);
+    for by_writer in [false, true] {
+        let (mut conn, peer) = B::pair(config).await;
+        let message = vec![b'm'; B::HOLDS];
+        if by_writer {
+            let writer = conn.writer();
+            writer.feed(&message).expect("there is room");
+            drop((conn, writer));
+        } else {
+            conn.feed(&message).expect("there is room");
+            drop(conn);
+        }
+        let rest = peer.recv_all().await;
+        assert!(rest.bytes.len() < message.len());
+        assert_eq!(rest.reset, B::RESETS);
+    }
 }
 
 /// Input that nobody read does not cost the peer our last words.

@@ -277,7 +277,7 @@ pub async fn s6_above_max_queue_feed_and_try_send_answer_full<B: Bed>() {
         }
         assert_eq!(fed, max / (1024 + 64));
         assert_eq!(conn.stats().queued, fed * (1024 + 64));
-        match conn.feed(&[b'x'; 1024]) {
+        match conn.feed([b'x'; 1024]) {
             Err(Error::Full { queued, max: told }) => {
                 assert_eq!((queued, told), (conn.stats().queued, max));
             }

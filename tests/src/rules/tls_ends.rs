@@ -7,14 +7,14 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use asyncnet::nim::Flags;
-use asyncnet::tls::rustls::AlertDescription;
+use asyncnet::tls::rustls::{AlertDescription, version};
 use asyncnet::tls::{ClientCertificates, TlsErrorKind};
 use asyncnet::{
     AsyncSocket, Cause, CloseLimits, Config, Connection, Error, Listener, Runtime, TlsContext,
     Transport, Truncation,
 };
 use blocking::{Task, unblock};
-use futures_lite::future::{or, zip};
+use futures_lite::future::{or, poll_once, zip};
 
 use crate::bed::Platform;
 use crate::raw::{
@@ -233,6 +233,34 @@ pub async fn t8_every_way_to_end_has_its_own_name<P: Platform>() {
             let error = conn.upgrade_tls(role.of(context())).await.expect_err("it left");
             assert_eq!(kind(error), left, "{role:?}");
         }
+    }
+}
+
+/// One read brings the end of the handshake, lines, and the close notice, whatever call drives the handshake.
+pub async fn t8_what_comes_with_the_end_of_the_handshake_comes_before_the_end<P: Platform>() {
+    for by in ["handshake", "receive", "writer"] {
+        let (mut conn, socket) = plain::<P::Runtime>(Config::default());
+        let config = client_config(&[&version::TLS13], None);
+        let peer = unblock(move || Raw::hasty_client(socket, config, b"one\ntwo\npart"));
+        match by {
+            "handshake" => conn.upgrade_tls(context().as_server()).await.expect("a handshake"),
+            "receive" => {
+                assert!(poll_once(conn.upgrade_tls(context().as_server())).await.is_none())
+            }
+            _ => {
+                assert!(poll_once(conn.upgrade_tls(context().as_server())).await.is_none());
+                conn.writer().send_line(b"hello").await.expect("a handshake");
+            }
+        }
+        assert_line!(conn, "one");
+        assert_line!(conn, "two");
+        for _ in 0..2 {
+            assert_err!(conn.next_line().await, Error::Disconnected(_));
+            let end = conn.end().expect("it has ended");
+            assert_eq!((end.cause, end.partial), (Cause::Eof, 4), "by {by}");
+            assert_eq!(conn.partial(), b"part");
+        }
+        drop(peer.await.expect("a handshake"));
     }
 }
 

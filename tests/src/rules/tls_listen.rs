@@ -106,10 +106,10 @@ pub async fn t4_a_handshake_ends_at_its_deadline<P: Platform>() {
         for said in [&[][..], &SLOW] {
             let (mut conn, socket) = plain::<P::Runtime>(config);
             let peer = dawdle(said, socket);
-            for again in [false, true] {
-                let handshake = match again {
-                    false => conn.upgrade_tls(role.of(context())).await,
-                    true => conn.handshake().await,
+            for by_upgrade in [true, true, false] {
+                let handshake = match by_upgrade {
+                    true => conn.upgrade_tls(role.of(context())).await,
+                    false => conn.handshake().await,
                 };
                 let error = handshake.expect_err("it dawdles");
                 assert!(
@@ -237,6 +237,45 @@ pub async fn t6_peers_that_dawdle_are_given_up<P: Platform>() {
     );
     drop(conn);
     slow.await;
+}
+
+/// However many others say nothing, or stop in the middle of their hello: it is served, and with more silent
+/// peers than there is room for, too.
+pub async fn t6_an_honest_client_is_served_among_silent_peers<P: Platform>() {
+    let options = ListenOptions::new().tls(context()).max_silent(4);
+    let listener = Listener::<P::Runtime>::bind_with("127.0.0.1:0", options).await;
+    let listener = listener.expect("a listener");
+    let address = listener.local_addr().expect("an address").ip().expect("TCP");
+    let others: Vec<_> = (0..24)
+        .map(|n| {
+            let mut socket = connect(address);
+            if n % 2 == 0 {
+                socket.write_all(&SLOW[..20 + n]).expect("it listens");
+            }
+            socket
+        })
+        .collect();
+    let peer = unblock(move || {
+        let mut peer = Raw::client(connect(address), client_config(&VERSIONS, None))?;
+        peer.write_all(b"honest\n")?;
+        let mut answer = [0; 8];
+        peer.read_exact(&mut answer)?;
+        Ok::<_, std::io::Error>(answer)
+    });
+    let serving = async {
+        loop {
+            let mut conn = listener.accept().await.expect("a peer that has spoken");
+            drop(P::spawn(async move {
+                if let Ok(Some(line)) = conn.next_line().await {
+                    let line = line.to_vec();
+                    conn.send_line(line).await.expect("a connection");
+                }
+            }));
+        }
+    };
+    let answer = or(peer, serving).await.expect("it is served");
+    assert_eq!(&answer, b"honest\r\n");
+    drop(others);
 }
 
 /// Whichever of several tasks accepts: each connection goes to one of them.

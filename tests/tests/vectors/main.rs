@@ -113,7 +113,7 @@ macro_rules! tests {
     };
 }
 
-tests!(lines blocks ends sending closing sockets tls);
+tests!(lines blocks ends sending closing sockets tls cases);
 
 /// A rule that nobody knows decides nothing, and a name that two have names neither.
 #[test]
