@@ -245,7 +245,7 @@ pub async fn t8_what_comes_with_the_end_of_the_handshake_comes_before_the_end<P:
         match by {
             "handshake" => conn.upgrade_tls(context().as_server()).await.expect("a handshake"),
             "receive" => {
-                assert!(poll_once(conn.upgrade_tls(context().as_server())).await.is_none())
+                assert!(poll_once(conn.upgrade_tls(context().as_server())).await.is_none());
             }
             _ => {
                 assert!(poll_once(conn.upgrade_tls(context().as_server())).await.is_none());
