@@ -2,7 +2,7 @@
 //!
 //! The client leans on `next_with` (a response is received whole or not at all, so a deadline may cut it anywhere),
 //! `within` (IDLE), `next_bytes` and `skip` (a literal above `max_block`, in pieces), `feed_wait` (a literal of
-//! any size behind its command) and `upgrade_tls` (STARTTLS). The client took LINES lines.
+//! any size behind its command) and `upgrade_tls` (STARTTLS). The client is 121 lines.
 
 use std::io::Write;
 use std::time::Duration;
@@ -225,6 +225,7 @@ mod tests {
         idle_ends_with_news_or_with_its_time
         a_deadline_in_the_middle_of_a_response_loses_nothing
         literals_of_any_size_take_little_memory
+        a_response_above_the_limit_is_taken_in_pieces_instead
         bad_responses_are_typed_errors
         plaintext_behind_the_answer_to_starttls_is_refused
     }
@@ -339,6 +340,23 @@ mod tests {
             let Err(Error::Disconnected(end)) = next(script).await else { panic!("an end") };
             assert_eq!((end.cause, end.partial), (Cause::Eof, script.len()));
         }
+        Ok(())
+    }
+
+    /// A response that is too large for memory was not consumed: its header is the next line, and it can be streamed.
+    async fn a_response_above_the_limit_is_taken_in_pieces_instead<P: Platform>()
+    -> Result<(), Error> {
+        let script = b"* 1 FETCH (BODY[] {9}\r\n123\r\n6789)\r\n* 2 EXISTS\r\n";
+        let (conn, _server) = scripted::<P>(Config::default().max_block(8), script).await?;
+        let mut client = Client { conn, commands: 0 };
+        assert_eq!(client.next().await, Err(Error::TooLarge { len: 9, max: 8 }));
+        let header = client.conn.expect_line().await?;
+        let n = literal(header)?.expect("a literal");
+        let mut file = Vec::new();
+        client.literal(n, u64::MAX, &mut file).await?;
+        assert_eq!(file, b"123\r\n6789");
+        assert_eq!(client.conn.expect_line().await?, b")");
+        assert_eq!(client.next().await?.text, "* 2 EXISTS");
         Ok(())
     }
 

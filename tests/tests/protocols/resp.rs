@@ -3,7 +3,7 @@
 //! The server leans on `next_batch` with `batch.next_with(command)`: one wait answers all that has arrived, the words
 //! of a command are borrowed from the buffer, and the answers leave in one write. The client leans on `writer` (the
 //! commands go out in another task, so that neither side waits for the other) and on `next_with(value)`, whose
-//! parser is a plain recursive function. Server and client took LINES lines.
+//! parser is a plain recursive function. Both are 113 lines.
 
 use std::collections::HashMap;
 
@@ -99,7 +99,7 @@ enum Value {
     Error(String),
     Int(i64),
     Bulk(Option<Vec<u8>>),
-    Array(Vec<Value>),
+    Array(Vec<Self>),
 }
 
 /// A reply: recursive, and a plain function.
