@@ -362,5 +362,5 @@ fn d4_several_bounds_that_run_out_together_are_all_told() {
         world.set(end);
     }
     // A connection that is lost is not late any more.
-    assert_eq!(world.line(), Err(lost()));
+    assert_eq!(world.line(), Err(Error::Disconnected(Loss::TimedOut.into())));
 }

@@ -333,9 +333,8 @@ fn d3_a_receive_that_waits_keeps_the_bound_for_a_writer() {
     fed.feed([b'x'; 100]).unwrap();
     assert_eq!(tasks.run(), ["receiver"]);
     clock::advance(10 * SECOND);
-    assert_eq!(tasks.run(), ["receiver"]);
-    assert_eq!(writer.check(), Err(UNREAD));
     tasks.run_to_end();
+    assert_eq!(writer.check(), Err(UNREAD));
     drop(peer);
 }
 
