@@ -1,10 +1,12 @@
 //! The clock.
 
-use std::pin::Pin;
+use std::future::Future as _;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use asyncnet::{Clock, Time};
+use tokio::task::unconstrained;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 /// The clock of tokio, for [`Io::with_clock`](asyncnet::Io::with_clock) and the like. It follows a paused
@@ -44,6 +46,7 @@ impl Clock for TokioClock {
             }
             none => none.insert(Box::pin(sleep_until(when))),
         };
-        sleep.as_mut().poll(cx)
+        // The alarm of a task that has used up its turn is set all the same.
+        pin!(unconstrained(sleep.as_mut())).poll(cx)
     }
 }

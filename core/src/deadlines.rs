@@ -214,7 +214,11 @@ impl Deadlines {
         self.late.is_some()
     }
 
-    pub(crate) const fn within(&mut self, time: Option<Duration>) {
+    pub(crate) fn within(&mut self, time: Option<Duration>) {
+        if self.within != time && self.late == Some(Late::Receive) {
+            // It was too late for another bound. The clock still runs, and tells whether it is for this one.
+            self.late = None;
+        }
         self.within = time;
     }
 

@@ -31,6 +31,9 @@ pub use parts::{LineError, Timeout, UpgradeRefused};
 /// | `Io` (feature `std`) | everything; the call can be repeated |
 /// | [`Protocol`](Self::Protocol) | what the program that made it says |
 ///
+/// A handshake that takes too long is a `Tls` error, and queued bytes that make no progress for too long are a
+/// `Disconnected` with [`Loss::TimedOut`](crate::Loss).
+///
 /// `Closed` of a sending call after `close_write` leaves receiving as it was.
 ///
 /// Two errors are equal if they say the same: `Io` errors are compared by their kind, `Protocol` errors by

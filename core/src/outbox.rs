@@ -33,9 +33,48 @@ impl Piece {
     }
 }
 
+/// A queue of pieces. The first needs no storage beside its own: mostly there is no other.
+#[derive(Default)]
+struct Pieces {
+    first: Option<Piece>,
+    rest: VecDeque<Piece>,
+}
+
+impl Pieces {
+    fn len(&self) -> usize {
+        usize::from(self.first.is_some()) + self.rest.len()
+    }
+
+    fn back(&self) -> Option<&Piece> {
+        self.rest.back().or(self.first.as_ref())
+    }
+
+    #[inline]
+    fn back_mut(&mut self) -> Option<&mut Piece> {
+        if self.rest.is_empty() { self.first.as_mut() } else { self.rest.back_mut() }
+    }
+
+    fn push_back(&mut self, piece: Piece) {
+        if self.first.is_none() {
+            self.first = Some(piece);
+        } else {
+            self.rest.push_back(piece);
+        }
+    }
+
+    #[inline]
+    fn pop_front(&mut self) {
+        self.first = self.rest.pop_front();
+        if self.rest.is_empty() && self.rest.capacity() > 0 {
+            // An idle connection keeps no queue either.
+            self.rest = VecDeque::new();
+        }
+    }
+}
+
 #[derive(Default)]
 pub(crate) struct Outbox {
-    pieces: VecDeque<Piece>,
+    pieces: Pieces,
     /// How much of the first piece is transmitted.
     head: usize,
     len: usize,
@@ -107,7 +146,9 @@ impl Outbox {
     }
 
     pub(crate) fn outgoing(&self) -> Outgoing<'_> {
-        Outgoing { pieces: self.pieces.iter(), head: self.head, one: &[] }
+        let Pieces { first, rest } = &self.pieces;
+        let one = first.as_ref().map_or(&[][..], |first| &first.as_slice()[self.head..]);
+        Outgoing { one, pieces: rest.iter() }
     }
 
     /// Forgets the first `n` bytes: they are transmitted.
@@ -115,7 +156,7 @@ impl Outbox {
         assert!(n <= self.len, "more bytes were transmitted than were outgoing");
         self.len -= n;
         self.head += n;
-        while let Some(first) = self.pieces.front() {
+        while let Some(first) = &self.pieces.first {
             let len = first.as_slice().len();
             if self.head < len {
                 break;
@@ -123,15 +164,11 @@ impl Outbox {
             self.head -= len;
             self.pieces.pop_front();
         }
-        if self.pieces.is_empty() {
-            // An idle connection keeps no queue either.
-            self.pieces = VecDeque::new();
-        }
     }
 
     /// Drops everything that is queued.
     pub(crate) fn clear(&mut self) {
-        self.pieces = VecDeque::new();
+        self.pieces = Pieces::default();
         self.head = 0;
         self.accepted -= self.len as u64;
         self.len = 0;
@@ -150,16 +187,15 @@ const fn is_kept(n: usize, shared: bool) -> bool {
 
 /// The bytes to put on the wire, in order, as slices that are not empty.
 pub struct Outgoing<'a> {
-    pieces: alloc::collections::vec_deque::Iter<'a, Piece>,
-    head: usize,
     /// A slice in front of the pieces, if it is not empty.
     one: &'a [u8],
+    pieces: alloc::collections::vec_deque::Iter<'a, Piece>,
 }
 
 impl<'a> Outgoing<'a> {
     /// This slice alone.
     pub(crate) fn one(one: &'a [u8]) -> Self {
-        Self { pieces: alloc::collections::vec_deque::Iter::default(), head: 0, one }
+        Self { one, pieces: alloc::collections::vec_deque::Iter::default() }
     }
 }
 
@@ -171,8 +207,7 @@ impl<'a> Iterator for Outgoing<'a> {
         if !self.one.is_empty() {
             return Some(core::mem::take(&mut self.one));
         }
-        let piece = self.pieces.next()?.as_slice();
-        Some(&piece[core::mem::take(&mut self.head)..])
+        self.pieces.next().map(Piece::as_slice)
     }
 }
 

@@ -237,10 +237,7 @@ impl World<'_> {
             }
             Ok(()) if loss.is_some() => assert!(hidden && !closed, "E3"),
             Ok(()) => {
-                assert!(
-                    !closed && !(matches!(feed, Feed::Line | Feed::BrokenLine) && broken),
-                    "S4"
-                );
+                assert!(!(closed || matches!(feed, Feed::Line | Feed::BrokenLine) && broken), "S4");
                 message.extend(line);
                 self.queued.extend(message);
                 self.peak = self.peak.max(self.queued.len());

@@ -305,7 +305,9 @@ impl World {
         assert_eq!((link.loss(), link.max_queue()), (self.loss, self.max));
         assert_eq!(link.is_interrupted(), self.interrupted);
         assert_eq!(link.is_closed(), self.closed);
-        let congested = self.unsent_replies() > self.link.config().high_water;
+        let (replies, queued) = (self.unsent_replies(), self.link.queued());
+        // Above the limit the next answer would be refused.
+        let congested = replies > self.link.config().high_water || replies > 0 && queued > self.max;
         assert_eq!(self.link.is_congested(), congested, "S5");
     }
 

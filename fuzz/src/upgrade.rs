@@ -105,10 +105,8 @@ impl World {
                 if !self.conn.is_secure() {
                     let took = self.input(&plain, by_space);
                     self.coming.extend(&plain[..took]);
-                } else if self.said_hello {
-                    if self.input_all(&data(&plain), by_space) {
-                        self.coming.extend(plain);
-                    }
+                } else if self.said_hello && self.input_all(&data(&plain), by_space) {
+                    self.coming.extend(plain);
                 }
             }
             Op::Hello if self.conn.is_secure() && !self.said_hello => {
@@ -208,7 +206,7 @@ impl World {
                 match why {
                     Error::Upgrade(UpgradeRefused::AlreadyTls) => assert!(secure),
                     Error::Upgrade(UpgradeRefused::BufferedPlaintext(n)) => {
-                        assert_eq!(n, before.0.len())
+                        assert_eq!(n, before.0.len());
                     }
                     Error::Upgrade(UpgradeRefused::UnsentPlaintext(n)) => assert_eq!(n, before.1),
                     Error::Upgrade(UpgradeRefused::Discarding) => assert!(self.lost_track),

@@ -34,6 +34,8 @@ pub struct Link {
     interrupted: bool,
     /// Accepted bytes were dropped.
     dropped: bool,
+    /// What was queued made no progress for too long: nothing more is expected of the peer.
+    gave_up: bool,
     deadlines: Deadlines,
     config: Arc<Config>,
 }
@@ -49,6 +51,7 @@ impl Link {
             closed: false,
             interrupted: false,
             dropped: false,
+            gave_up: false,
             deadlines: Deadlines::new(&config),
             config,
         }

@@ -29,7 +29,10 @@ impl Link {
         while let Some(expired) = self.deadlines.expire(&self.config, now) {
             match expired {
                 Expired::Handshake => self.fail_tls(TlsError::new(TlsErrorKind::TimedOut, "")),
-                Expired::Send => return self.handle_write_lost(Loss::TimedOut),
+                Expired::Send => {
+                    self.gave_up = true;
+                    return self.handle_write_lost(Loss::TimedOut);
+                }
                 // The next receive, the close or the room asks for it.
                 Expired::Answer | Expired::Close | Expired::Lag => {}
             }
@@ -45,7 +48,7 @@ impl Link {
     }
 
     /// Bounds the receive that waits next by `time` instead of the setting; `None`: by the setting.
-    pub const fn bound_receive(&mut self, time: Option<Duration>) {
+    pub fn bound_receive(&mut self, time: Option<Duration>) {
         self.deadlines.within(time);
     }
 

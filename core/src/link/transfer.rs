@@ -113,7 +113,16 @@ impl Link {
     /// whether there was anything.
     #[inline]
     pub fn pass_on(&mut self, inbound: &mut Inbound) -> bool {
-        self.wire.is_some() && self.pass_on_secure(inbound)
+        (self.wire.is_some() || self.gave_up) && self.pass_on_more(inbound)
+    }
+
+    fn pass_on_more(&mut self, inbound: &mut Inbound) -> bool {
+        let passed = self.pass_on_secure(inbound);
+        if self.gave_up && inbound.wants_read() {
+            inbound.handle_end(Cause::Lost(Loss::TimedOut));
+            return true;
+        }
+        passed
     }
 
     fn pass_on_secure(&mut self, inbound: &mut Inbound) -> bool {

@@ -260,6 +260,22 @@ fn s5_unsent_answers_above_high_water_are_congestion_and_bytes_of_others_are_not
 }
 
 #[test]
+fn s5_nothing_is_handed_out_where_an_answer_to_it_would_be_refused() {
+    let max = 2 * PIECE;
+    let mut link = Connection::new(limited(max).high_water(1 << 20)).into_halves().1;
+    assert_eq!(link.feed_unbounded(vec![b'x'; max].into()), Ok(()));
+    assert!(full(link.feed(b"x")) && !link.is_congested(), "bytes of others alone");
+    link.transmitted(max);
+    assert_eq!(link.reply(&[b'a'; PIECE]), Ok(()));
+    assert!(!link.is_congested());
+    assert_eq!(link.reply(b"b"), Ok(()));
+    assert!(full(link.reply(b"c")) && link.is_congested());
+    link.transmitted(1);
+    assert!(!link.is_congested());
+    assert_eq!(link.reply(b"c"), Ok(()));
+}
+
+#[test]
 fn s6_an_answer_may_go_over_the_limit_once_and_is_never_larger_than_it() {
     let mut link = link(PIECE + 10);
     assert_eq!(link.reply(&[b'x'; PIECE + 11]), too_large(PIECE + 11, PIECE + 10));

@@ -21,6 +21,7 @@ use asyncnet_core::{Config, End, Stats};
 use self::handle::Handle;
 use crate::Transport;
 use crate::engine::Engine;
+use crate::engine::fan_out::Place;
 use crate::engine::shared::Shared;
 use crate::net::open::Permit;
 use crate::nim::Flags;
@@ -208,6 +209,10 @@ impl<S: Transport> Connection<S> {
         let config = change(*self.inbound.config());
         self.inbound.configure(config);
         self.handle.with(|engine| engine.link.configure(Arc::new(config)));
+        if let Handle::Shared(shared) = &self.handle {
+            // There may be more room, or a bound in time for those that wait.
+            shared.fan_out.wake_if(|place| place != Place::RECEIVER);
+        }
     }
 
     /// The settings.

@@ -112,6 +112,8 @@ impl<S: Transport> fmt::Debug for NextLine<'_, S> {
 #[must_use = "streams do nothing unless polled"]
 pub struct LineStream<'a, S: Transport> {
     conn: Lent<'a, S>,
+    /// Bounds the line that is waited for.
+    within: Option<Duration>,
     done: bool,
 }
 
@@ -124,14 +126,14 @@ enum Lent<'a, S: Transport> {
 impl<'a, S: Transport> LineStream<'a, S> {
     /// The lines of a connection that is lent.
     pub const fn new(conn: &'a mut Connection<S>) -> Self {
-        Self { conn: Lent::Borrowed(conn), done: false }
+        Self { conn: Lent::Borrowed(conn), within: None, done: false }
     }
 }
 
 impl<S: Transport> From<Connection<S>> for LineStream<'_, S> {
     /// The lines of a connection that the stream keeps.
     fn from(conn: Connection<S>) -> Self {
-        Self { conn: Lent::Owned(Box::new(conn)), done: false }
+        Self { conn: Lent::Owned(Box::new(conn)), within: None, done: false }
     }
 }
 
@@ -139,19 +141,22 @@ impl<S: Transport> Stream for LineStream<'_, S> {
     type Item = Result<Vec<u8>, Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if self.done {
+        let Self { conn, within, done } = &mut *self;
+        if *done {
             return Poll::Ready(None);
         }
-        let conn = match &mut self.conn {
+        let conn = match conn {
             Lent::Borrowed(conn) => &mut **conn,
             Lent::Owned(conn) => &mut **conn,
         };
-        let _ = conn.take_once();
-        let item = match ready!(conn.poll_line_slow(None, cx)) {
+        *within = conn.take_once().within.or(*within);
+        let polled = ready!(conn.poll_line_slow(*within, cx));
+        *within = None;
+        let item = match polled {
             Ok(span) => span.map(|span| Ok(conn.inbound.bytes(span).to_vec())),
             Err(error) => Some(Err(error)),
         };
-        self.done =
+        *done =
             !matches!(&item, Some(Ok(_))) && !matches!(&item, Some(Err(e)) if e.is_recoverable());
         Poll::Ready(item)
     }

@@ -172,7 +172,7 @@ impl<S: Transport> Writer<S> {
     /// Cancel safe: what is queued stays queued.
     pub async fn drive(&self) -> Result<(), Error> {
         self.wait(|engine, cx| {
-            ready!(engine.poll_make_room(cx));
+            ready!(engine.poll_drained(cx));
             match engine.link.check() {
                 Ok(()) => Poll::Pending,
                 Err(error) => Poll::Ready(Err(error)),
@@ -306,7 +306,7 @@ impl<S: Transport> Writer<S> {
     pub(crate) fn bound_lag(&self, me: Place, patience: Option<Duration>) -> bool {
         let engine = &mut self.shared.lock(Some(me)).engine;
         engine.link.bound_lag(patience);
-        let _ = engine.poll_alarm(&mut Context::from_waker(&self.shared.waker));
+        engine.keep_time(&mut Context::from_waker(&self.shared.waker));
         engine.link.lags_too_long()
     }
 
@@ -322,6 +322,7 @@ impl<S: Transport> Writer<S> {
             // The stream wakes all that wait, through the fan-out, when it takes more.
             let _ = engine.poll_transmit(&mut cx);
         }
+        engine.keep_time(&mut cx);
         engine.link.check()?;
         Ok(engine.unsent())
     }

@@ -25,6 +25,12 @@ impl<S: Transport> Engine<S> {
         if self.link.has_deadlines() { self.poll_clock(cx) } else { Poll::Pending }
     }
 
+    /// The same for a task that takes no notice of what has run out.
+    #[inline]
+    pub(crate) fn keep_time(&mut self, cx: &mut Context<'_>) {
+        while self.poll_alarm(cx).is_ready() {}
+    }
+
     #[cold]
     fn poll_clock(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(clock) = self.stream.as_mut().and_then(Transport::clock) else {

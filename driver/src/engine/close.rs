@@ -111,7 +111,7 @@ impl<S: Transport> Engine<S> {
         if self.link.is_interrupted() {
             return Poll::Ready(Err(Error::Interrupted));
         }
-        ready!(self.poll_transmit(cx));
+        ready!(self.poll_drained(cx));
         if self.link.loss().is_none() {
             if let Some(stream) = &mut self.stream {
                 if let Err(error) = ready!(Pin::new(stream).poll_shutdown_write(cx)) {

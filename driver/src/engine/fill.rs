@@ -102,8 +102,8 @@ impl<S: Transport> Engine<S> {
         let mut left = self.link.drained(0);
         while left > 0 {
             // The deadline comes first, however much the peer sends.
-            let due = self.poll_alarm(cx);
-            if due.is_ready() && self.link.close_timed_out() {
+            self.keep_time(cx);
+            if self.link.close_timed_out() {
                 break;
             }
             ready!(self.turns.take_read(cx));

@@ -35,8 +35,10 @@ impl<S: Transport> Engine<S> {
         while !(self.is_closing() && self.link.unsent() == 0) && self.link.needs_handshake() {
             if self.poll_handshake_step(cx).is_pending() {
                 ready!(self.poll_alarm(cx));
-                if self.link.is_late() || self.link.close_timed_out() {
-                    // Not the handshake's time: that of the call which waits for it.
+                let is_late = self.link.is_late() || self.link.close_timed_out();
+                if is_late && self.link.needs_handshake() {
+                    // Not the handshake's time: that of the call which waits for it. The handshake's goes on.
+                    self.keep_time(cx);
                     return Poll::Pending;
                 }
             }

@@ -187,7 +187,8 @@ impl<S: Transport> Engine<S> {
         if let Some(error) = error {
             log::receive_failed(error);
         }
-        if error.is_some() || inbound.input_end().is_some() {
+        // A handshake that is over has perhaps its last words to say.
+        if error.is_some() || inbound.input_end().is_some() || self.link.is_unsettled() {
             let _ = self.poll_transmit(cx);
         }
     }
@@ -237,7 +238,9 @@ impl<S: Transport> Drop for Engine<S> {
             // No clock is asked here: its runtime may be gone.
             let _ = self.poll_write_out(&mut Context::from_waker(Waker::noop()));
         }
-        let torn = self.link.is_interrupted() || self.link.unsent() > 0;
+        // A loss may be our own verdict, and the peer may still read what has left.
+        let lost = self.link.loss().is_some();
+        let torn = self.link.is_interrupted() || self.unsent() > 0 || lost;
         if let Some(stream) = self.stream.as_mut().filter(|_| torn) {
             stream.reset_on_drop();
         } else if self.link.is_secure() || self.is_closing() {

@@ -116,7 +116,15 @@ impl<S: Transport> Engine<S> {
         Poll::Ready(Ok(()))
     }
 
-    /// As `poll_transmit`, bounded in time. For a send that waits for room.
+    /// As `poll_transmit`, bounded in time.
+    pub(crate) fn poll_drained(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while self.poll_transmit(cx).is_pending() {
+            ready!(self.poll_alarm(cx));
+        }
+        Poll::Ready(())
+    }
+
+    /// The same for a send that waits for room: ready when there may be some.
     pub(crate) fn poll_make_room(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         match self.poll_transmit(cx) {
             Poll::Pending => self.poll_alarm(cx),

@@ -47,7 +47,7 @@ pub use side::Side;
 ///     mut conn: Connection<S>,
 ///     context: &TlsContext,
 /// ) -> Result<Connection<S>, Error> {
-///     if conn.peek(1).await? != [22][..] {
+///     if conn.peek(1).await?[..1] != [22] {
 ///         return Ok(conn);
 ///     }
 ///     let (stream, early) = conn.into_parts().map_err(|_| Error::Closed)?;

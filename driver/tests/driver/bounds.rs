@@ -180,3 +180,17 @@ fn d4_a_handshake_keeps_its_bound_behind_that_of_a_dropped_receive() {
     clock::advance(seconds(5));
     tasks.run_to_end();
 }
+
+#[test]
+fn d3_holds_for_a_send_that_waits_when_it_is_set() {
+    let (mut conn, writer, _peer) = open_shared(8, Config::default());
+    let mut tasks = Tasks::in_order();
+    tasks.spawn("sender", async move {
+        assert_eq!(writer.send_all([b'x'; 20]).await, gave_up());
+    });
+    tasks.run();
+    conn.configure(|config| config.send_timeout(seconds(5)));
+    tasks.run();
+    clock::advance(seconds(6));
+    tasks.run_to_end();
+}

@@ -81,11 +81,18 @@ impl Drop for Clock {
     }
 }
 
-/// Lets time pass on this thread, and wakes what is due.
-pub(crate) fn advance(time: Duration) {
+/// Lets time pass on this thread. What is due is woken later: by `advance`.
+pub(crate) fn pass(time: Duration) {
     let world = WORLD.with_borrow(Arc::clone);
     let mut locked = locked(&world);
     locked.now = locked.now + time;
+}
+
+/// Lets time pass on this thread, and wakes what is due.
+pub(crate) fn advance(time: Duration) {
+    pass(time);
+    let world = WORLD.with_borrow(Arc::clone);
+    let mut locked = locked(&world);
     let now = locked.now;
     let hands: Vec<_> = locked.alarms.keys().copied().collect();
     let is_due = |hand: &usize| locked.alarms[hand].0 <= now;

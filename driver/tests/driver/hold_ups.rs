@@ -1,13 +1,17 @@
 //! What is queued moves while a task waits, and no call repeats itself without progress.
 
-use std::pin::pin;
+use std::cell::Cell;
+use std::io;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use asyncnet::tls::{Side, UpgradeRefused};
-use asyncnet::{Config, Connection, Error};
+use asyncnet::{Config, Connection, Error, Transport};
+use futures_io::{AsyncRead, AsyncWrite};
 use futures_lite::io::AsyncWriteExt;
 
-use crate::layer::Layer;
+use crate::layer::{Kind, Layer, frame};
 use crate::pipe::{End, duplex};
 use crate::tasks::Tasks;
 use crate::{WIDE, open, open_shared, poll_once, with_writer};
@@ -138,7 +142,7 @@ fn c2_a_write_of_the_futures_traits_waits_for_a_large_message() {
     let mut tasks = Tasks::in_order();
     tasks.spawn("traits", async move {
         (&traits).write_all(b"yy").await.unwrap();
-        (&traits).flush().await.unwrap();
+        traits.flush().await.unwrap();
     });
     tasks.spawn("large", async move {
         assert_eq!(large.await, Ok(()));
@@ -161,7 +165,7 @@ fn c2_a_write_of_the_futures_traits_hears_that_a_large_message_is_all_queued() {
     });
     tasks.spawn("traits", async move {
         (&traits).write_all(b"yy").await.unwrap();
-        (&traits).flush().await.unwrap();
+        traits.flush().await.unwrap();
     });
     let mut heard = Vec::new();
     for _ in 0..20 {
@@ -219,4 +223,68 @@ fn into_parts_refuses_once_a_close_has_begun() {
     // The peer keeps its side open.
     assert!(poll_once(conn.close()).is_pending());
     assert!(conn.into_parts().is_err());
+}
+
+/// A stream of which one read comes too early, when it is told so.
+struct Early {
+    end: End,
+    comes_early: Rc<Cell<bool>>,
+}
+
+impl AsyncRead for Early {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        if self.comes_early.take() {
+            return Poll::Pending;
+        }
+        Pin::new(&mut self.end).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Early {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.end).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.end).poll_flush(cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.end).poll_close(cx)
+    }
+}
+
+impl Transport for Early {}
+
+#[test]
+fn t12_a_receive_that_reads_the_end_of_a_handshake_lets_the_senders_go() {
+    let (end, peer) = duplex(WIDE);
+    let comes_early = Rc::new(Cell::new(false));
+    let mut conn =
+        Connection::new(Early { end, comes_early: Rc::clone(&comes_early) }, Config::default());
+    assert!(poll_once(conn.upgrade_tls(Side::custom(Layer::client(1)))).is_pending());
+    let writer = conn.writer();
+    let mut tasks = Tasks::in_order();
+    tasks.spawn("sender", async move {
+        assert_eq!(writer.send_all(b"x").await, Ok(()));
+    });
+    tasks.run();
+    // No wake, and the receive reads what the handshake was to read.
+    peer.output
+        .state()
+        .bytes
+        .extend([frame(Kind::Hello, &[0]), frame(Kind::Data, b"a\n")].concat());
+    comes_early.set(true);
+    assert_eq!(poll_once(conn.next_line()), Poll::Ready(Ok(Some(&b"a"[..]))));
+    tasks.run_to_end();
+    let said = [frame(Kind::Hello, &[0]), frame(Kind::Hello, &[1]), frame(Kind::Data, b"x")];
+    assert_eq!(peer.hear(), said.concat());
 }

@@ -76,3 +76,18 @@ fn try_send(writer: &Writer<End>, message: Bytes) -> Result<(), Error> {
     let _ = writer.try_flush();
     Ok(())
 }
+
+/// Flushes `conn` while its peer reads. What the peer hears.
+#[track_caller]
+fn flush_all(conn: &mut Connection<End>, peer: &End) -> Vec<u8> {
+    let mut heard = Vec::new();
+    for _ in 0..10_000 {
+        let flushed = poll_once(conn.flush());
+        heard.extend(peer.hear());
+        if flushed.is_ready() {
+            assert_eq!(flushed, Poll::Ready(Ok(())));
+            return heard;
+        }
+    }
+    panic!("it is never flushed");
+}

@@ -7,7 +7,7 @@ use futures_lite::StreamExt;
 use futures_lite::io::AsyncWriteExt;
 
 use crate::tasks::Tasks;
-use crate::{WIDE, open, open_shared, poll_once};
+use crate::{WIDE, flush_all, open, open_shared, poll_once};
 
 #[test]
 fn a_writer_by_reference_writes_flushes_and_closes() {
@@ -123,10 +123,7 @@ fn s6_feed_wait_takes_a_message_larger_than_the_queue() {
         }
         drop(tasks);
         assert!(heard.len() >= 80 - 8, "at most the queue is left, {} are heard", heard.len());
-        while poll_once(conn.flush()).is_pending() {
-            heard.extend(peer.hear());
-        }
-        heard.extend(peer.hear());
+        heard.extend(flush_all(&mut conn, &peer));
         assert_eq!(heard, [b'x'; 100]);
     }
 }

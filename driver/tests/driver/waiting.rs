@@ -8,7 +8,7 @@ use futures_lite::io::{AsyncReadExt, AsyncWriteExt, split};
 use crate::layer::Layer;
 use crate::pipe::{End, duplex};
 use crate::tasks::Tasks;
-use crate::{WIDE, open, open_shared, poll_once, with_writer};
+use crate::{WIDE, flush_all, open, open_shared, poll_once, with_writer};
 
 /// Sends `total` bytes through the traits in messages of `len`, and ends.
 async fn write_all(mut writer: impl AsyncWriteExt + Unpin, total: usize, len: usize) {
@@ -208,11 +208,7 @@ fn s6_one_answer_over_the_limit_is_accepted_and_the_second_is_not() {
         let large = Err(Error::TooLarge { len: MAX + 1, max: MAX });
         assert_eq!(conn.feed([b'z'; MAX + 1]), large);
         assert_eq!(conn.writer().feed([b'z'; MAX + 1]), large);
-        let mut heard = Vec::new();
-        while poll_once(conn.flush()).is_pending() {
-            heard.extend(peer.hear());
-        }
-        heard.extend(peer.hear());
+        let heard = flush_all(&mut conn, &peer);
         assert_eq!(heard, [&[b'x'; 30][..], &[b'y'; MAX]].concat());
         assert_eq!(poll_once(conn.next_line()), Poll::Ready(Ok(Some(&b"b"[..]))));
     }

@@ -244,11 +244,10 @@ pub async fn t8_what_comes_with_the_end_of_the_handshake_comes_before_the_end<P:
         let peer = unblock(move || Raw::hasty_client(socket, config, b"one\ntwo\npart"));
         match by {
             "handshake" => conn.upgrade_tls(context().as_server()).await.expect("a handshake"),
-            "receive" => {
-                assert!(poll_once(conn.upgrade_tls(context().as_server())).await.is_none())
-            }
+            // It begins, and how far it comes is up to the peer.
+            "receive" => drop(poll_once(conn.upgrade_tls(context().as_server())).await),
             _ => {
-                assert!(poll_once(conn.upgrade_tls(context().as_server())).await.is_none());
+                drop(poll_once(conn.upgrade_tls(context().as_server())).await);
                 conn.writer().send_line(b"hello").await.expect("a handshake");
             }
         }

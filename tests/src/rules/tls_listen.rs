@@ -263,9 +263,11 @@ pub async fn t6_an_honest_client_is_served_among_silent_peers<P: Platform>() {
         Ok::<_, std::io::Error>(answer)
     });
     let serving = async {
+        // Some runtimes cancel a task whose handle is dropped.
+        let mut tasks = Vec::new();
         loop {
             let mut conn = listener.accept().await.expect("a peer that has spoken");
-            drop(P::spawn(async move {
+            tasks.push(P::spawn(async move {
                 if let Ok(Some(line)) = conn.next_line().await {
                     let line = line.to_vec();
                     conn.send_line(line).await.expect("a connection");

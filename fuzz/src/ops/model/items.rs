@@ -22,6 +22,10 @@ impl Model<'_> {
         for item in batch.items() {
             let answer = self.item(item);
             let over = answer == Answer::Wait;
+            if !over {
+                // An item, perhaps an empty one, or an error: the next batch need not wait.
+                self.batch = (self.taken, Lack::Nothing);
+            }
             answers.push(answer);
             if over {
                 break;
