@@ -99,7 +99,7 @@ enum Value {
     Error(String),
     Int(i64),
     Bulk(Option<Vec<u8>>),
-    Array(Vec<Value>),
+    Array(Vec<Self>),
 }
 
 /// A reply: recursive, and a plain function.
