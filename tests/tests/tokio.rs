@@ -6,14 +6,34 @@ use std::thread;
 use std::time::Duration;
 
 use asyncnet_tokio::net::{Pipe, pipe};
-use asyncnet_tokio::{Cause, CloseLimits, Config, Error, Io, Loss, Runtime as _, Timeout};
-use asyncnet_tokio::{Tokio, TokioClock, TokioIo};
+use asyncnet_tokio::{
+    Cause, CloseLimits, Config, Connection, Error, Io, Loss, Runtime as _, Timeout, Tokio,
+    TokioClock, TokioIo, Transport,
+};
 use futures_lite::AsyncWriteExt as _;
+use socket2::SockRef;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional, split};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
+/// A bound, and no statement about speed.
+const LIMIT: Duration = Duration::from_secs(20);
 const CHUNK: usize = 8 << 10;
 const CHUNKS: usize = 1024;
+
+/// What the system is asked to buffer: little, so that both directions are soon full.
+const BUFFER: usize = 64 << 10;
+
+fn narrow(socket: SockRef<'_>) {
+    socket.set_send_buffer_size(BUFFER).expect("an option");
+    socket.set_recv_buffer_size(BUFFER).expect("an option");
+}
+
+/// A connection to an echo.
+async fn connect() -> Connection {
+    let conn = asyncnet_tokio::connect(&echo().to_string()).await.expect("a connection");
+    narrow(SockRef::from(&conn.get_ref().and_then(Transport::os_socket).expect("a socket")));
+    conn
+}
 
 /// An honest echo server for one client: it reads when it has written.
 fn echo() -> SocketAddr {
@@ -21,6 +41,7 @@ fn echo() -> SocketAddr {
     let address = listener.local_addr().expect("an address");
     thread::spawn(move || {
         let (mut socket, _) = listener.accept().expect("a client");
+        narrow(SockRef::from(&socket));
         let mut buf = [0; CHUNK];
         while let n @ 1.. = socket.read(&mut buf).expect("the client is there") {
             socket.write_all(&buf[..n]).expect("the client is there");
@@ -33,7 +54,11 @@ fn echo() -> SocketAddr {
 /// What [`split`] makes of a connection sends and receives at once.
 #[tokio::test]
 async fn s5_split_gets_along_with_an_echo() {
-    let conn = asyncnet_tokio::connect(&echo().to_string()).await.expect("a connection");
+    timeout(LIMIT, send_and_receive()).await.expect("it hangs");
+}
+
+async fn send_and_receive() {
+    let conn = connect().await;
     let (mut reader, mut writer) = split(TokioIo(conn));
     let sending = tokio::spawn(async move {
         for i in 0..CHUNKS {
@@ -53,6 +78,10 @@ async fn s5_split_gets_along_with_an_echo() {
 /// A proxy between a client that sends and receives at once and an echo.
 #[tokio::test]
 async fn s5_copy_bidirectional_is_a_proxy() {
+    timeout(LIMIT, proxy()).await.expect("it hangs");
+}
+
+async fn proxy() {
     let listener = asyncnet_tokio::listen("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address").ip().expect("TCP");
     let mut client = TcpStream::connect(address).expect("it listens");
@@ -69,8 +98,8 @@ async fn s5_copy_bidirectional_is_a_proxy() {
         received
     });
     let mut near = TokioIo(listener.accept().await.expect("a client"));
-    let far = asyncnet_tokio::connect(&echo().to_string()).await.expect("a connection");
-    let copied = copy_bidirectional(&mut near, &mut TokioIo(far)).await.expect("good ends");
+    let copied =
+        copy_bidirectional(&mut near, &mut TokioIo(connect().await)).await.expect("good ends");
     assert_eq!(copied, ((CHUNKS * CHUNK) as u64, (CHUNKS * CHUNK) as u64));
     drop(near);
     let received = received.join().expect("it reads");
