@@ -36,7 +36,7 @@ enum Inner {
     Unix(UnixListener),
 }
 
-/// The socket under a [`Datagram`](asyncnet::Datagram), UDP or Unix.
+/// The socket under a [`Datagram`](asyncnet::net::Datagram), UDP or Unix.
 #[derive(Debug)]
 pub struct DatagramSocket(Messages);
 

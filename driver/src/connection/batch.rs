@@ -14,8 +14,7 @@ use crate::{Error, Transport};
 /// Where the answers of a batch go.
 pub(super) enum Out<'a, S: Transport> {
     Own(&'a mut Engine<S>),
-    /// And whether the task that receives has answered.
-    Shared(&'a Arc<Shared<S>>, &'a mut bool),
+    Shared(&'a Arc<Shared<S>>),
 }
 
 /// All that has arrived, as lines, blocks and messages, and the way to answer them; made by
@@ -27,12 +26,14 @@ pub(super) enum Out<'a, S: Transport> {
 pub struct Batch<'a, S: Transport> {
     items: Items<'a>,
     out: Out<'a, S>,
+    /// Whether answers of this task may be unsent.
+    replied: &'a mut bool,
 }
 
 /// # Receiving
 impl<'a, S: Transport> Batch<'a, S> {
-    pub(super) const fn new(items: Items<'a>, out: Out<'a, S>) -> Self {
-        Self { items, out }
+    pub(super) const fn new(items: Items<'a>, out: Out<'a, S>, replied: &'a mut bool) -> Self {
+        Self { items, out, replied }
     }
 
     /// The next line, without its terminator. `None`: no line is complete, or more answers are queued than
@@ -99,9 +100,13 @@ impl<'a, S: Transport> Batch<'a, S> {
     /// Whether too many answers are unsent: they are to be written first.
     #[inline]
     fn is_held_up(&mut self) -> bool {
+        *self.replied && self.has_too_many_answers()
+    }
+
+    fn has_too_many_answers(&mut self) -> bool {
         let held_up = match &self.out {
             Out::Own(engine) => engine.is_congested(),
-            Out::Shared(shared, replied) => **replied && shared.lock(None).engine.is_congested(),
+            Out::Shared(shared) => shared.lock(None).engine.is_congested(),
         };
         if held_up {
             self.items.hold();
@@ -155,10 +160,10 @@ impl<S: Transport> Batch<'_, S> {
 
     #[inline]
     fn queue(&mut self, reply: impl FnOnce(&mut Link) -> Result<(), Error>) -> Result<(), Error> {
+        *self.replied = true;
         match &mut self.out {
             Out::Own(engine) => reply(&mut engine.link),
-            Out::Shared(shared, replied) => {
-                **replied = true;
+            Out::Shared(shared) => {
                 let mut state = shared.lock(Some(Place::RECEIVER));
                 reply(&mut state.engine.link)?;
                 state.note_queued();

@@ -74,7 +74,7 @@ pub struct Connection<S: Transport> {
     once: Once,
     /// The last receive waited and was dropped: its clock runs.
     waits: bool,
-    /// Answers of this task may be unsent, while others send too.
+    /// Answers of this task may be unsent.
     replied: bool,
 }
 
@@ -189,8 +189,6 @@ impl<S: Transport> Connection<S> {
 
     /// Shares the engine from here on.
     fn share(&mut self) -> &Arc<Shared<S>> {
-        // The next receive looks whether answers are unsent.
-        self.replied |= matches!(self.handle, Handle::Own(_));
         self.handle.share()
     }
 }

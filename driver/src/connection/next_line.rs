@@ -18,11 +18,19 @@ impl<S: Transport> Connection<S> {
     /// The next line, if it is here and nothing else has to be looked at first.
     #[inline]
     fn quick_line(&mut self) -> Option<Span> {
-        let is_quick = match &self.handle {
-            Handle::Own(engine) => !engine.is_congested(),
-            _ => !self.replied,
-        };
-        if is_quick && !self.waits { self.inbound.take_line() } else { None }
+        if self.waits || self.replied && self.is_held_up() {
+            None
+        } else {
+            self.inbound.take_line()
+        }
+    }
+
+    /// Whether too many answers may be unsent, as far as that can be seen without a lock.
+    fn is_held_up(&self) -> bool {
+        match &self.handle {
+            Handle::Own(engine) => engine.is_congested(),
+            _ => true,
+        }
     }
 
     /// Apart, so that the way of a line that is here is short.

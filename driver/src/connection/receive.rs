@@ -46,10 +46,10 @@ impl<S: Transport> Connection<S> {
             let Self { inbound, handle, replied, .. } = self;
             let out = match handle {
                 Handle::Own(engine) => Out::Own(engine),
-                Handle::Shared(shared) => Out::Shared(shared, replied),
+                Handle::Shared(shared) => Out::Shared(shared),
                 Handle::Moving => unreachable!("it moves in one step"),
             };
-            Ok(Some(Batch::new(inbound.items(), out)))
+            Ok(Some(Batch::new(inbound.items(), out, replied)))
         }
     }
 }
@@ -291,7 +291,9 @@ impl<S: Transport> Connection<S> {
         let polled = match &mut self.handle {
             Handle::Own(engine) => {
                 engine.link.bound_receive(within);
-                engine.poll_receive(&mut self.inbound, cx, take)
+                let polled = engine.poll_receive(&mut self.inbound, cx, take);
+                self.replied &= engine.link.unsent() > 0;
+                polled
             }
             Handle::Shared(shared) => {
                 if !self.waits && !self.replied && within.is_none() {

@@ -199,12 +199,10 @@ impl<S: Transport> Connection<S> {
             Ok(())
         };
         self.handle.give_up_leaked();
+        self.replied = true;
         match &mut self.handle {
             Handle::Own(engine) => counted(&mut engine.link),
-            Handle::Shared(shared) => {
-                self.replied = true;
-                shared.queue(Some(Place::RECEIVER), counted)
-            }
+            Handle::Shared(shared) => shared.queue(Some(Place::RECEIVER), counted),
             Handle::Moving => unreachable!("it moves in one step"),
         }
     }
