@@ -72,6 +72,8 @@ pub struct Connection<S: Transport> {
     handle: Handle<S>,
     /// For the next receive alone.
     once: Once,
+    /// Bounds the line that is waited for, if `once` was set for it.
+    line_within: Option<Duration>,
     /// The last receive waited and was dropped: its clock runs.
     waits: bool,
     /// Answers of this task may be unsent.
@@ -161,6 +163,7 @@ impl<S: Transport> Connection<S> {
             inbound: Box::new(Inbound::new(*config)),
             handle: Handle::Own(engine),
             once: Once::NONE,
+            line_within: None,
             waits: false,
             replied: false,
         }

@@ -52,13 +52,14 @@ impl<S: Transport> Connection<S> {
 pub struct NextLine<'a, S: Transport> {
     /// Gone once it has answered.
     conn: Option<&'a mut Connection<S>>,
-    within: Option<Duration>,
 }
 
 impl<'a, S: Transport> NextLine<'a, S> {
     pub(super) const fn new(conn: &'a mut Connection<S>) -> Self {
-        let within = if conn.once.is_set { conn.take_once().within } else { None };
-        Self { conn: Some(conn), within }
+        if conn.once.is_set {
+            conn.take_once_for_line();
+        }
+        Self { conn: Some(conn) }
     }
 
     #[cold]
@@ -67,7 +68,7 @@ impl<'a, S: Transport> NextLine<'a, S> {
         conn: &'a mut Connection<S>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<&'a [u8]>, Error>> {
-        let polled = conn.poll_line_slow(self.within, cx);
+        let polled = conn.poll_line_slow(conn.line_within, cx);
         if polled.is_pending() {
             self.conn = Some(conn);
             return Poll::Pending;
@@ -87,10 +88,8 @@ impl<'a, S: Transport> Future for NextLine<'a, S> {
     #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let conn = self.conn.take().expect("polled after it had answered");
-        if self.within.is_none() {
-            if let Some(span) = conn.quick_line() {
-                return Poll::Ready(Ok(Some(conn.inbound.bytes(span))));
-            }
+        if let Some(span) = conn.quick_line() {
+            return Poll::Ready(Ok(Some(conn.inbound.bytes(span))));
         }
         self.poll_later(conn, cx)
     }

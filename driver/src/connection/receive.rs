@@ -270,7 +270,15 @@ impl<S: Transport> Connection<S> {
     pub(super) const fn take_once(&mut self) -> Once {
         let once = self.once;
         self.once = Once::NONE;
+        self.line_within = None;
         once
+    }
+
+    /// The same for a [`NextLine`], which is to be small: its bound stays here until the next call.
+    #[cold]
+    pub(super) const fn take_once_for_line(&mut self) {
+        self.line_within = self.take_once().within;
+        self.once.is_set = self.line_within.is_some();
     }
 
     /// Waits until `take` has an answer.
