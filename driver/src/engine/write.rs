@@ -44,8 +44,12 @@ impl<S: Transport> Engine<S> {
             ready!(self.turns.take_write(cx));
             let Poll::Ready(written) = poll_write_pieces(stream, &mut self.link, cx) else {
                 self.turns.rest();
-                // What is in the stream is on its way, whatever becomes of the rest.
-                let _ = self.poll_flush_stream(cx);
+                // What is in the stream is on its way, whatever becomes of the rest. A flush that is done wakes
+                // no task: the write is asked once more, so that it is the last to be asked.
+                let flushes = self.dirty;
+                if self.poll_flush_stream(cx).is_ready() && flushes {
+                    continue;
+                }
                 return Poll::Pending;
             };
             match written {

@@ -9,6 +9,7 @@ mod clock;
 mod closing;
 mod drops;
 mod ends;
+mod flushing;
 mod hold_ups;
 mod layer;
 mod locks;

@@ -3,6 +3,7 @@
 
 mod imap;
 mod irc;
+#[cfg(unix)] // It starts `cat`, `sh` and `sort`.
 mod json_lines;
 mod resp;
 
