@@ -47,8 +47,7 @@
 //!   [`Tcp`] and [`Unix`] over any [`Platform`], and [`Memory`], a pipe without a runtime that does to
 //!   the letter what a [`Transport`](asyncnet::Transport) promises and nothing beyond: it transfers a
 //!   byte at a time, or few, or nothing until it is flushed, and wakes only the last waker.
-//! - Where receiving and sending can be split, a scene is played twice: with a whole connection, and
-//!   with the half in question.
+//! - Many a scene is played twice: with a connection of its own, and with one that has lent a writer.
 //! - Beside the rules there are vectors (`tests/vectors`): scripts, as text, of what a peer does and what
 //!   a connection answers. The `player` plays them, and the program `scenario` plays scripts of the same
 //!   operations that others wrote.

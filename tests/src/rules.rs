@@ -243,7 +243,7 @@ macro_rules! __table {
                     EofBetweenLines end_eof_between_lines_is_no_bytes_in_every_view
                     EofInside end_eof_inside_a_line_is_told_by_the_typed_view
                     EofInside end_eof_inside_a_block_gives_the_bytes_that_came
-                    Reset end_reset_is_no_bytes_in_the_seed_view
+                    Reset end_reset_is_no_bytes_for_nim_style_calls
                     Reset end_reset_is_an_error_without_safe_disconn
                     Reset end_reset_is_an_error_in_the_typed_view
                     ClosedByUs end_closed_by_us_is_an_error_in_every_view

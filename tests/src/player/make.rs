@@ -15,7 +15,7 @@ use super::table::{Datagrams, Fresh, Listening, Socket, os_socket};
 use super::{Event, Op, Stage};
 use crate::bed::System;
 
-/// The longest queue of a listener that the seed asks for when nothing is said.
+/// The longest queue of a listener that Nim asks for when nothing is said.
 const BACKLOG: i64 = 128;
 
 impl<R: System> Stage<R> {

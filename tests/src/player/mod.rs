@@ -1,7 +1,7 @@
 //! Plays scripts of socket operations, and tells what each of them answered.
 //!
 //! A script is a list of [`Op`]s, named as in Nim's `asyncnet` or as what they help with. Each is a call
-//! of the public interface, the seed view of it. One that the interface rules out by type, so that no
+//! of the public interface, a Nim-style one where there is one. One that the interface rules out by type, so that no
 //! program could contain it, answers `{"err":"ruled out by type: .."}`.
 //!
 //! Operations come one after the other. One that is not done in time is *pending*, and what happens to it
@@ -273,7 +273,7 @@ impl<R: System> Stage<R> {
             "recv_into" => self.recv_into(op).await,
             "recv_into_freed" => self.recv_into_freed(op).await,
             "has_buf" => self.has_buf(op).await,
-            // A slice is a pointer and a length: one call for both of the seed's.
+            // A slice is a pointer and a length: one call for both of Nim's.
             "send" | "send_ptr" => self.send(op).await,
             "send_many" => self.send_many(op).await,
             "close" => self.close(op).await,

@@ -64,7 +64,7 @@ impl Op {
         bytes
     }
 
-    /// The flags of the seed view: `SAFE_DISCONN` unless `"nosafe"`, and `PEEK` with `"peek"`.
+    /// The flags of Nim-style calls: `SAFE_DISCONN` unless `"nosafe"`, and `PEEK` with `"peek"`.
     pub(super) fn flags(&self) -> Flags {
         let mut flags = Flags::empty();
         flags.set(Flags::SAFE_DISCONN, !self.is("nosafe"));

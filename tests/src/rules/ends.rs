@@ -52,7 +52,7 @@ pub async fn end_eof_between_lines_is_no_bytes_in_every_view<B: Bed>() {
     }
 }
 
-/// The second row for a line: the seed view answers nothing, the typed view an error.
+/// The second row for a line: a Nim-style call answers nothing, a typed call an error.
 pub async fn end_eof_inside_a_line_is_told_by_the_typed_view<B: Bed>() {
     for config in configs() {
         receivers!(B, config, |conn, peer| {
@@ -95,7 +95,7 @@ pub async fn end_eof_inside_a_block_gives_the_bytes_that_came<B: Bed>() {
 }
 
 /// The third row, in the view that hides it.
-pub async fn end_reset_is_no_bytes_in_the_seed_view<B: Bed>() {
+pub async fn end_reset_is_no_bytes_for_nim_style_calls<B: Bed>() {
     receivers!(B, Config::default(), |conn, peer| {
         peer.send(b"line\npart").await;
         peer.reset();

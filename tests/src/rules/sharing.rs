@@ -63,7 +63,7 @@ pub async fn c1_next_batch_loses_nothing<B: Bed>() {
     zip(trickle(&peer, numbered_lines().as_bytes()), receiving).await;
 }
 
-/// The seed's calls for lines, dropped at every wait.
+/// The Nim-style calls for lines, dropped at every wait.
 pub async fn c1_recv_line_loses_nothing<B: Bed>() {
     receivers!(B, Config::default(), |conn, peer| {
         let receiving = async {

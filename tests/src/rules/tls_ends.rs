@@ -277,11 +277,11 @@ pub async fn t13_policy_and_flag_say_how_a_truncation_is_told<P: Platform>() {
                 let hidden =
                     allowed || truncation == Truncation::Report && ends == Flags::SAFE_DISCONN;
                 for _ in 0..2 {
-                    let seed = conn.recv_line().await;
+                    let nim_style = conn.recv_line().await;
                     if hidden {
-                        assert_eq!(seed.expect("hidden"), "");
+                        assert_eq!(nim_style.expect("hidden"), "");
                     } else {
-                        let told = kind(seed.expect_err("told"));
+                        let told = kind(nim_style.expect_err("told"));
                         assert_eq!(told, ErrorKind::UnexpectedEof);
                     }
                     let typed = conn.next_line().await.map(|line| line.map(<[u8]>::to_vec));
