@@ -13,8 +13,7 @@ use crate::inbox::{BLOCK, Inbox, LARGEST_READ};
 use crate::shortfall::Shortfall;
 use crate::stats::BadLines;
 use crate::{
-    Cause, Config, End, Error, Framing, LineError, Loss, Stats, TlsError, Truncation,
-    UpgradeRefused,
+    Cause, Config, End, Error, Framing, LineError, Stats, TlsError, Truncation, UpgradeRefused,
 };
 
 /// Where consumed bytes lie; [`Inbound::bytes`] turns it into a slice.
@@ -269,16 +268,6 @@ impl Inbound {
             State::Open if self.input_end.is_some() => Err(Error::Disconnected(self.coming_end())),
             State::Open => Ok(()),
         }
-    }
-
-    /// The transport read 0 bytes: the peer ended its side.
-    pub fn handle_eof(&mut self) {
-        self.handle_end(Cause::Eof);
-    }
-
-    /// The transport broke.
-    pub fn handle_lost(&mut self, loss: Loss) {
-        self.handle_end(Cause::Lost(loss));
     }
 
     /// Whether [`lend`](Self::lend)ing a block would save the inbound from making its own.

@@ -237,15 +237,6 @@ impl<'a> Items<'a> {
 }
 
 /// The good lines, up to a bad one. For the transition: [`Items::next_line`] reports the bad one too.
-impl<'a> Iterator for Items<'a> {
-    type Item = &'a [u8];
-
-    #[inline(always)]
-    fn next(&mut self) -> Option<&'a [u8]> {
-        self.good_line()
-    }
-}
-
 /// Where LFs are at the front of `unread`. Apart, to leave the registers to the loop around `next_line`.
 #[inline(never)]
 fn look_ahead(unread: &[u8]) -> u64 {

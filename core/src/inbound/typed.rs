@@ -4,7 +4,7 @@ use super::{Inbound, Look, Span, State, Want};
 use crate::framing::{self, Found};
 use crate::inbox::LARGEST_READ;
 use crate::shortfall::Searched;
-use crate::{Cause, Config, End, Error, Items, Step};
+use crate::{Cause, Config, End, Error, Step};
 
 impl Inbound {
     /// What a receive that wants `want` would answer now. Takes nothing.
@@ -281,25 +281,6 @@ impl Inbound {
     fn check_block(&self, len: usize) -> Result<(), Error> {
         let max = self.config.max_block;
         if len > max && !self.is_closed() { Err(Error::TooLarge { len, max }) } else { Ok(()) }
-    }
-
-    /// As [`poll_items`](Self::poll_items), but waits for a whole line, and reports a bad one that is the
-    /// first. For the transition.
-    ///
-    /// # Errors
-    ///
-    /// As [`poll_line`](Self::poll_line).
-    pub fn next_lines(&mut self) -> Result<Step<Option<Items<'_>>>, Error> {
-        if self.look(Want::Line) == Look::Data {
-            return Ok(Step::Ready(Some(self.lines())));
-        }
-        // Not a line, so this takes none.
-        Ok(self.poll_line()?.map(|_| None))
-    }
-
-    /// The old name of [`items`](Self::items).
-    pub fn lines(&mut self) -> Items<'_> {
-        self.items()
     }
 
     /// The next line, left in place. `None`: the input ended in good order.

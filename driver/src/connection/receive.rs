@@ -184,7 +184,8 @@ impl<S: Transport> Connection<S> {
     /// `None`: the peer ended in good order, between messages.
     ///
     /// Where something is not all here, nothing is consumed, and `parse` is called again once what it asked for has
-    /// arrived. So a header and its payload are one message, even in a `select!` or under a deadline.
+    /// arrived. So a header and its payload are one message, even in a `select!` or under a deadline. The peer chooses
+    /// what the message says: bound every count and every depth of nesting before you allocate or recurse.
     ///
     /// ```
     /// use asyncnet::{Connection, Error, Transport, Unread};

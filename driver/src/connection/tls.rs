@@ -27,8 +27,9 @@ impl<S: Transport> Connection<S> {
     /// Goes over to TLS (STARTTLS): from here on nothing leaves in plain. Ready when the handshake is over, which
     /// [`Config::handshake_timeout`](crate::Config) bounds. What writers send meanwhile waits for its end.
     ///
-    /// Call it as the client once the server has agreed, and as the server once that answer is sent (`send_line`
-    /// or `flush`, not `feed` alone). What was learnt in plain before is not to be trusted: forget it.
+    /// Call it as the client once the server has agreed, and as the server once that answer is sent. What was
+    /// queued with `feed` or a batch's `reply` has to be flushed first, on both sides. What a writer sends before the
+    /// upgrade begins leaves in plain. What was learnt in plain before is not to be trusted: forget it.
     ///
     /// ```
     /// # use asyncnet::{Connection, Error, TlsContext, Transport};

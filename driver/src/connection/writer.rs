@@ -172,6 +172,7 @@ impl<S: Transport> Writer<S> {
     /// Cancel safe: what is queued stays queued.
     pub async fn drive(&self) -> Result<(), Error> {
         self.wait(|engine, cx| {
+            engine.still_sends()?;
             ready!(engine.poll_drained(cx));
             match engine.link.check() {
                 Ok(()) => Poll::Pending,

@@ -112,17 +112,12 @@ impl FanOut {
         }
     }
 
-    /// Does `work` under `lock`, and the wakes that fall into it afterwards.
+    /// Does `work` under `lock`, and the wakes that fall into it afterwards, even if `work` panics.
     pub(crate) fn locked<T>(&self, lock: &Mutex<()>, work: impl FnOnce() -> T) -> T {
         let guard = lock.lock().unwrap_or_else(PoisonError::into_inner);
         self.hold();
-        let done = work();
-        let woken = self.release();
-        drop(guard);
-        if woken {
-            self.wake_if(|_| true);
-        }
-        done
+        let _held = Held { fan_out: self, guard: Some(guard) };
+        work()
     }
 
     /// Says that the shared lock is held from here on.
@@ -135,6 +130,22 @@ impl FanOut {
     #[must_use]
     pub(crate) fn release(&self) -> bool {
         self.lock.swap(FREE, Ordering::SeqCst) == HELD_AND_WOKEN
+    }
+}
+
+/// The lock of what is shared, held. Dropped, it is free, and the wakes that were put off are done.
+struct Held<'a> {
+    fan_out: &'a FanOut,
+    guard: Option<MutexGuard<'a, ()>>,
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        let woken = self.fan_out.release();
+        self.guard = None;
+        if woken {
+            self.fan_out.wake_if(|_| true);
+        }
     }
 }
 

@@ -144,7 +144,7 @@ impl<S: Transport> Engine<S> {
     }
 
     /// Whether queued bytes can still leave: unlike `link.check`, a close that flushes is no obstacle.
-    fn still_sends(&self) -> Result<(), Error> {
+    pub(crate) fn still_sends(&self) -> Result<(), Error> {
         if let Some(failure) = self.link.failure() {
             return Err(failure);
         }

@@ -14,6 +14,9 @@ use super::{Clock, MaybeClock, NoClock, Transport, broken_pipe};
 /// input only when the last descriptor of the pipe is closed, so it sees the end at once. A write behind
 /// that is a `BrokenPipe`.
 ///
+/// A pipe has no reset. Where a connection is dropped with bytes unsent, the other end of a socket sees a reset, and
+/// the other end of a pipe sees an ordinary end: close the connection, or end the protocol with a message.
+///
 /// ```
 /// use asyncnet::{Config, Connection, Duplex};
 ///

@@ -14,6 +14,7 @@ mod sync {
     pub(crate) use std::sync::PoisonError;
 }
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::task::{Wake, Waker};
 
 use shuttle::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -117,6 +118,24 @@ fn c2_every_task_that_waits_is_woken() {
         threads(&shared, 3, Shared::wait_for_one);
         reactor.join().unwrap();
     });
+}
+
+#[test]
+fn c2_a_panic_under_the_lock_swallows_no_wake_behind_it() {
+    // There is one task, and so one order.
+    let scene = || {
+        let shared = Shared::new();
+        let (waiter, waker) = (shared.fan_out.waiter(), this_thread());
+        waiter.wait(&waker);
+        let panicked = catch_unwind(AssertUnwindSafe(|| {
+            // As a panic, but without a report.
+            shared.fan_out.locked(&shared.lock, || resume_unwind(Box::new(())))
+        }));
+        assert!(panicked.is_err());
+        shared.waker.wake_by_ref();
+        thread::park();
+    };
+    shuttle::check_random(scene, 1);
 }
 
 #[test]
