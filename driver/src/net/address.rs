@@ -4,11 +4,9 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use socket2::{SockAddr, SockRef};
 
-use super::place::{self, Place};
 use crate::Transport;
 use crate::net::OsSocket;
 
@@ -166,22 +164,6 @@ impl std::error::Error for AddressError {}
 impl From<AddressError> for io::Error {
     fn from(error: AddressError) -> Self {
         Self::new(io::ErrorKind::InvalidInput, error)
-    }
-}
-
-impl FromStr for Address {
-    type Err = AddressError;
-
-    /// Reads an address that needs no look-up: `"127.0.0.1:80"`, `"[::1]:80"`, `"[fe80::1%eth0]:80"`,
-    /// `"unix:/path"`, `"unix:@name"`.
-    fn from_str(text: &str) -> Result<Self, AddressError> {
-        match Place::parse(text)? {
-            Place::Unix(address) => Ok(address),
-            Place::Host(host, port) => match place::literal(host, port)? {
-                Some(address) => Ok(Self::Ip(address)),
-                None => Err(AddressError::new(text, "the host must be an IP address here")),
-            },
-        }
     }
 }
 

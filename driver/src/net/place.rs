@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use std::str::FromStr;
 
 use super::address::AddressError;
 use super::options::Domain;
@@ -43,6 +44,22 @@ impl<'a> Place<'a> {
 /// `"+80"` is a number for the standard library, and no port.
 fn port_has_sign(text: &str) -> bool {
     text.rsplit_once(':').is_some_and(|(_, port)| port.starts_with('+'))
+}
+
+impl FromStr for Address {
+    type Err = AddressError;
+
+    /// Reads an address that needs no look-up: `"127.0.0.1:80"`, `"[::1]:80"`, `"[fe80::1%eth0]:80"`,
+    /// `"unix:/path"`, `"unix:@name"`.
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        match Place::parse(text)? {
+            Place::Unix(address) => Ok(address),
+            Place::Host(host, port) => match literal(host, port)? {
+                Some(address) => Ok(Self::Ip(address)),
+                None => Err(AddressError::new(text, "the host must be an IP address here")),
+            },
+        }
+    }
 }
 
 /// The address of `host` if it is an IP address, with or without brackets and a zone; `None` for a name.

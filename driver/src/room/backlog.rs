@@ -6,13 +6,11 @@ use std::task::{Poll, Waker};
 
 use asyncnet_core::Bytes;
 
+use super::limits::BACKLOG;
 use super::log::Draft;
 use super::seat::Seat;
 use super::stats::RoomStats;
 use crate::{Error, Transport};
-
-/// How many bytes may wait for the room's task before speakers wait for it.
-pub(super) const BACKLOG: usize = 1 << 20;
 
 pub(super) enum Event<S: Transport> {
     Join(Seat<S>),

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// How many bytes may wait for the room's task before speakers wait for it.
+pub(super) const BACKLOG: usize = 1 << 20;
+
 /// What happens when a message comes for a member whose queue has no room for it: with it, more than
 /// [`Limits::hard`] would wait for that member.
 ///

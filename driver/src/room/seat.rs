@@ -6,9 +6,8 @@
 
 use std::sync::Arc;
 
-use super::backlog::BACKLOG;
 use super::cursor::Cursor;
-use super::limits::{Limits, Policy};
+use super::limits::{BACKLOG, Limits, Policy};
 use super::log::{Log, charge};
 use super::port::{Port, feed_whole};
 use super::stats::{MemberStats, Tally};
