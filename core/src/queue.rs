@@ -71,10 +71,13 @@ impl Queue {
     }
 
     /// As `admit`, for an answer to something that was received: it may go over the limit once, since the peer
-    /// that reads slowly is read from no more. What others queued does not keep the first answer out.
+    /// that reads slowly is read from no more. What others queued does not keep answers out that are within the
+    /// limit by themselves.
     #[inline]
     pub(crate) fn admit_reply(&self, n: usize) -> Result<(), Error> {
-        let has_turn = || self.outbox.charge() <= self.max || self.unsent_replies() == 0;
+        let has_turn = || {
+            self.outbox.charge() <= self.max || self.unsent_replies() + n as u64 <= self.max as u64
+        };
         let fits = n <= self.max && self.large == Large::No && has_turn();
         if fits { Ok(()) } else { Err(self.refusal(n)) }
     }

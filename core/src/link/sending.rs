@@ -75,8 +75,8 @@ impl Link {
     }
 
     /// As [`feed`](Self::feed), for an answer of the task that receives: it counts for
-    /// [`is_congested`](Self::is_congested), and is accepted as long as `max_queue` is not exceeded yet, or no
-    /// other answer is unsent.
+    /// [`is_congested`](Self::is_congested), and is accepted as long as `max_queue` is not exceeded yet, or the
+    /// unsent answers are within it by themselves.
     ///
     /// # Errors
     ///

@@ -268,11 +268,27 @@ fn s5_nothing_is_handed_out_where_an_answer_to_it_would_be_refused() {
     link.transmitted(max);
     assert_eq!(link.reply(&[b'a'; PIECE]), Ok(()));
     assert!(!link.is_congested());
-    assert_eq!(link.reply(b"b"), Ok(()));
-    assert!(full(link.reply(b"c")) && link.is_congested());
+    assert_eq!(link.feed_unbounded(vec![b'x'; PIECE].into()), Ok(()));
+    assert!(link.is_congested(), "an answer, and more than the limit in all");
+    link.transmitted(PIECE);
+    assert!(!link.is_congested(), "the answer has left");
+}
+
+/// What others queued keeps out no answer, in however many pieces, up to `max_queue` bytes of answers.
+#[test]
+fn s6_answers_that_are_within_the_limit_by_themselves_are_accepted_behind_anything() {
+    let max = 2 * PIECE;
+    let mut link = link(max);
+    assert_eq!(link.feed_unbounded(vec![b'x'; 10 * max].into()), Ok(()));
+    for _ in 0..max / 2 {
+        assert_eq!(link.reply(b"a"), Ok(()));
+        assert_eq!(link.reply_shared(Bytes::from_static(b"b")), Ok(()));
+    }
+    assert!(full(link.reply(b"c")) && full(link.feed(b"x")));
+    link.transmitted(10 * max);
+    assert_eq!(link.unsent(), max);
     link.transmitted(1);
-    assert!(!link.is_congested());
-    assert_eq!(link.reply(b"c"), Ok(()));
+    assert_eq!(link.reply(b"c"), Ok(()), "an answer has left");
 }
 
 #[test]

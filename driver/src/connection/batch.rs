@@ -117,15 +117,17 @@ impl<'a, S: Transport> Batch<'a, S> {
 
 /// # Answering
 ///
-/// An answer is accepted as long as `max_queue` is not exceeded yet, or no other answer is unsent. So the one that
-/// follows its item is, unless a message of another task that is larger than `max_queue` is under way.
+/// An answer is accepted as long as `max_queue` is not exceeded yet, or the unsent answers, it included, are at most
+/// `max_queue` bytes by themselves. So what writers have queued keeps no answer out, in one piece or in several; only a
+/// message of another task that is larger than `max_queue` and under way does.
 impl<S: Transport> Batch<'_, S> {
     /// Queues a copy of `message`.
     ///
     /// # Errors
     ///
-    /// [`Error::TooLarge`] if it is longer than `max_queue`, [`Error::Full`] if that is exceeded already or a larger
-    /// message is under way, or a final error. Nothing of the message is queued then.
+    /// [`Error::TooLarge`] if it is longer than `max_queue`. [`Error::Full`] if `max_queue` is exceeded and the unsent
+    /// answers are more than that with it, or while a larger message is under way. Otherwise a final error. Nothing of
+    /// the message is queued then.
     pub fn reply(&mut self, message: impl AsRef<[u8]>) -> Result<(), Error> {
         self.queue(|link| link.reply(message.as_ref()))
     }
