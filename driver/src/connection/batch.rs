@@ -117,17 +117,17 @@ impl<'a, S: Transport> Batch<'a, S> {
 
 /// # Answering
 ///
-/// An answer is accepted as long as `max_queue` is not exceeded yet, or the unsent answers, it included, are at most
-/// `max_queue` bytes by themselves. So what writers have queued keeps no answer out, in one piece or in several; only a
-/// message of another task that is larger than `max_queue` and under way does.
+/// An answer of at most `max_queue` bytes is queued if the queue does not exceed `max_queue` yet, or if the unsent
+/// answers including this one total at most `max_queue` bytes. Messages queued by writers therefore never block an
+/// answer, unless one of them is larger than `max_queue` and only partly queued.
 impl<S: Transport> Batch<'_, S> {
     /// Queues a copy of `message`.
     ///
     /// # Errors
     ///
-    /// [`Error::TooLarge`] if it is longer than `max_queue`. [`Error::Full`] if `max_queue` is exceeded and the unsent
-    /// answers are more than that with it, or while a larger message is under way. Otherwise a final error. Nothing of
-    /// the message is queued then.
+    /// [`Error::TooLarge`] if `message` is longer than `max_queue`. [`Error::Full`] if the queue exceeds `max_queue` and
+    /// the unsent answers including this one do too, or while a message larger than `max_queue` is being sent. Any
+    /// other error means that nothing can be sent any more. On every error, nothing of `message` is queued.
     pub fn reply(&mut self, message: impl AsRef<[u8]>) -> Result<(), Error> {
         self.queue(|link| link.reply(message.as_ref()))
     }

@@ -247,7 +247,8 @@ impl<S: Transport> Connection<S> {
         SocketInfo::new(&self.handle)
     }
 
-    /// The stream; `None` once the connection is closed, and while a [`Writer`] exists.
+    /// The stream. `None` once the connection is closed, or after [`writer`](Self::writer) or a `futures` trait
+    /// has been used, even if every [`Writer`] has been dropped since.
     #[must_use]
     pub fn get_ref(&self) -> Option<&S> {
         match &self.handle {

@@ -100,7 +100,8 @@ impl<S: Transport> Connection<S> {
         }
     }
 
-    /// The next line if it has arrived whole and is in the inbox. It reads nothing, and answers no end.
+    /// Returns the next line if the inbox holds all of it, otherwise `None`, even at the end of the input. It does
+    /// not read from the stream. After our own close it returns [`Error::Closed`].
     ///
     /// # Errors
     ///

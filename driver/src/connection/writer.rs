@@ -165,7 +165,8 @@ impl<S: Transport> Writer<S> {
     ///
     /// # Errors
     ///
-    /// Why it can send no more: [`Error::Disconnected`], [`Error::Interrupted`] or [`Error::Closed`].
+    /// The reason why it can no longer send: [`Error::Disconnected`], [`Error::Interrupted`], [`Error::Tls`] or
+    /// [`Error::Closed`].
     ///
     /// # Cancel safety
     ///
