@@ -24,7 +24,7 @@ const WAYS: [Way; 5] = [
     ("LinesCodec", Role::Peer, codec),
 ];
 
-/// Every way in turn, round after round; the floor is one memchr for each line. Whoever receives has to
+/// Every way in turn, round after round; the floor is one memchr for each line. A receiver has to
 /// store what comes, as all the others do: hence the memchr behind a copy.
 pub(crate) fn run(quick: bool) -> Vec<Comparison> {
     let time = Duration::from_millis(if quick { 20 } else { 100 });

@@ -14,8 +14,9 @@ pub use parts::{LineError, Timeout, UpgradeRefused};
 
 /// Why a call has no answer.
 ///
-/// Every call of the library answers this type, so one `?` serves a whole program. With the feature `std`
-/// it converts into a `std::io::Error` that keeps the kind, and back into what it was.
+/// Every receive and every send answers this type, so one `?` serves a whole program. Calls on the socket and the
+/// `futures` traits answer `std::io::Error`. With the feature `std` this type converts into one that keeps the kind,
+/// and back into what it was.
 ///
 /// | error | what still works |
 /// |---|---|
@@ -83,7 +84,8 @@ pub enum Error {
     /// The peer broke the rules of the protocol on top. [`Error::protocol`] makes it; the library never
     /// does. Kind: `InvalidData`.
     Protocol(Box<dyn error::Error + Send + Sync>),
-    /// Inside a parser: the message is not all here yet. It never leaves the library. Kind: `WouldBlock`.
+    /// Only a parser sees this error: the message has not fully arrived. Return it with `?`. No call on a
+    /// connection returns it. Kind: `WouldBlock`.
     Incomplete,
 }
 

@@ -236,7 +236,6 @@ impl<'a> Items<'a> {
     }
 }
 
-/// The good lines, up to a bad one. For the transition: [`Items::next_line`] reports the bad one too.
 /// Where LFs are at the front of `unread`. Apart, to leave the registers to the loop around `next_line`.
 #[inline(never)]
 fn look_ahead(unread: &[u8]) -> u64 {

@@ -127,7 +127,7 @@ pub(crate) fn room(server: &Running, n: usize, time: Duration) -> io::Result<Out
     Ok(meter.rate(heard))
 }
 
-/// A room of `n` readers and one who never reads is told 16 MiB: more than the system takes for the one,
+/// 16 MiB are said to a room of `n` readers and one client that never reads: more than the system takes for the one,
 /// less than a room of ours disconnects it for.
 pub(crate) fn stall(server: &Running, n: usize) -> io::Result<Outcome> {
     const TURNS: usize = 1024;

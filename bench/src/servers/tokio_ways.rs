@@ -149,7 +149,7 @@ async fn send(
     sent.await.map_err(io::Error::other)
 }
 
-/// Buffers what it writes; `due` is told what is left to read and says whether to flush.
+/// Buffers what it writes; `due` gets what is left to read and says whether to flush.
 pub(super) async fn echo_buffered(
     stream: impl Stream,
     due: impl Fn(&[u8]) -> bool + Send,

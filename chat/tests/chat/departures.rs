@@ -1,4 +1,4 @@
-//! Whoever leaves, in whatever way, is removed at once, and nobody else notices.
+//! A client that leaves, in whatever way, is removed at once, and no other client notices.
 
 use std::thread;
 use std::time::Duration;

@@ -15,7 +15,7 @@ on_every_runtime! {
 }
 
 fn it_says_where_it_listens_and_then_how_to_join(runtime: &str) {
-    // The first line is checked by whoever starts a server.
+    // The function that starts a server has checked the first line.
     let mut server = Server::start(runtime, &[]);
     assert_ne!(server.address.port(), 0);
     let join = server.program.line();

@@ -57,7 +57,7 @@ fn people_who_trust_the_certificate_hear_each_other(runtime: &str) {
     assert_eq!(one.line(), "first");
     type_in(&mut other, b"second\n");
     assert_eq!(one.line(), "second");
-    // Who leaves gets what it said last, and the close notice makes that a good end.
+    // A client that leaves gets what it said last, and the close notice makes that a good end.
     type_in(&mut other, b"third\n");
     other.stdin = None;
     let (output, status) = other.end();

@@ -142,7 +142,7 @@ fn d1_what_arrives_at_the_last_moment_is_answered_and_the_timeout_is_forgotten()
     let mut world = World::new(receive());
     world.waits_until(Some(at(SECOND)));
     world.pass(2 * SECOND);
-    assert_eq!(world.poll(), None, "it is told once, and has been noted");
+    assert_eq!(world.poll(), None, "it is reported once, and has been noted");
     assert_eq!(world.conn.handle_input(b"a\n"), 2);
     assert_eq!(world.line(), Ok(Step::Ready(Some(b"a".to_vec()))));
     world.waits_until(Some(at(3 * SECOND)));

@@ -9,7 +9,7 @@ use crate::play::{Answer, chunkings};
 const LONGEST: u32 = 8;
 const LIMITS: [usize; 5] = [0, 1, 2, 3, usize::MAX];
 
-/// L1, L4: LF ends a line and takes one CR before it along; what is too long is told as soon as it is
+/// L1, L4: LF ends a line and takes one CR before it along; what is too long is reported as soon as it is
 /// known, once.
 fn lenient(input: &[u8], max: usize) -> Vec<Answer<'_>> {
     let (mut answers, mut start, mut reported) = (Vec::new(), 0, false);
@@ -32,7 +32,7 @@ fn lenient(input: &[u8], max: usize) -> Vec<Answer<'_>> {
     answers
 }
 
-/// L2, L4: only CR LF ends a line; the first thing wrong with one is told as soon as it is known, once.
+/// L2, L4: only CR LF ends a line; the first thing wrong with one is reported as soon as it is known, once.
 fn strict(input: &[u8], max: usize) -> Vec<Answer<'_>> {
     let (mut answers, mut start, mut reported) = (Vec::new(), 0, false);
     for at in 0..input.len() {

@@ -36,8 +36,9 @@ impl<'a, S: Transport> Batch<'a, S> {
         Self { items, out, replied }
     }
 
-    /// The next line, without its terminator. `None`: no line is complete, or more answers are queued than
-    /// [`Config::high_water`](crate::Config): go on with the next batch.
+    /// The next line, without its terminator. `None` if no complete line has arrived, if more than
+    /// [`Config::high_water`](crate::Config) bytes of answers are unsent, or if an answer is unsent and the queue
+    /// exceeds `max_queue`. Then call [`next_batch`](crate::Connection::next_batch) again.
     ///
     /// # Errors
     ///

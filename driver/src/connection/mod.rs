@@ -198,7 +198,8 @@ impl<S: Transport> Connection<S> {
 
 /// # Settings and facts
 impl<S: Transport> Connection<S> {
-    /// Changes settings: from the next line on, bytes that have arrived included.
+    /// Changes the settings. They apply to the next line or block, including bytes that are already buffered and
+    /// a line that has arrived in part. A bad line that was already reported is discarded by the old framing.
     ///
     /// ```
     /// # fn authenticated<S: asyncnet::Transport>(conn: &mut asyncnet::Connection<S>) {

@@ -231,7 +231,8 @@ impl<S: Transport> Connection<S> {
     ///
     /// # Errors
     ///
-    /// As [`next_block`](Self::next_block).
+    /// [`Error::TooLarge`] if `n` is above `max_block`. [`Error::Disconnected`] if the input ends before `n` bytes
+    /// arrive; the bytes that did arrive stay in the inbox. Otherwise as [`next_line`](Self::next_line).
     ///
     /// # Cancel safety
     ///

@@ -143,8 +143,8 @@ impl<S: Transport> Connection<S> {
 /// # Ending
 impl<S: Transport> Connection<S> {
     /// Closes the connection in good order: sends what is queued, ends our side, reads and drops what the peer still
-    /// sends, so that our last bytes reach it, and gives the descriptor back. Every later call answers
-    /// [`Error::Closed`]; a second close answers the same as the first.
+    /// sends, so that our last bytes reach it, and gives the descriptor back. Every later receive and
+    /// send answers [`Error::Closed`]; a second close answers the same as the first.
     ///
     /// [`Config::close`](crate::Config) has the limits: by default 5 s without progress and 60 s in all to send,
     /// then 256 KiB or 2 s to read. It takes those 2 s where the peer keeps its side open; drop the connection or
@@ -152,9 +152,9 @@ impl<S: Transport> Connection<S> {
     ///
     /// # Errors
     ///
-    /// The connection is closed in any case. An error says that accepted bytes did not leave, unless a Nim-style
-    /// `send` has hidden that: [`Error::Disconnected`], [`Error::TimedOut`], and [`Error::Interrupted`] if a
-    /// torn message had to end in a reset.
+    /// The connection is closed in any case. An error means that accepted bytes were not sent:
+    /// [`Error::Disconnected`], [`Error::TimedOut`], [`Error::Tls`], or [`Error::Interrupted`] if a message was sent
+    /// only in part and the connection was reset. A loss that a Nim-style `send` has ignored is not reported.
     ///
     /// # Cancel safety
     ///
@@ -169,7 +169,8 @@ impl<S: Transport> Connection<S> {
     ///
     /// # Errors
     ///
-    /// [`Error::Disconnected`] if the connection broke first, [`Error::Interrupted`] after a torn message.
+    /// [`Error::Disconnected`] if the connection broke first, [`Error::Tls`] if TLS failed, [`Error::Interrupted`] after
+    /// a torn message.
     ///
     /// # Cancel safety
     ///

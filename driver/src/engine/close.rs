@@ -135,7 +135,7 @@ impl<S: Transport> Engine<S> {
         }
     }
 
-    /// Closes at once. A task that waits for the close is told `reason`, if bytes are lost by it.
+    /// Closes at once. A task that waits for the close gets `reason` as its answer, if bytes are lost by it.
     fn abort_for(&mut self, reason: Reason) {
         self.link.close_write();
         self.link.drop_queued();

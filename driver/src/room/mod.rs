@@ -96,8 +96,9 @@ impl<S: Transport> Room<S> {
         &self.handle.shared
     }
 
-    /// Adds a member, with the policy of the [`Limits`]. It gets what is said from here on, until the
-    /// [`Member`] is dropped, or the room disconnects it; then its receives answer `Closed`.
+    /// Adds a member, with the policy of the [`Limits`]. The member gets every message sent
+    /// from now on, until its [`Member`] is dropped or the room disconnects it. If the room disconnects it,
+    /// receives on its connection return `Closed`.
     ///
     /// # Errors
     ///
@@ -149,8 +150,8 @@ impl<S: Transport> Room<S> {
         Ok(Member { room: self.clone(), id, tally, has_left: false })
     }
 
-    /// Sends `text` and CR LF to every member. Waits only while the room's task is more than 1 MiB behind,
-    /// in the order of the calls, and never for a member.
+    /// Sends `text` and CR LF to every member, whatever framing the member's connection uses. It never waits for a
+    /// member. It waits only while the room's task is more than 1 MiB behind; waiting calls go in order.
     ///
     /// # Errors
     ///
