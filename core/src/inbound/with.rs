@@ -70,7 +70,7 @@ impl Inbound {
         }
     }
 
-    /// Everything that has arrived, to be taken item by item. `None`: the input ended in good order.
+    /// Whether there are [`items`](Self::items) to be taken. `None`: the input ended in good order.
     ///
     /// Waits for what the last batch was short of, see [`Want::Batch`].
     ///
@@ -78,15 +78,6 @@ impl Inbound {
     ///
     /// [`Error::Disconnected`] if the input ended not in good order, or what is left is no whole item (it is
     /// in [`partial`](Self::partial)); [`Error::Closed`] after our own close.
-    pub fn poll_items(&mut self) -> Result<Step<Option<Items<'_>>>, Error> {
-        Ok(self.poll_batch()?.map(|some| some.map(|()| self.items())))
-    }
-
-    /// Waits as [`poll_items`](Self::poll_items) does, and takes nothing.
-    ///
-    /// # Errors
-    ///
-    /// As [`poll_items`](Self::poll_items).
     #[inline]
     pub fn poll_batch(&mut self) -> Result<Step<Option<()>>, Error> {
         match self.look(Want::Batch) {
