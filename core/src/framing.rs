@@ -68,8 +68,9 @@ pub(crate) fn find(framing: Framing, max_line: usize, bytes: &[u8], searched: us
     }
 }
 
-/// The length of the first line and where the next one starts, if it is a good one. Otherwise `searched`
-/// says from where [`find`] is to look, which says why. Apart from it because every line goes through here.
+/// The length of the first line and where the next one starts, if it is a good one; of that, nothing is searched.
+/// Otherwise `searched` says from where [`find`] is to look, which says why. Apart from it because every line goes
+/// through here.
 #[inline]
 pub(crate) fn good_line(
     framing: Framing,
@@ -81,7 +82,10 @@ pub(crate) fn good_line(
         return good_other_line(framing, max, bytes, searched);
     }
     match lenient_line(bytes, *searched) {
-        Some((len, lf)) if len <= max => Some((len, lf + 1)),
+        Some((len, lf)) if len <= max => {
+            *searched = 0;
+            Some((len, lf + 1))
+        }
         other => {
             *searched = other.map_or(bytes.len(), |(_, lf)| lf);
             None
@@ -103,8 +107,14 @@ fn lenient_line(bytes: &[u8], searched: usize) -> Option<(usize, usize)> {
 
 /// The length of the lenient line that the LF at `lf` ends.
 #[inline]
-pub(crate) fn length_before(bytes: &[u8], lf: usize) -> usize {
+fn length_before(bytes: &[u8], lf: usize) -> usize {
     if lf > 0 && bytes[lf - 1] == CR { lf - 1 } else { lf }
+}
+
+/// The lenient line that an LF ends which stands behind `line`.
+#[inline]
+pub(crate) const fn without_cr(line: &[u8]) -> &[u8] {
+    if let [line @ .., CR] = line { line } else { line }
 }
 
 /// How many bytes [`lfs`] looks at.
@@ -134,7 +144,10 @@ fn good_other_line(
     searched: &mut usize,
 ) -> Option<(usize, usize)> {
     match find(framing, max, bytes, *searched) {
-        Found::Line { len, next } => Some((len, next)),
+        Found::Line { len, next } => {
+            *searched = 0;
+            Some((len, next))
+        }
         Found::Bad { searched: at, .. } | Found::More { searched: at } => {
             *searched = at;
             None

@@ -255,11 +255,10 @@ impl Front {
         }
     }
 
-    /// Takes a line of `n` bytes, its end included, away from the front. Nothing behind it was searched.
+    /// Takes a line away from the front. The next one begins at `next` of the block, and was not searched.
     #[inline]
-    pub(crate) const fn consume_line(&mut self, n: usize) {
+    pub(crate) const fn consume_line(&mut self, next: usize) {
         self.lines += 1;
-        self.head += n;
-        self.searched = 0;
+        self.head = next;
     }
 }

@@ -29,8 +29,11 @@ pub struct Items<'a> {
     max_line: usize,
     /// Whether every line that a look ahead finds is a good one.
     looks_ahead: bool,
-    /// Where LFs are among the next bytes, bit 0 for the first; 0 if that is not known.
+    /// Where LFs are in the bytes from `window` on, bit 0 for the first; 0 if that is not known. Those of lines that
+    /// were taken are gone.
     lfs: u64,
+    /// Where in `received` those bytes begin.
+    window: usize,
 }
 
 /// A line of up to so many bytes, its end included, is worth a look ahead: the next 64 bytes probably hold
@@ -47,9 +50,19 @@ impl<'a> Items<'a> {
     ) -> Self {
         let Config { framing, max_line, .. } = *config;
         let looks_ahead = framing == Framing::Lenient && max_line >= framing::WINDOW;
-        let lfs = 0;
-        let mut items =
-            Self { received, front, state, base, config, framing, max_line, looks_ahead, lfs };
+        let (lfs, window) = (0, 0);
+        let mut items = Self {
+            received,
+            front,
+            state,
+            base,
+            config,
+            framing,
+            max_line,
+            looks_ahead,
+            lfs,
+            window,
+        };
         // Holds only for a batch that takes nothing and lacks nothing.
         let lack = Lack::Bytes(items.unread().len() + 1);
         items.lacks(lack);
@@ -141,30 +154,23 @@ impl<'a> Items<'a> {
     /// The next line if a good one is here.
     #[inline(always)]
     fn good_line(&mut self) -> Option<&'a [u8]> {
-        let unread = self.received.get(self.front.head..)?;
-        let (len, next) = match self.take_known(unread) {
-            Some(line) => line,
-            None => {
-                let searched = &mut self.front.searched;
-                framing::good_line(self.framing, self.max_line, unread, searched)?
-            }
+        let start = self.front.head;
+        let (line, next) = if self.lfs == 0 {
+            let unread = self.received.get(start..)?;
+            let searched = &mut self.front.searched;
+            let (len, next) = framing::good_line(self.framing, self.max_line, unread, searched)?;
+            (&unread[..len], start + next)
+        } else {
+            // All that this takes from the line before it is the removal of a bit: the processor overlaps them.
+            let lf = self.window + self.lfs.trailing_zeros() as usize;
+            self.lfs &= self.lfs - 1;
+            (framing::without_cr(self.received.get(start..lf)?), lf + 1)
         };
         self.front.consume_line(next);
-        if next <= SHORT && self.lfs == 0 && self.looks_ahead {
-            self.lfs = look_ahead(&unread[next..]);
+        if self.lfs == 0 && next - start <= SHORT && self.looks_ahead {
+            (self.lfs, self.window) = (look_ahead(&self.received[next..]), next);
         }
-        Some(&unread[..len])
-    }
-
-    /// The length of the next line and where the one behind it starts, if that is known already.
-    #[inline]
-    fn take_known(&mut self, unread: &[u8]) -> Option<(usize, usize)> {
-        if self.lfs == 0 {
-            return None;
-        }
-        let lf = self.lfs.trailing_zeros() as usize;
-        self.lfs = self.lfs >> lf >> 1;
-        Some((framing::length_before(unread, lf), lf + 1))
+        Some(line)
     }
 
     /// The answer where no good line is here.

@@ -109,7 +109,7 @@ impl Inbound {
         let unread = received.get(front.head..)?;
         let (len, back) = framing::good_line(framing, max_line, unread, &mut front.searched)?;
         debug_assert!(back <= unread.len(), "consumed more than there is");
-        front.consume_line(back);
+        front.consume_line(front.head + back);
         Some(Span { end: self.inbox.position(), back, len })
     }
 
