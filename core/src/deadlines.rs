@@ -205,9 +205,11 @@ impl Deadlines {
 
     /// A receive has its answer.
     #[inline]
-    pub(crate) const fn answered(&mut self) {
-        self.receive = Wait::No;
-        self.late = None;
+    pub(crate) fn answered(&mut self) {
+        if self.receive != Wait::No {
+            self.receive = Wait::No;
+            self.late = None;
+        }
     }
 
     pub(crate) const fn is_late(&self) -> bool {

@@ -95,7 +95,7 @@ impl Link {
 
     /// A receive was answered, and not through [`receive`](Self::receive).
     #[inline]
-    pub const fn answered(&mut self) {
+    pub fn answered(&mut self) {
         self.deadlines.answered();
     }
 
