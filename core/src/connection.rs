@@ -110,7 +110,7 @@ impl Connection {
     pub fn new(config: Config) -> Self {
         let config = Arc::new(config);
         let short = Shortfall::default();
-        Self { inbound: Inbound::new(*config), link: Link::new(config), short }
+        Self { inbound: Inbound::new(Arc::clone(&config)), link: Link::new(config), short }
     }
 
     /// The parts, for a driver that leaves them with different tasks.
@@ -124,15 +124,15 @@ impl Connection {
 
     /// The settings.
     #[must_use]
-    pub const fn config(&self) -> &Config {
+    pub fn config(&self) -> &Config {
         self.inbound.config()
     }
 
     /// Changes the settings: from the next line on, bytes that have arrived included.
     pub fn configure(&mut self, change: impl FnOnce(Config) -> Config) {
-        let config = change(*self.config());
-        self.inbound.configure(config);
-        self.link.configure(Arc::new(config));
+        let config = Arc::new(change(*self.config()));
+        self.inbound.configure(Arc::clone(&config));
+        self.link.configure(config);
     }
 
     /// Bytes received and not yet asked for. Never waits; empty while a bad line is being discarded.

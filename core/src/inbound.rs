@@ -5,6 +5,7 @@ mod settings;
 mod typed;
 mod with;
 
+use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
@@ -76,7 +77,7 @@ pub(crate) enum State {
 /// belong to different tasks. The methods are documented there.
 pub struct Inbound {
     inbox: Inbox,
-    config: Config,
+    config: Arc<Config>,
     state: State,
     /// What the transport said about the end of input; bytes in the inbox still come first.
     input_end: Option<Cause>,
@@ -89,9 +90,9 @@ pub struct Inbound {
 }
 
 impl Inbound {
-    /// A inbound that has seen no input.
+    /// An inbound half that has seen no input.
     #[must_use]
-    pub fn new(config: Config) -> Self {
+    pub fn new(config: Arc<Config>) -> Self {
         Self {
             inbox: Inbox::default(),
             config,

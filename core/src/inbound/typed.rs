@@ -51,7 +51,7 @@ impl Inbound {
 
     /// Whether the line that begins behind so many bytes is here, good or bad.
     pub(super) fn look_for_line_behind(&mut self, begins: usize) -> Look {
-        let Config { framing, max_line, .. } = self.config;
+        let Config { framing, max_line, .. } = *self.config;
         let line = self.inbox.position().wrapping_add(begins as u64);
         let rest = self.inbox.unread().get(begins..).unwrap_or_default();
         let searched = self.inbox.front().searched_behind.of(line).min(rest.len());
@@ -80,7 +80,7 @@ impl Inbound {
 
     #[inline]
     fn find(&mut self) -> Found {
-        let Config { framing, max_line, .. } = self.config;
+        let Config { framing, max_line, .. } = *self.config;
         let found = framing::find(framing, max_line, self.inbox.unread(), self.inbox.searched());
         match found {
             // The terminator is found again at once if this was only a look.
@@ -104,7 +104,7 @@ impl Inbound {
         if !matches!(self.state, State::Open) {
             return None;
         }
-        let Config { framing, max_line, .. } = self.config;
+        let Config { framing, max_line, .. } = *self.config;
         let (received, front) = self.inbox.parts();
         let unread = received.get(front.head..)?;
         let (len, back) = framing::good_line(framing, max_line, unread, &mut front.searched)?;
@@ -234,7 +234,7 @@ impl Inbound {
 
     /// What [`poll_recv`](Self::poll_recv) waits for.
     #[must_use]
-    pub const fn want_recv(&self, n: usize) -> Want {
+    pub fn want_recv(&self, n: usize) -> Want {
         // Too large a block is an error at once, and must not wait for its first byte.
         if self.config.buffered || n > self.config.max_block {
             Want::Block(n)

@@ -39,7 +39,7 @@ fn assert_stored(info: AllocationInfo, bytes: usize) {
 fn a_new_connection_allocates_its_settings_alone_and_shares_those_that_are_shared() {
     let config = Arc::new(Config::default());
     let halves = measure(|| {
-        let (mut inbound, mut link) = (Inbound::new(*config), Link::new(config.clone()));
+        let (mut inbound, mut link) = (Inbound::new(config.clone()), Link::new(config.clone()));
         let line = link.receive(&mut inbound, Inbound::poll_line);
         assert_eq!(line, Ok(Step::NeedInput));
         link.handle_eof(Some(&mut inbound));

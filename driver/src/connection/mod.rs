@@ -160,7 +160,7 @@ impl<S: Transport> Connection<S> {
         let mut engine = Box::new(Engine::new(stream, Arc::clone(&config)));
         engine.permit = permit;
         Self {
-            inbound: Box::new(Inbound::new(*config)),
+            inbound: Box::new(Inbound::new(config)),
             handle: Handle::Own(engine),
             once: Once::NONE,
             line_within: None,
@@ -208,9 +208,9 @@ impl<S: Transport> Connection<S> {
     /// # }
     /// ```
     pub fn configure(&mut self, change: impl FnOnce(Config) -> Config) {
-        let config = change(*self.inbound.config());
-        self.inbound.configure(config);
-        self.handle.with(|engine| engine.link.configure(Arc::new(config)));
+        let config = Arc::new(change(*self.inbound.config()));
+        self.inbound.configure(Arc::clone(&config));
+        self.handle.with(|engine| engine.link.configure(config));
         if let Handle::Shared(shared) = &self.handle {
             // There may be more room, or a bound in time for those that wait.
             shared.fan_out.wake_if(|place| place != Place::RECEIVER);
@@ -219,7 +219,7 @@ impl<S: Transport> Connection<S> {
 
     /// The settings.
     #[must_use]
-    pub const fn config(&self) -> &Config {
+    pub fn config(&self) -> &Config {
         self.inbound.config()
     }
 
