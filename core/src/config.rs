@@ -64,6 +64,51 @@ pub enum Truncation {
 /// let smtp = Config::default().framing(Framing::CrLf).max_line(998);
 /// assert_eq!(smtp.max_line, 998);
 /// ```
+///
+/// # A public server
+///
+/// No timeout and no rate is set by default. A server that strangers can reach should set at least the first
+/// two: without them a peer that sends a byte a minute, or reads nothing, keeps its connection for ever.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use asyncnet_core::Config;
+///
+/// let config = Config::default()
+///     .max_line(4096) // the longest line of the protocol
+///     .receive_timeout(Duration::from_secs(60)) // a whole line, however it trickles in
+///     .send_timeout(Duration::from_secs(30)) // a peer that reads nothing
+///     .max_lines_per_second(100); // a peer that floods
+/// # drop(config);
+/// ```
+///
+/// Where a peer may be silent for long (chat, notifications), leave out the `receive_timeout`, set an
+/// [`idle_timeout`](Self::idle_timeout) that is longer than the protocol's own pings are apart, and
+/// bound each request with `within`.
+///
+/// # Times
+///
+/// Every time may be any `Duration`. Zero has run out when it begins: a call that has to wait fails at once, and one
+/// that does not have to wait succeeds. [`Duration::MAX`] never runs out. The clock may stand still: then nothing runs
+/// out. If it goes back, what is waited for takes so much longer; no rate lets more through for it. A time that
+/// changes while something waits counts from when that wait began.
+///
+/// # Rates
+///
+/// [`max_lines_per_second`](Self::max_lines_per_second) and [`max_bytes_per_second`](Self::max_bytes_per_second) bound
+/// how fast a peer is received. What is over a rate waits: no receive sees it, and the transport is not read. Nothing
+/// is dropped, the order stays, and the end of the input comes behind the last line. After a pause as much may come at
+/// once as the rate allows in [`rate_burst`](Self::rate_burst). At a high rate, what is allowed in a sixteenth of a
+/// second may go on together.
+///
+/// The rate of bytes holds for every call. The rate of lines counts the lines that calls for lines take, good or bad:
+/// the typed and the Nim-style ones, those of a batch, and those inside a message. A block or bytes that a call waits
+/// for do not wait for it, whatever they hold. A message whose first line may be received is received whole, and so is
+/// what was read as bytes first and then as lines: if that was over the rate, the next line waits so much longer.
+///
+/// While a rate holds up what has arrived, the clocks of `receive_timeout`, `idle_timeout` and `within` stand still: that
+/// time is not the peer's. A close lifts the rates. A rate needs a clock: over a stream without one there is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Config {
@@ -97,6 +142,15 @@ pub struct Config {
     pub idle_timeout: Option<Duration>,
     /// How long queued bytes may make no progress before the connection counts as lost. Default: no limit.
     pub send_timeout: Option<Duration>,
+    /// How many lines may be received in a second. What is over that waits, see [rates](Self#rates). Default: no
+    /// limit; 0 counts as 1.
+    pub max_lines_per_second: Option<u32>,
+    /// How many bytes may be received in a second (under TLS: after decryption). What is over that waits, see
+    /// [rates](Self#rates). Default: no limit; 0 counts as 1.
+    pub max_bytes_per_second: Option<u32>,
+    /// How much may be received at once behind a pause: what the rates allow in so much time, at least one line
+    /// or byte. Default 1 s.
+    pub rate_burst: Duration,
 }
 
 /// The limits of an orderly close.
@@ -159,6 +213,9 @@ impl Default for Config {
             receive_timeout: None,
             idle_timeout: None,
             send_timeout: None,
+            max_lines_per_second: None,
+            max_bytes_per_second: None,
+            rate_burst: Duration::from_secs(1),
         }
     }
 }
@@ -245,6 +302,27 @@ impl Config {
     #[must_use]
     pub fn send_timeout(mut self, time: impl Into<Option<Duration>>) -> Self {
         self.send_timeout = time.into();
+        self
+    }
+
+    /// Sets [`Config::max_lines_per_second`]; `None` for no limit.
+    #[must_use]
+    pub fn max_lines_per_second(mut self, lines: impl Into<Option<u32>>) -> Self {
+        self.max_lines_per_second = lines.into();
+        self
+    }
+
+    /// Sets [`Config::max_bytes_per_second`]; `None` for no limit.
+    #[must_use]
+    pub fn max_bytes_per_second(mut self, bytes: impl Into<Option<u32>>) -> Self {
+        self.max_bytes_per_second = bytes.into();
+        self
+    }
+
+    /// Sets [`Config::rate_burst`].
+    #[must_use]
+    pub const fn rate_burst(mut self, time: Duration) -> Self {
+        self.rate_burst = time;
         self
     }
 

@@ -267,7 +267,7 @@ impl Connection {
 
     fn receive<T>(
         &mut self,
-        take: impl FnOnce(&mut Inbound) -> Result<Step<T>, Error>,
+        take: impl FnMut(&mut Inbound) -> Result<Step<T>, Error>,
     ) -> Result<Step<T>, Error> {
         self.link.receive(&mut self.inbound, take)
     }
@@ -302,7 +302,7 @@ impl Connection {
     #[cold]
     #[inline(never)]
     fn no_line(&mut self) -> Result<Step<Option<&[u8]>>, Error> {
-        let step = self.receive(Inbound::poll_no_line)?;
+        let step = self.receive(Inbound::poll_line)?;
         Ok(step.map(|span| span.map(|span| self.inbound.bytes(span))))
     }
 
@@ -340,10 +340,10 @@ impl Connection {
     /// The parser's own; otherwise as [`next_block`](Self::next_block).
     pub fn next_with<T>(
         &mut self,
-        parse: impl FnOnce(&mut Unread<'_>) -> Result<T, Error>,
+        mut parse: impl FnMut(&mut Unread<'_>) -> Result<T, Error>,
     ) -> Result<Step<Option<T>>, Error> {
         let Self { inbound, link, short } = self;
-        link.receive(inbound, |inbound| inbound.poll_with(short, parse))
+        link.receive(inbound, |inbound| inbound.poll_with(short, &mut parse))
     }
 
     /// The next line if it is here whole.

@@ -28,6 +28,13 @@ impl Wait {
         }
     }
 
+    /// As if it had begun so much later.
+    fn put_off(&mut self, time: Duration) {
+        if let Self::Since(since) = self {
+            *since = *since + time;
+        }
+    }
+
     fn end(self, time: Option<Duration>) -> Option<Time> {
         match (self, time) {
             (Self::Since(since), Some(time)) => Some(since + time),
@@ -94,6 +101,8 @@ pub(crate) struct Deadlines {
     /// A flush lasts, progress or not.
     flush_wait: Wait,
     part: Part,
+    /// A rate of our own holds up what has arrived.
+    is_held_up: bool,
     /// This part of a close has taken too long.
     close_is_late: bool,
     by_settings: Bounded,
@@ -136,6 +145,7 @@ impl Deadlines {
             part_wait: Wait::No,
             flush_wait: Wait::No,
             part: Part::Open,
+            is_held_up: false,
             close_is_late: false,
             by_settings: Bounded::new(config),
         }
@@ -236,6 +246,17 @@ impl Deadlines {
 
     pub(crate) const fn lags_too_long(&self) -> bool {
         self.lag_is_late
+    }
+
+    /// Whether a rate of our own holds up what has arrived from here on. Returns whether it did before.
+    pub(crate) const fn hold_up(&mut self, held_up: bool) -> bool {
+        core::mem::replace(&mut self.is_held_up, held_up)
+    }
+
+    /// A receive was held up for so long, and has so much more time.
+    pub(crate) fn put_off(&mut self, time: Duration) {
+        self.receive.put_off(time);
+        self.idle.put_off(time);
     }
 
     pub(crate) fn begin_handshake(&mut self) {
@@ -349,7 +370,9 @@ impl Deadlines {
     /// When `what` runs out, as things stand.
     fn end_of(&self, what: Expired, config: &Config) -> Option<Time> {
         match (what, self.part) {
-            (Expired::Answer, Part::Open | Part::Handshake) if self.late.is_none() => {
+            (Expired::Answer, Part::Open | Part::Handshake)
+                if self.late.is_none() && !self.is_held_up =>
+            {
                 let own = self.receive.end(self.receive_time(config));
                 let waits = self.receive != Wait::No && self.part == Part::Open;
                 let idle = self.idle.end(config.idle_timeout.filter(|_| waits));

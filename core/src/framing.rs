@@ -33,6 +33,14 @@ impl Framing {
         }
     }
 
+    /// The last byte of what ends a line, in either direction.
+    pub(crate) const fn last_byte(self) -> u8 {
+        match self {
+            Self::Lenient | Self::CrLf | Self::Lf => LF,
+            Self::Byte(byte) => byte,
+        }
+    }
+
     /// Whether `text` holds a line break, and so would not arrive as one line: a CR or an LF for
     /// [`Lenient`](Self::Lenient) and [`CrLf`](Self::CrLf), otherwise the byte that ends a line.
     #[must_use]

@@ -1,14 +1,18 @@
 //! The receiving half of a connection: what the peer sent, as lines and blocks, and how it ended.
 
 pub(crate) mod discard;
+mod held;
 mod settings;
 mod typed;
 mod with;
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
+
+use bytes::BytesMut;
 
 use crate::inbox::{BLOCK, Inbox, LARGEST_READ};
 use crate::shortfall::Shortfall;
@@ -87,6 +91,8 @@ pub struct Inbound {
     missing: usize,
     /// How many unread bytes the waiting call may need at most.
     need: usize,
+    /// What arrived faster than a rate allows, and no receive sees yet.
+    held: Option<Box<BytesMut>>,
 }
 
 impl Inbound {
@@ -101,6 +107,7 @@ impl Inbound {
             tls_error: None,
             missing: 1,
             need: 0,
+            held: None,
         }
     }
 
@@ -151,7 +158,8 @@ impl Inbound {
     pub fn stats(&self) -> Stats {
         let front = self.inbox.front();
         let BadLines { too_long, bare, not_utf8 } = front.bad;
-        let (bytes_received, lines_received) = (self.inbox.received(), front.lines);
+        let bytes_received = self.inbox.received() + self.held().len() as u64;
+        let lines_received = front.lines;
         Stats { bytes_received, lines_received, too_long, bare, not_utf8, ..Stats::default() }
     }
 
@@ -213,6 +221,9 @@ impl Inbound {
         // What follows an end is no input any more.
         if self.wants_read() {
             self.inbox.filled(n);
+            if self.holds_back() {
+                self.hold_back(n);
+            }
             self.finish_discarding();
         }
     }
@@ -227,6 +238,9 @@ impl Inbound {
         let limit = if self.config.buffered { LARGEST_READ } else { self.missing };
         let wire = &wire[..wire.len().min(limit)];
         self.inbox.extend(wire, self.need);
+        if self.holds_back() {
+            self.hold_back(wire.len());
+        }
         self.finish_discarding();
         wire.len()
     }
@@ -236,6 +250,9 @@ impl Inbound {
     pub fn handle_plain(&mut self, plain: &[u8]) {
         if self.wants_read() && !plain.is_empty() {
             self.inbox.extend(plain, self.need);
+            if self.holds_back() {
+                self.hold_back(plain.len());
+            }
             self.finish_discarding();
         }
     }
@@ -263,8 +280,9 @@ impl Inbound {
             State::Discarding { .. } => Err(UpgradeRefused::Discarding.into()),
             State::Closed(_) => Err(Error::Closed),
             State::Ended(end) => Err(Error::Disconnected(end)),
-            State::Open if self.inbox.len() > 0 => {
-                Err(UpgradeRefused::BufferedPlaintext(self.inbox.len()).into())
+            State::Open if self.inbox.len() + self.held().len() > 0 => {
+                let left = self.inbox.len() + self.held().len();
+                Err(UpgradeRefused::BufferedPlaintext(left).into())
             }
             State::Open if self.input_end.is_some() => Err(Error::Disconnected(self.coming_end())),
             State::Open => Ok(()),
@@ -304,6 +322,7 @@ impl Inbound {
         if !matches!(self.state, State::Ended(_) | State::Closed(_)) {
             let end = self.end_after(told);
             self.inbox.free();
+            self.held = None;
             self.state = State::Closed(end.unwrap_or(End::new(Cause::Closed, 0)));
         } else if let State::Ended(end) = self.state {
             self.state = State::Closed(end);

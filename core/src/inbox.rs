@@ -150,6 +150,16 @@ impl Inbox {
         self.offered = 0;
     }
 
+    /// The last `n` bytes that came in.
+    pub(crate) fn last(&self, n: usize) -> &[u8] {
+        &self.block[self.tail - n..self.tail]
+    }
+
+    /// Takes the last `n` bytes that came in away again.
+    pub(crate) const fn take_back(&mut self, n: usize) {
+        self.tail -= n;
+    }
+
     /// Whether a lent block would do better than what there is now.
     pub(crate) fn wants_block(&self) -> bool {
         self.block.len() <= SMALL_REST

@@ -38,6 +38,7 @@ mod link;
 mod nim;
 mod outbox;
 mod queue;
+mod rate;
 mod shortfall;
 mod stats;
 mod step;

@@ -70,7 +70,7 @@ impl Inbound {
 
     #[inline]
     pub(super) fn need_input(&mut self, missing: usize, need: usize) -> Look {
-        if self.input_end.is_some() {
+        if self.input_end.is_some() && !self.is_held() {
             return Look::Final;
         }
         self.missing = missing;

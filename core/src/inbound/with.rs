@@ -105,7 +105,8 @@ impl Inbound {
         let have = self.inbox.len();
         match lack {
             Lack::Nothing if have > 0 => Look::Data,
-            Lack::Nothing => self.need_input(1, 1),
+            // Anything at all: a line, or a byte of a block.
+            Lack::Nothing => self.need_input(1, 0),
             Lack::Bytes(total) if have >= total => Look::Data,
             Lack::Bytes(total) => self.need_input(total - have, total),
             Lack::Line { begins: 0 } => self.look_for_line(),

@@ -15,6 +15,7 @@ impl Link {
     /// bound what is still outgoing.
     pub fn close(&mut self) {
         self.close_write();
+        self.lift_rates();
         self.deadlines.begin_flush();
     }
 

@@ -6,6 +6,7 @@
 //! the task that receives, while other tasks send.
 
 mod closing;
+mod rate;
 mod sending;
 mod time;
 mod tls;
@@ -17,6 +18,7 @@ use core::fmt;
 
 use crate::deadlines::Deadlines;
 use crate::queue::Queue;
+use crate::rate::Rates;
 use crate::wire::Wire;
 use crate::{Cause, Config, End, Error, Inbound, Loss, Stats, Step};
 
@@ -37,6 +39,8 @@ pub struct Link {
     /// What was queued made no progress for too long: nothing more is expected of the peer.
     gave_up: bool,
     deadlines: Deadlines,
+    /// What bounds how fast the peer is received.
+    rates: Option<Box<Rates>>,
     config: Arc<Config>,
 }
 
@@ -53,6 +57,7 @@ impl Link {
             dropped: false,
             gave_up: false,
             deadlines: Deadlines::new(&config),
+            rates: Rates::new(&config, None),
             config,
         }
     }
@@ -61,6 +66,8 @@ impl Link {
     pub fn configure(&mut self, config: Arc<Config>) {
         self.queue.set_max(config.max_queue);
         self.deadlines.configure(&config);
+        self.deadlines.hold_up(false);
+        self.rates = Rates::new(&config, self.rates.take());
         self.config = config;
     }
 
@@ -81,10 +88,13 @@ impl Link {
     pub fn receive<T>(
         &mut self,
         inbound: &mut Inbound,
-        take: impl FnOnce(&mut Inbound) -> Result<Step<T>, Error>,
+        mut take: impl FnMut(&mut Inbound) -> Result<Step<T>, Error>,
     ) -> Result<Step<T>, Error> {
         self.pass_on(inbound);
-        let step = take(inbound);
+        let mut step = take(inbound);
+        while matches!(step, Ok(Step::NeedInput)) && self.release(inbound) {
+            step = take(inbound);
+        }
         if let Ok(Step::NeedInput) = step {
             let arrived = inbound.arrived();
             return self.deadlines.wait_for_answer(arrived).map(|()| Step::NeedInput);

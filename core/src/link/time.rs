@@ -11,8 +11,8 @@ impl Link {
     /// Whether anything is bounded in time now. If not, no clock has to be asked.
     #[must_use]
     #[inline]
-    pub const fn has_deadlines(&self) -> bool {
-        self.deadlines.is_any()
+    pub fn has_deadlines(&self) -> bool {
+        self.deadlines.is_any() || self.rates.as_ref().is_some_and(|rates| rates.is_counting())
     }
 
     /// To be called with the time when the connection is about to wait: when
@@ -20,12 +20,18 @@ impl Link {
     /// last call begins now.
     pub fn poll_timeout(&mut self, now: Time) -> Option<Time> {
         self.note_progress();
-        self.deadlines.poll(&self.config, now)
+        self.look(now);
+        let let_go = self.rates.as_ref().and_then(|rates| rates.end());
+        self.deadlines.poll(&self.config, now).into_iter().chain(let_go).min()
     }
 
     /// It is `now`. What has run out by then shows in the calls that it bounds.
     pub fn handle_timeout(&mut self, now: Time) {
         self.note_progress();
+        self.look(now);
+        if let Some(rates) = &mut self.rates {
+            rates.tell();
+        }
         while let Some(expired) = self.deadlines.expire(&self.config, now) {
             match expired {
                 Expired::Handshake => self.fail_tls(TlsError::new(TlsErrorKind::TimedOut, "")),
@@ -36,6 +42,13 @@ impl Link {
                 // The next receive, the close or the room asks for it.
                 Expired::Answer | Expired::Close | Expired::Lag => {}
             }
+        }
+    }
+
+    /// It is `now`. The time for which our own rates held the peer up is not the peer's.
+    fn look(&mut self, now: Time) {
+        if let Some(rates) = &mut self.rates {
+            self.deadlines.put_off(rates.look(now));
         }
     }
 

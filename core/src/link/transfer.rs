@@ -95,7 +95,7 @@ impl Link {
     pub fn wants_read(&self, inbound: &Inbound) -> bool {
         // What was queued before our close may wait for the rest of a handshake.
         let waits = || self.is_handshaking() && self.unsent() > 0;
-        inbound.wants_read() || waits()
+        inbound.wants_read() && !inbound.is_held() || waits()
     }
 
     fn after_input(&mut self, inbound: Option<&mut Inbound>) {

@@ -3,60 +3,16 @@
 
 use std::time::Duration;
 
-use asyncnet_core::{Cause, Config, Connection, Error, Loss, Step, Time, Timeout};
+use asyncnet_core::{Cause, Config, Error, Loss, Step, Time, Timeout};
 
 use crate::play::{Parts, cut};
+use crate::world::{Line, SECOND, TICK, World, at};
 
-const SECOND: Duration = Duration::from_secs(1);
-const TICK: Duration = Duration::from_micros(1);
-
-/// A connection and a clock.
-struct World {
-    conn: Connection,
-    now: Time,
-}
-
-/// So long after the start.
-fn at(time: Duration) -> Time {
-    Time::START + time
-}
-
-impl World {
-    fn new(config: Config) -> Self {
-        Self { conn: Connection::new(config), now: Time::START }
-    }
-
-    /// About to wait: when is the first bound?
-    fn poll(&mut self) -> Option<Time> {
-        self.conn.poll_timeout(self.now)
-    }
-
-    /// Time passes.
-    fn pass(&mut self, time: Duration) {
-        self.set(self.now + time);
-    }
-
-    fn set(&mut self, now: Time) {
-        self.now = now;
-        self.conn.handle_timeout(now);
-    }
-
-    fn line(&mut self) -> Result<Step<Option<Vec<u8>>>, Error> {
-        Ok(self.conn.next_line()?.map(|line| line.map(<[u8]>::to_vec)))
-    }
-
-    /// A receive of a line waits, and its bound is this.
-    fn waits_until(&mut self, end: Option<Time>) {
-        assert_eq!(self.line(), Ok(Step::NeedInput));
-        assert_eq!(self.poll(), end);
-    }
-}
-
-fn late(partial: usize) -> Result<Step<Option<Vec<u8>>>, Error> {
+fn late(partial: usize) -> Line {
     Err(Error::TimedOut(Timeout::Receive { partial }))
 }
 
-const IDLE: Result<Step<Option<Vec<u8>>>, Error> = Err(Error::TimedOut(Timeout::Idle));
+const IDLE: Line = Err(Error::TimedOut(Timeout::Idle));
 
 fn receive() -> Config {
     Config::default().receive_timeout(SECOND)

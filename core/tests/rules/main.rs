@@ -16,6 +16,8 @@ mod messages;
 mod model;
 mod panics;
 mod play;
+mod rates;
 mod sender_model;
 mod sending;
 mod small_world;
+mod world;
