@@ -144,11 +144,8 @@ fn d5_bytes_over_the_rate_come_at_their_time_in_any_chunking() {
 #[test]
 fn d5_a_line_that_is_longer_than_the_burst_of_bytes_comes_when_it_is_whole() {
     let answers = play(bytes(4), vec![b"abcdefgh\r\ni\n"], (Way::Read, Ending::Eof), next_line);
-    let expected = [
-        (at(ms(1500)), owned(b"abcdefgh")),
-        (at(ms(2000)), owned(b"i")),
-        (at(ms(2000)), Ok(None)),
-    ];
+    let expected =
+        [(at(ms(1500)), owned(b"abcdefgh")), (at(ms(2000)), owned(b"i")), (at(ms(2000)), Ok(None))];
     assert_eq!(answers, expected);
 }
 
@@ -293,7 +290,8 @@ fn d5_a_message_that_has_begun_is_whole_and_its_lines_are_paid_back() {
         })
     };
     for chunks in [vec![&b"\n".repeat(30)[..]], vec![b"\n"; 30]] {
-        let answers = play(lines(10).rate_burst(ms(100)), chunks, (Way::Read, Ending::Eof), message);
+        let answers =
+            play(lines(10).rate_burst(ms(100)), chunks, (Way::Read, Ending::Eof), message);
         let times: Vec<_> = answers.iter().map(|(time, _)| time.since(Time::START)).collect();
         assert_eq!(times, [0, 1000, 2000, 2000].map(ms));
     }

@@ -150,7 +150,9 @@ impl<S: Transport> Connection<S> {
             Some(stream) => {
                 engine.permit = None;
                 let early = engine.take_early();
-                Ok((stream, [self.inbound.partial(), self.inbound.peek(), &early].concat()))
+                let Self { inbound, .. } = &self;
+                let unread = [inbound.partial(), inbound.peek(), inbound.held(), &early];
+                Ok((stream, unread.concat()))
             }
             None => Err(self),
         }

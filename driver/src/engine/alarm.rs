@@ -34,7 +34,7 @@ impl<S: Transport> Engine<S> {
     #[cold]
     fn poll_clock(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(clock) = self.stream.as_mut().and_then(Transport::clock) else {
-            return Poll::Pending;
+            return if self.link.lift_rates() { Poll::Ready(()) } else { Poll::Pending };
         };
         let now = clock.now();
         let Some(at) = self.link.poll_timeout(now).filter(|at| at.since(now) < NEVER) else {

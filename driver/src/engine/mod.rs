@@ -162,17 +162,30 @@ impl<S: Transport> Engine<S> {
             log::receive_failed(&late);
             return Poll::Ready(Err(late));
         }
+        if self.link.release(inbound) {
+            return Poll::Ready(Ok(()));
+        }
         let _ = self.poll_transmit(cx);
         if self.link.pass_on(inbound) {
             // The end of a handshake was not all that came.
             return Poll::Ready(Ok(()));
         }
-        match self.poll_fill(inbound, cx) {
+        let filled =
+            if inbound.is_held() { self.rest(inbound) } else { self.poll_fill(inbound, cx) };
+        match filled {
             Poll::Ready(filled) => filled?,
             Poll::Pending if self.link.is_late() => {}
             Poll::Pending => ready!(self.poll_alarm(cx)),
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// A rate of our own holds up what has arrived: the stream is not read.
+    #[cold]
+    fn rest(&mut self, inbound: &mut Inbound) -> Poll<io::Result<()>> {
+        self.turns.rest();
+        self.link.reclaim(Some(inbound), pool::give);
+        Poll::Pending
     }
 
     /// A receive has its answer. One that reports an end or an error tries once to write what is queued.

@@ -52,8 +52,8 @@ struct Moved {
     handshake: (bool, bool),
     /// Whether the task that receives waits for its answers to leave.
     held_up: bool,
-    /// Which bounds have run out: of a receive, of a room's patience, of a close.
-    late: (bool, bool, bool),
+    /// Which bounds have run out: of a receive, of a room's patience, of a close. Whether a rate lets more go on.
+    late: (bool, bool, bool, bool),
 }
 
 impl<S: Transport> State<S> {
@@ -67,7 +67,7 @@ impl<S: Transport> State<S> {
             over: (link.is_over(), link.has_failed(), engine.is_closing(), engine.is_closed()),
             handshake: (link.is_unsettled(), link.is_handshaking()),
             held_up: engine.is_congested(),
-            late: (link.is_late(), link.lags_too_long(), link.close_timed_out()),
+            late: (link.is_late(), link.lags_too_long(), link.close_timed_out(), link.is_let_go()),
         }
     }
 

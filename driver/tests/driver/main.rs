@@ -21,6 +21,7 @@ mod next_line;
 mod outcomes;
 mod parts;
 mod pipe;
+mod rates;
 mod room;
 mod schedules;
 mod secure;

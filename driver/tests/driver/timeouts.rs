@@ -13,11 +13,11 @@ use crate::pipe::{End, duplex};
 use crate::tasks::{Tasks, turn};
 use crate::{WIDE, flush_all, open_shared, poll_once, with_writer};
 
-const SECOND: Duration = Duration::from_secs(1);
+pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
-type Line<'a> = Poll<Result<Option<&'a [u8]>, Error>>;
+pub(crate) type Line<'a> = Poll<Result<Option<&'a [u8]>, Error>>;
 
-const fn line(text: &[u8]) -> Line<'_> {
+pub(crate) const fn line(text: &[u8]) -> Line<'_> {
     Poll::Ready(Ok(Some(text)))
 }
 
@@ -29,7 +29,7 @@ const IDLE: Line<'_> = Poll::Ready(Err(Error::TimedOut(Timeout::Idle)));
 const UNREAD: Error = Error::Disconnected(asyncnet::End::new(Cause::Lost(Loss::TimedOut), 0));
 
 /// A connection with a clock and its peer. Both with a writer about and without.
-fn open(capacity: usize, config: Config) -> [(Connection<End>, End); 2] {
+pub(crate) fn open_both(capacity: usize, config: Config) -> [(Connection<End>, End); 2] {
     [false, true].map(|shared| {
         let (end, peer) = duplex(capacity);
         let mut conn = Connection::new(end.with_clock(), config);
@@ -42,7 +42,7 @@ fn open(capacity: usize, config: Config) -> [(Connection<End>, End); 2] {
 
 /// Talks for 10 000 lines, a millisecond each. How often the clock was asked.
 fn talk(config: Config) -> [clock::Calls; 2] {
-    open(WIDE, config).map(|(mut conn, peer)| {
+    open_both(WIDE, config).map(|(mut conn, peer)| {
         let before = clock::calls();
         let mut tasks = Tasks::in_order();
         tasks.spawn("echo", async move {
@@ -74,10 +74,46 @@ fn d4_a_busy_connection_sets_no_alarm_per_line() {
     let config = config.receive_timeout(30 * SECOND).idle_timeout(60 * SECOND);
     for calls in talk(config.send_timeout(30 * SECOND)) {
         assert!((1..=3).contains(&calls.poll_alarm), "{calls:?}");
+        // It asks what time it is when it is about to wait: once for each line here.
+        assert!((10_000..=10_010).contains(&calls.now), "{calls:?}");
     }
     // Here the alarm itself is due now and then.
     for calls in talk(config.receive_timeout(SECOND)) {
         assert!((1..=50).contains(&calls.poll_alarm), "{calls:?}");
+    }
+}
+
+/// Sends 10 000 lines at once, before they are received. How often the clock was asked.
+fn pour(config: Config) -> [clock::Calls; 2] {
+    open_both(WIDE, config).map(|(mut conn, peer)| {
+        let before = clock::calls();
+        peer.say(&b"line\n".repeat(10_000));
+        for _ in 0..10_000 {
+            assert_eq!(poll_once(conn.next_line()), line(b"line"));
+        }
+        let after = clock::calls();
+        clock::Calls {
+            now: after.now - before.now,
+            poll_alarm: after.poll_alarm - before.poll_alarm,
+        }
+    })
+}
+
+#[test]
+fn d4_a_connection_that_does_not_wait_asks_no_clock_whatever_is_bounded() {
+    let config = Config::default().receive_timeout(30 * SECOND).idle_timeout(60 * SECOND);
+    let config = config.send_timeout(30 * SECOND);
+    let none = clock::Calls::default();
+    assert_eq!(pour(Config::default()), [none, none]);
+    assert_eq!(pour(config), [none, none]);
+    assert_eq!(pour(config.max_lines_per_second(10_000)), [none, none]);
+}
+
+#[test]
+fn d5_a_rate_that_is_not_reached_sets_no_alarm() {
+    for calls in talk(Config::default().max_lines_per_second(2000)) {
+        assert_eq!(calls.poll_alarm, 0);
+        assert!((10_000..=10_010).contains(&calls.now), "{calls:?}");
     }
 }
 
@@ -89,7 +125,7 @@ fn d4_without_a_bound_no_clock_is_asked() {
 
 #[test]
 fn d1_bytes_that_trickle_in_do_not_restart_the_clock() {
-    for (mut conn, peer) in open(WIDE, Config::default().receive_timeout(10 * SECOND)) {
+    for (mut conn, peer) in open_both(WIDE, Config::default().receive_timeout(10 * SECOND)) {
         // The clock starts when it is first waited, not before.
         clock::advance(100 * SECOND);
         for _ in 0..9 {
@@ -112,7 +148,7 @@ fn d1_bytes_that_trickle_in_do_not_restart_the_clock() {
 
 #[test]
 fn d1_an_answer_gives_the_next_receive_a_fresh_clock() {
-    for (mut conn, peer) in open(WIDE, Config::default().receive_timeout(10 * SECOND)) {
+    for (mut conn, peer) in open_both(WIDE, Config::default().receive_timeout(10 * SECOND)) {
         for _ in 0..5 {
             assert!(poll_once(conn.next_line()).is_pending());
             clock::advance(6 * SECOND);
@@ -125,7 +161,7 @@ fn d1_an_answer_gives_the_next_receive_a_fresh_clock() {
 
 #[test]
 fn d1_a_task_that_waits_is_woken_at_its_time() {
-    for (mut conn, peer) in open(WIDE, Config::default().receive_timeout(10 * SECOND)) {
+    for (mut conn, peer) in open_both(WIDE, Config::default().receive_timeout(10 * SECOND)) {
         let mut tasks = Tasks::in_order();
         tasks.spawn("receiver", async move {
             let late = conn.next_line().await;
@@ -182,7 +218,7 @@ fn d1_the_receiver_wakes_though_a_writer_saw_first_that_it_is_late() {
 #[test]
 fn t4_a_handshake_ends_in_time_though_a_receive_in_it_was_late() {
     let config = Config::default().handshake_timeout(10 * SECOND).receive_timeout(4 * SECOND);
-    for (mut conn, _peer) in open(WIDE, config) {
+    for (mut conn, _peer) in open_both(WIDE, config) {
         assert!(poll_once(conn.upgrade_tls(Side::custom(Layer::client(1)))).is_pending());
         assert!(poll_once(conn.next_line()).is_pending());
         let mut tasks = Tasks::in_order();
@@ -201,7 +237,7 @@ fn t4_a_handshake_ends_in_time_though_a_receive_in_it_was_late() {
 
 #[test]
 fn d1_within_bounds_one_answer_and_goes_with_its_call() {
-    for (mut conn, peer) in open(WIDE, Config::default()) {
+    for (mut conn, peer) in open_both(WIDE, Config::default()) {
         assert!(poll_once(conn.within(5 * SECOND).next_line()).is_pending());
         clock::advance(3 * SECOND);
         // A repetition does not restart it.
@@ -226,7 +262,7 @@ fn d1_within_bounds_one_answer_and_goes_with_its_call() {
 
 #[test]
 fn d1_within_goes_before_the_setting() {
-    for (mut conn, _peer) in open(WIDE, Config::default().receive_timeout(10 * SECOND)) {
+    for (mut conn, _peer) in open_both(WIDE, Config::default().receive_timeout(10 * SECOND)) {
         assert!(poll_once(conn.within(20 * SECOND).next_block(3)).is_pending());
         clock::advance(10 * SECOND);
         assert!(poll_once(conn.within(20 * SECOND).next_block(3)).is_pending());
@@ -243,7 +279,7 @@ fn d1_within_goes_before_the_setting() {
 
 #[test]
 fn n_with_flags_is_for_one_receive_and_goes_with_its_future() {
-    for (mut conn, peer) in open(WIDE, Config::default()) {
+    for (mut conn, peer) in open_both(WIDE, Config::default()) {
         assert!(poll_once(conn.with_flags(Flags::PEEK).recv(3)).is_pending());
         peer.say(b"abcdef\n");
         assert_eq!(poll_once(conn.recv(3)), Poll::Ready(Ok(b"abc".to_vec())));
@@ -263,7 +299,7 @@ fn n_with_flags_is_for_one_receive_and_goes_with_its_future() {
 
 #[test]
 fn n_settings_for_one_receive_go_with_a_future_that_was_never_polled() {
-    for (mut conn, peer) in open(WIDE, Config::default()) {
+    for (mut conn, peer) in open_both(WIDE, Config::default()) {
         peer.say(b"abcdef\n");
         drop(conn.with_flags(Flags::PEEK).recv(3));
         assert_eq!(poll_once(conn.recv(3)), Poll::Ready(Ok(b"abc".to_vec())));
@@ -282,7 +318,7 @@ fn n_settings_for_one_receive_go_with_a_future_that_was_never_polled() {
 
 #[test]
 fn d2_an_idle_connection_times_out_when_no_byte_has_moved() {
-    for (mut conn, peer) in open(WIDE, Config::default().idle_timeout(60 * SECOND)) {
+    for (mut conn, peer) in open_both(WIDE, Config::default().idle_timeout(60 * SECOND)) {
         assert!(poll_once(conn.next_line()).is_pending());
         clock::advance(59 * SECOND);
         peer.say(b"x");
@@ -303,7 +339,7 @@ fn d2_an_idle_connection_times_out_when_no_byte_has_moved() {
 
 #[test]
 fn d3_a_peer_that_takes_nothing_for_too_long_is_lost() {
-    for (mut conn, peer) in open(8, Config::default().send_timeout(10 * SECOND)) {
+    for (mut conn, peer) in open_both(8, Config::default().send_timeout(10 * SECOND)) {
         conn.feed([b'x'; 100]).unwrap();
         for _ in 0..5 {
             assert!(poll_once(conn.flush()).is_pending());
@@ -358,7 +394,7 @@ fn d3_a_large_send_that_makes_no_progress_ends_for_all() {
 #[test]
 fn d1_a_receive_in_a_handshake_has_its_own_time() {
     let config = Config::default().handshake_timeout(10 * SECOND).receive_timeout(4 * SECOND);
-    for (mut conn, peer) in open(WIDE, config) {
+    for (mut conn, peer) in open_both(WIDE, config) {
         assert!(poll_once(conn.upgrade_tls(Side::custom(Layer::client(1)))).is_pending());
         assert!(poll_once(conn.next_line()).is_pending());
         clock::advance(4 * SECOND);
@@ -367,7 +403,7 @@ fn d1_a_receive_in_a_handshake_has_its_own_time() {
         peer.say(&[frame(Kind::Hello, &[0]), frame(Kind::Data, b"a\n")].concat());
         assert_eq!(poll_once(conn.next_line()), line(b"a"));
     }
-    for (mut conn, _peer) in open(WIDE, config.receive_timeout(None)) {
+    for (mut conn, _peer) in open_both(WIDE, config.receive_timeout(None)) {
         assert!(poll_once(conn.upgrade_tls(Side::custom(Layer::client(1)))).is_pending());
         let (mut conn, writer) = with_writer(conn);
         let mut tasks = Tasks::in_order();
@@ -389,7 +425,7 @@ fn d1_a_receive_in_a_handshake_has_its_own_time() {
 #[test]
 fn d1_a_reader_that_is_held_up_times_out_too() {
     let config = Config::default().receive_timeout(10 * SECOND).high_water(50);
-    for (mut conn, peer) in open(8, config) {
+    for (mut conn, peer) in open_both(8, config) {
         peer.say(b"a\n");
         conn.feed([b'x'; 100]).unwrap();
         for _ in 0..3 {
