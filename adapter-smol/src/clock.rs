@@ -1,19 +1,21 @@
 //! The clock.
 
 use std::pin::Pin;
+use std::sync::LazyLock;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
 use async_io::Timer;
 use asyncnet::{Clock, Time};
 
-/// The clock of smol, for [`Io::with_clock`](asyncnet::Io::with_clock) and the like. It starts when it is
-/// first asked, and holds no timer before its first alarm.
+/// The clock of smol, for [`Io::with_clock`](asyncnet::Io::with_clock) and the like. All of a program start when
+/// the first is asked, and none holds a timer before its first alarm.
 #[derive(Debug, Default)]
 pub struct SmolClock {
-    start: Option<Instant>,
     alarm: Option<Box<Alarm>>,
 }
+
+static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 #[derive(Debug)]
 struct Alarm {
@@ -21,19 +23,13 @@ struct Alarm {
     timer: Timer,
 }
 
-impl SmolClock {
-    fn start(&mut self) -> Instant {
-        *self.start.get_or_insert_with(Instant::now)
-    }
-}
-
 impl Clock for SmolClock {
     fn now(&mut self) -> Time {
-        Time::from_start(self.start().elapsed())
+        Time::from_start(START.elapsed())
     }
 
     fn poll_alarm(&mut self, cx: &mut Context<'_>, at: Time) -> Poll<()> {
-        let when = self.start().checked_add(at.since(Time::START));
+        let when = START.checked_add(at.since(Time::START));
         let timer = || when.map_or_else(Timer::never, Timer::at);
         let alarm = match &mut self.alarm {
             Some(alarm) if alarm.at == at => alarm,

@@ -16,7 +16,13 @@ use tokio::time::{Instant, Sleep, sleep_until};
 /// a runtime whose time driver is on.
 #[derive(Debug, Default)]
 pub struct TokioClock {
-    start: Option<Instant>,
+    // Boxed, since most connections never ask.
+    running: Option<Box<Running>>,
+}
+
+#[derive(Debug)]
+struct Running {
+    start: Instant,
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
@@ -24,20 +30,21 @@ pub struct TokioClock {
 const FAR: Duration = Duration::from_secs(86_400 * 365 * 30);
 
 impl TokioClock {
-    fn start(&mut self) -> Instant {
-        *self.start.get_or_insert_with(Instant::now)
+    fn run(&mut self) -> &mut Running {
+        let start = || Box::new(Running { start: Instant::now(), sleep: None });
+        self.running.get_or_insert_with(start)
     }
 }
 
 impl Clock for TokioClock {
     fn now(&mut self) -> Time {
-        Time::from_start(self.start().elapsed())
+        Time::from_start(self.run().start.elapsed())
     }
 
     fn poll_alarm(&mut self, cx: &mut Context<'_>, at: Time) -> Poll<()> {
-        let start = self.start();
-        let when = start.checked_add(at.since(Time::START)).unwrap_or(start + FAR);
-        let sleep = match &mut self.sleep {
+        let Running { start, sleep } = self.run();
+        let when = start.checked_add(at.since(Time::START)).unwrap_or(*start + FAR);
+        let sleep = match sleep {
             Some(sleep) => {
                 if sleep.deadline() != when {
                     sleep.as_mut().reset(when);

@@ -1,5 +1,6 @@
 //! Every bound in time of one connection, as data: what began when, and what that means now.
 
+use alloc::boxed::Box;
 use core::time::Duration;
 
 use crate::{Config, Error, Time, Timeout};
@@ -47,10 +48,9 @@ impl Wait {
     }
 }
 
-/// Which part of its life a connection is in, as far as its bounds go.
+/// What a connection does, apart from being open: none of it lasts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part {
-    Open,
     Handshake,
     /// A close that sends what is queued.
     Flush,
@@ -59,6 +59,38 @@ enum Part {
         left: usize,
     },
     Over,
+}
+
+struct Stage {
+    part: Part,
+    /// This part makes no progress, or lasts.
+    wait: Wait,
+    /// A flush lasts, progress or not.
+    flush: Wait,
+    /// This part of a close has taken too long.
+    is_late: bool,
+}
+
+impl Stage {
+    fn end(&self, config: &Config) -> Option<Time> {
+        let close = &config.close;
+        match self.part {
+            Part::Handshake => self.wait.end(Some(config.handshake_timeout)),
+            Part::Flush => {
+                let stall = self.wait.end(Some(close.stall));
+                stall.into_iter().chain(self.flush.end(Some(close.total))).min()
+            }
+            Part::Drain { .. } => self.wait.end(Some(close.drain)),
+            Part::Over => None,
+        }
+    }
+}
+
+/// A room has more for this connection than it should.
+struct Lag {
+    wait: Wait,
+    time: Duration,
+    is_late: bool,
 }
 
 /// What has run out.
@@ -80,6 +112,7 @@ enum Late {
     Idle,
 }
 
+/// Most of an idle connection's bytes are here and in its buffers, so what is rarely bounded is boxed.
 pub(crate) struct Deadlines {
     /// A receive that has no answer yet.
     receive: Wait,
@@ -92,19 +125,11 @@ pub(crate) struct Deadlines {
     idle: Wait,
     /// Queued bytes make no progress.
     send: Wait,
-    /// A room has more for this connection than it should.
-    lag: Wait,
-    lag_time: Option<Duration>,
-    lag_is_late: bool,
-    /// This part makes no progress, or lasts.
-    part_wait: Wait,
-    /// A flush lasts, progress or not.
-    flush_wait: Wait,
-    part: Part,
+    lag: Option<Box<Lag>>,
+    /// `None`: the connection is open.
+    stage: Option<Box<Stage>>,
     /// A rate of our own holds up what has arrived.
     is_held_up: bool,
-    /// This part of a close has taken too long.
-    close_is_late: bool,
     by_settings: Bounded,
 }
 
@@ -139,14 +164,9 @@ impl Deadlines {
             was_late: false,
             idle: Wait::Begins,
             send: Wait::No,
-            lag: Wait::No,
-            lag_time: None,
-            lag_is_late: false,
-            part_wait: Wait::No,
-            flush_wait: Wait::No,
-            part: Part::Open,
+            lag: None,
+            stage: None,
             is_held_up: false,
-            close_is_late: false,
             by_settings: Bounded::new(config),
         }
     }
@@ -170,8 +190,8 @@ impl Deadlines {
     pub(crate) const fn is_any(&self) -> bool {
         self.by_settings.is_any()
             || self.within.is_some()
-            || self.lag_time.is_some()
-            || !matches!(self.part, Part::Open)
+            || self.lag.is_some()
+            || self.stage.is_some()
     }
 
     // ---- what happens ----------------------------------------------------------------------------
@@ -184,11 +204,11 @@ impl Deadlines {
 
     /// A byte went out.
     #[inline]
-    pub(crate) const fn transmitted(&mut self) {
+    pub(crate) fn transmitted(&mut self) {
         self.idle = Wait::Begins;
         self.send = Wait::Begins;
-        if matches!(self.part, Part::Flush) {
-            self.part_wait = Wait::Begins;
+        if let Some(stage) = self.stage.as_mut().filter(|stage| stage.part == Part::Flush) {
+            stage.wait = Wait::Begins;
         }
     }
 
@@ -236,16 +256,17 @@ impl Deadlines {
 
     /// For how long a room may have too much for this connection, without a break; `None`: it has not.
     pub(crate) fn bound_lag(&mut self, time: Option<Duration>) {
-        if time.is_none() {
-            (self.lag, self.lag_is_late) = (Wait::No, false);
-        } else if self.lag == Wait::No {
-            self.lag = Wait::Begins;
+        match (&mut self.lag, time) {
+            (lag, None) => *lag = None,
+            (Some(lag), Some(time)) => lag.time = time,
+            (lag @ None, Some(time)) => {
+                *lag = Some(Box::new(Lag { wait: Wait::Begins, time, is_late: false }));
+            }
         }
-        self.lag_time = time;
     }
 
-    pub(crate) const fn lags_too_long(&self) -> bool {
-        self.lag_is_late
+    pub(crate) fn lags_too_long(&self) -> bool {
+        self.lag.as_ref().is_some_and(|lag| lag.is_late)
     }
 
     /// Whether a rate of our own holds up what has arrived from here on. Returns whether it did before.
@@ -264,29 +285,28 @@ impl Deadlines {
     }
 
     pub(crate) fn end_handshake(&mut self) {
-        if self.part == Part::Handshake {
-            self.begin(Part::Open);
+        if self.part() == Some(Part::Handshake) {
+            self.stage = None;
             self.send.restart();
         }
     }
 
     pub(crate) fn begin_flush(&mut self) {
-        if matches!(self.part, Part::Open | Part::Handshake) {
+        if matches!(self.part(), None | Some(Part::Handshake)) {
             self.begin(Part::Flush);
-            self.flush_wait = Wait::Begins;
         }
     }
 
-    pub(crate) const fn begin_drain(&mut self, bytes: usize) {
-        if !matches!(self.part, Part::Drain { .. } | Part::Over) {
+    pub(crate) fn begin_drain(&mut self, bytes: usize) {
+        if !matches!(self.part(), Some(Part::Drain { .. } | Part::Over)) {
             self.begin(Part::Drain { left: bytes });
         }
     }
 
     /// `n` bytes were read and dropped. Returns how many more may be.
-    pub(crate) const fn drained(&mut self, n: usize) -> usize {
-        match &mut self.part {
-            Part::Drain { left } => {
+    pub(crate) fn drained(&mut self, n: usize) -> usize {
+        match self.stage.as_deref_mut() {
+            Some(Stage { part: Part::Drain { left }, .. }) => {
                 *left = left.saturating_sub(n);
                 *left
             }
@@ -294,19 +314,26 @@ impl Deadlines {
         }
     }
 
-    pub(crate) const fn end(&mut self) {
+    pub(crate) fn end(&mut self) {
         self.begin(Part::Over);
     }
 
-    const fn begin(&mut self, part: Part) {
-        self.part = part;
-        self.part_wait = Wait::Begins;
-        self.flush_wait = Wait::No;
-        self.close_is_late = false;
+    fn begin(&mut self, part: Part) {
+        let flush = if part == Part::Flush { Wait::Begins } else { Wait::No };
+        self.stage = Some(Box::new(Stage { part, wait: Wait::Begins, flush, is_late: false }));
     }
 
-    pub(crate) const fn close_timed_out(&self) -> bool {
-        self.close_is_late
+    fn part(&self) -> Option<Part> {
+        self.stage.as_ref().map(|stage| stage.part)
+    }
+
+    /// Whether the connection is open, perhaps with a handshake under way.
+    fn is_open(&self) -> bool {
+        matches!(self.part(), None | Some(Part::Handshake))
+    }
+
+    pub(crate) fn close_timed_out(&self) -> bool {
+        self.stage.as_ref().is_some_and(|stage| stage.is_late)
     }
 
     /// Whether bytes are queued.
@@ -322,18 +349,21 @@ impl Deadlines {
 
     /// It is `now`, and the connection is about to wait: when the first bound runs out.
     pub(crate) fn poll(&mut self, config: &Config, now: Time) -> Option<Time> {
-        let waits = [
+        let bounded = [
             (&mut self.receive, self.by_settings.receive || self.within.is_some()),
             (&mut self.idle, self.by_settings.idle),
             (&mut self.send, self.by_settings.send),
-            (&mut self.lag, true),
-            (&mut self.part_wait, true),
-            (&mut self.flush_wait, true),
         ];
-        for (wait, is_bounded) in waits {
-            if is_bounded {
-                wait.stamp(now);
-            }
+        bounded
+            .into_iter()
+            .filter(|(_, is_bounded)| *is_bounded)
+            .for_each(|(wait, _)| wait.stamp(now));
+        if let Some(lag) = &mut self.lag {
+            lag.wait.stamp(now);
+        }
+        if let Some(stage) = &mut self.stage {
+            stage.wait.stamp(now);
+            stage.flush.stamp(now);
         }
         Expired::ALL.iter().filter_map(|what| self.end_of(*what, config)).min()
     }
@@ -353,11 +383,16 @@ impl Deadlines {
                 }
             }
             Expired::Send => self.send = Wait::No,
-            Expired::Lag => self.lag_is_late = true,
-            Expired::Handshake => self.part_wait = Wait::No,
-            Expired::Close => {
-                self.close_is_late = true;
-                (self.part_wait, self.flush_wait) = (Wait::No, Wait::No);
+            Expired::Lag => {
+                if let Some(lag) = &mut self.lag {
+                    lag.is_late = true;
+                }
+            }
+            Expired::Handshake | Expired::Close => {
+                if let Some(stage) = &mut self.stage {
+                    stage.is_late = expired == Expired::Close;
+                    (stage.wait, stage.flush) = (Wait::No, Wait::No);
+                }
             }
         }
         Some(expired)
@@ -369,27 +404,21 @@ impl Deadlines {
 
     /// When `what` runs out, as things stand.
     fn end_of(&self, what: Expired, config: &Config) -> Option<Time> {
-        match (what, self.part) {
-            (Expired::Answer, Part::Open | Part::Handshake)
-                if self.late.is_none() && !self.is_held_up =>
-            {
+        let stage_end = || self.stage.as_ref()?.end(config);
+        match what {
+            Expired::Answer if self.is_open() && self.late.is_none() && !self.is_held_up => {
                 let own = self.receive.end(self.receive_time(config));
-                let waits = self.receive != Wait::No && self.part == Part::Open;
+                let waits = self.receive != Wait::No && self.part().is_none();
                 let idle = self.idle.end(config.idle_timeout.filter(|_| waits));
                 own.into_iter().chain(idle).min()
             }
-            (Expired::Send, Part::Open) => self.send.end(config.send_timeout),
-            (Expired::Lag, Part::Open | Part::Handshake) if !self.lag_is_late => {
-                self.lag.end(self.lag_time)
+            Expired::Send if self.part().is_none() => self.send.end(config.send_timeout),
+            Expired::Lag if self.is_open() => {
+                let lag = self.lag.as_ref().filter(|lag| !lag.is_late)?;
+                lag.wait.end(Some(lag.time))
             }
-            (Expired::Handshake, Part::Handshake) => {
-                self.part_wait.end(Some(config.handshake_timeout))
-            }
-            (Expired::Close, Part::Flush) => {
-                let stall = self.part_wait.end(Some(config.close.stall));
-                stall.into_iter().chain(self.flush_wait.end(Some(config.close.total))).min()
-            }
-            (Expired::Close, Part::Drain { .. }) => self.part_wait.end(Some(config.close.drain)),
+            Expired::Handshake if self.is_open() => stage_end(),
+            Expired::Close if !self.is_open() => stage_end(),
             _ => None,
         }
     }

@@ -3,7 +3,9 @@
 //! Small pieces are copied into one another, so that a backlog of lines leaves in few writes; large
 //! shared pieces are kept as they are, so that a message for many receivers is stored once.
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
+use alloc::collections::vec_deque::Iter;
 use alloc::vec::Vec;
 use core::fmt;
 use core::iter::FusedIterator;
@@ -33,42 +35,44 @@ impl Piece {
     }
 }
 
-/// A queue of pieces. The first needs no storage beside its own: mostly there is no other.
+/// A queue of pieces. The first needs no storage beside its own: mostly there is no other, and then there is no
+/// queue either.
 #[derive(Default)]
 struct Pieces {
     first: Option<Piece>,
-    rest: VecDeque<Piece>,
+    /// Never empty.
+    rest: Option<Box<VecDeque<Piece>>>,
 }
 
 impl Pieces {
     fn len(&self) -> usize {
-        usize::from(self.first.is_some()) + self.rest.len()
+        usize::from(self.first.is_some()) + self.rest.as_ref().map_or(0, |rest| rest.len())
     }
 
     fn back(&self) -> Option<&Piece> {
-        self.rest.back().or(self.first.as_ref())
+        self.rest.as_ref().and_then(|rest| rest.back()).or(self.first.as_ref())
     }
 
     #[inline]
     fn back_mut(&mut self) -> Option<&mut Piece> {
-        if self.rest.is_empty() { self.first.as_mut() } else { self.rest.back_mut() }
+        match &mut self.rest {
+            None => self.first.as_mut(),
+            Some(rest) => rest.back_mut(),
+        }
     }
 
     fn push_back(&mut self, piece: Piece) {
         if self.first.is_none() {
             self.first = Some(piece);
         } else {
-            self.rest.push_back(piece);
+            self.rest.get_or_insert_default().push_back(piece);
         }
     }
 
     #[inline]
     fn pop_front(&mut self) {
-        self.first = self.rest.pop_front();
-        if self.rest.is_empty() && self.rest.capacity() > 0 {
-            // An idle connection keeps no queue either.
-            self.rest = VecDeque::new();
-        }
+        self.first = self.rest.as_mut().and_then(|rest| rest.pop_front());
+        self.rest = self.rest.take().filter(|rest| !rest.is_empty());
     }
 }
 
@@ -148,7 +152,7 @@ impl Outbox {
     pub(crate) fn outgoing(&self) -> Outgoing<'_> {
         let Pieces { first, rest } = &self.pieces;
         let one = first.as_ref().map_or(&[][..], |first| &first.as_slice()[self.head..]);
-        Outgoing { one, pieces: rest.iter() }
+        Outgoing { one, pieces: rest.as_ref().map_or_else(Iter::default, |rest| rest.iter()) }
     }
 
     /// Forgets the first `n` bytes: they are transmitted.
@@ -189,13 +193,13 @@ const fn is_kept(n: usize, shared: bool) -> bool {
 pub struct Outgoing<'a> {
     /// A slice in front of the pieces, if it is not empty.
     one: &'a [u8],
-    pieces: alloc::collections::vec_deque::Iter<'a, Piece>,
+    pieces: Iter<'a, Piece>,
 }
 
 impl<'a> Outgoing<'a> {
     /// This slice alone.
     pub(crate) fn one(one: &'a [u8]) -> Self {
-        Self { one, pieces: alloc::collections::vec_deque::Iter::default() }
+        Self { one, pieces: Iter::default() }
     }
 }
 

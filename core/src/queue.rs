@@ -1,6 +1,8 @@
 //! The queue of messages: what was accepted for the peer, and how much more may be.
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
+use core::mem;
 use core::ops::Range;
 
 use bytes::Bytes;
@@ -139,8 +141,8 @@ impl Queue {
 struct Replies {
     /// The last stretch.
     last: Range<u64>,
-    /// Those in front of it, with bytes of others in between.
-    earlier: VecDeque<Range<u64>>,
+    /// Those in front of it, with bytes of others in between. A connection that has caught up keeps no list.
+    earlier: Option<Box<VecDeque<Range<u64>>>>,
 }
 
 impl Replies {
@@ -155,21 +157,23 @@ impl Replies {
 
     #[cold]
     fn note_apart(&mut self, new: Range<u64>, transmitted: u64) {
-        while self.earlier.front().is_some_and(|earlier| earlier.end <= transmitted) {
-            self.earlier.pop_front();
+        let last = mem::replace(&mut self.last, new);
+        if last.end <= transmitted {
+            // So are those in front of it.
+            self.earlier = None;
+            return;
         }
-        if self.last.end > transmitted {
-            self.earlier.push_back(self.last.clone());
-        } else if self.earlier.is_empty() {
-            // A connection that has caught up keeps no list.
-            self.earlier = VecDeque::new();
+        let earlier = self.earlier.get_or_insert_default();
+        while earlier.front().is_some_and(|earlier| earlier.end <= transmitted) {
+            earlier.pop_front();
         }
-        self.last = new;
+        earlier.push_back(last);
     }
 
     fn unsent(&self, transmitted: u64) -> u64 {
         let unsent = |range: &Range<u64>| range.end.saturating_sub(range.start.max(transmitted));
-        unsent(&self.last) + self.earlier.iter().map(unsent).sum::<u64>()
+        unsent(&self.last)
+            + self.earlier.iter().flat_map(|earlier| earlier.iter()).map(unsent).sum::<u64>()
     }
 }
 

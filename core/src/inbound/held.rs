@@ -22,7 +22,7 @@ impl Inbound {
     }
 
     /// Whether what arrives is held back first.
-    pub(super) const fn holds_back(&self) -> bool {
+    pub(super) fn holds_back(&self) -> bool {
         let config = &self.config;
         let is_limited =
             config.max_lines_per_second.is_some() || config.max_bytes_per_second.is_some();

@@ -31,13 +31,13 @@ impl Link {
     }
 
     /// `n` bytes were read and dropped. Returns how many more may be.
-    pub const fn drained(&mut self, n: usize) -> usize {
+    pub fn drained(&mut self, n: usize) -> usize {
         self.deadlines.drained(n)
     }
 
     /// Whether the time of this part of a close is over: of the flush or of the drain.
     #[must_use]
-    pub const fn close_timed_out(&self) -> bool {
+    pub fn close_timed_out(&self) -> bool {
         self.deadlines.close_timed_out()
     }
 

@@ -73,7 +73,7 @@ impl Link {
 
     /// Whether a room had too much for this connection for too long.
     #[must_use]
-    pub const fn lags_too_long(&self) -> bool {
+    pub fn lags_too_long(&self) -> bool {
         self.deadlines.lags_too_long()
     }
 }

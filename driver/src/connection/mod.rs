@@ -68,22 +68,27 @@ pub use writer::Writer;
 /// and without a lock; or a [`writer`](Self::writer), which takes a lock for each call.
 pub struct Connection<S: Transport> {
     // Boxed: a future stores a connection that it is given twice, and is to stay small.
-    inbound: Box<Inbound>,
+    receiver: Box<Receiver>,
     handle: Handle<S>,
+}
+
+/// What belongs to the task that receives.
+struct Receiver {
+    inbound: Inbound,
     /// For the next receive alone.
     once: Once,
-    /// Bounds the line that is waited for, if `once` was set for it.
-    line_within: Option<Duration>,
-    /// The last receive waited and was dropped: its clock runs.
+    /// Bounds the receive that was begun last.
+    within: Option<Duration>,
+    /// The last receive waited, and has no answer yet.
     waits: bool,
     /// Answers of this task may be unsent.
     replied: bool,
 }
 
 /// Settings that go with the next receive.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 struct Once {
-    /// One of them is there.
+    /// One of them is there, or the last receive had one, which is to be forgotten.
     is_set: bool,
     within: Option<Duration>,
     flags: Option<Flags>,
@@ -143,14 +148,14 @@ impl<S: Transport> Connection<S> {
         };
         let link = &engine.link;
         let refused = link.is_secure() || link.is_interrupted() || link.unsent() > 0;
-        if refused || engine.is_closing() || self.inbound.is_discarding() {
+        if refused || engine.is_closing() || self.receiver.inbound.is_discarding() {
             return Err(self);
         }
         match engine.take_stream() {
             Some(stream) => {
                 engine.permit = None;
                 let early = engine.take_early();
-                let Self { inbound, .. } = &self;
+                let Receiver { inbound, .. } = &*self.receiver;
                 let unread = [inbound.partial(), inbound.peek(), inbound.held(), &early];
                 Ok((stream, unread.concat()))
             }
@@ -162,12 +167,14 @@ impl<S: Transport> Connection<S> {
         let mut engine = Box::new(Engine::new(stream, Arc::clone(&config)));
         engine.permit = permit;
         Self {
-            inbound: Box::new(Inbound::new(config)),
+            receiver: Box::new(Receiver {
+                inbound: Inbound::new(config),
+                once: Once::NONE,
+                within: None,
+                waits: false,
+                replied: false,
+            }),
             handle: Handle::Own(engine),
-            once: Once::NONE,
-            line_within: None,
-            waits: false,
-            replied: false,
         }
     }
 
@@ -210,8 +217,8 @@ impl<S: Transport> Connection<S> {
     /// # }
     /// ```
     pub fn configure(&mut self, change: impl FnOnce(Config) -> Config) {
-        let config = Arc::new(change(*self.inbound.config()));
-        self.inbound.configure(Arc::clone(&config));
+        let config = Arc::new(change(*self.receiver.inbound.config()));
+        self.receiver.inbound.configure(Arc::clone(&config));
         self.handle.with(|engine| engine.link.configure(config));
         if let Handle::Shared(shared) = &self.handle {
             // There may be more room, or a bound in time for those that wait.
@@ -222,26 +229,26 @@ impl<S: Transport> Connection<S> {
     /// The settings.
     #[must_use]
     pub fn config(&self) -> &Config {
-        self.inbound.config()
+        self.receiver.inbound.config()
     }
 
     /// The end, once a receive met it or a write met a reset. Final.
     #[must_use]
     pub fn end(&self) -> Option<End> {
-        self.inbound.end_after(self.handle.look(|engine| engine.link.coming_end()))
+        self.receiver.inbound.end_after(self.handle.look(|engine| engine.link.coming_end()))
     }
 
     /// The bytes of the unfinished line or block that came before the end. They stay until the connection is
     /// dropped, and never come back as a line.
     #[must_use]
     pub fn partial(&self) -> &[u8] {
-        self.inbound.partial()
+        self.receiver.inbound.partial()
     }
 
     /// What was received and sent so far, and what is queued now, in numbers.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        self.handle.look(|engine| engine.link.stats(Some(&self.inbound)))
+        self.handle.look(|engine| engine.link.stats(Some(&self.receiver.inbound)))
     }
 
     /// The socket under the connection: its addresses and options.
@@ -264,7 +271,7 @@ impl<S: Transport> Connection<S> {
 impl<S: Transport> fmt::Debug for Connection<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("Connection");
-        debug.field("inbound", &self.inbound);
+        debug.field("inbound", &self.receiver.inbound);
         self.handle.look(|engine| debug.field("link", &engine.link).finish_non_exhaustive())
     }
 }

@@ -18,10 +18,10 @@ impl<S: Transport> Connection<S> {
     /// The next line, if it is here and nothing else has to be looked at first.
     #[inline]
     fn quick_line(&mut self) -> Option<Span> {
-        if self.waits || self.replied && self.is_held_up() {
+        if self.receiver.waits || self.receiver.replied && self.is_held_up() {
             None
         } else {
-            self.inbound.take_line()
+            self.receiver.inbound.take_line()
         }
     }
 
@@ -35,12 +35,14 @@ impl<S: Transport> Connection<S> {
 
     /// Apart, so that the way of a line that is here is short.
     #[cold]
-    fn poll_line_slow(
-        &mut self,
-        within: Option<Duration>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<Option<Span>, Error>> {
-        self.poll_answer(within, cx, Inbound::poll_line)
+    fn poll_line_slow(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Span>, Error>> {
+        self.poll_answer(cx, Inbound::poll_line)
+    }
+
+    /// As [`begin`](Self::begin), where there is something to begin with: mostly there is not.
+    #[cold]
+    fn begin_with(&mut self) {
+        self.begin();
     }
 }
 
@@ -55,9 +57,9 @@ pub struct NextLine<'a, S: Transport> {
 }
 
 impl<'a, S: Transport> NextLine<'a, S> {
-    pub(super) const fn new(conn: &'a mut Connection<S>) -> Self {
-        if conn.once.is_set {
-            conn.take_once_for_line();
+    pub(super) fn new(conn: &'a mut Connection<S>) -> Self {
+        if conn.receiver.once.is_set {
+            conn.begin_with();
         }
         Self { conn: Some(conn) }
     }
@@ -68,12 +70,12 @@ impl<'a, S: Transport> NextLine<'a, S> {
         conn: &'a mut Connection<S>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<&'a [u8]>, Error>> {
-        let polled = conn.poll_line_slow(conn.line_within, cx);
+        let polled = conn.poll_line_slow(cx);
         if polled.is_pending() {
             self.conn = Some(conn);
             return Poll::Pending;
         }
-        polled.map_ok(|span| span.map(|span| conn.inbound.bytes(span)))
+        polled.map_ok(|span| span.map(|span| conn.receiver.inbound.bytes(span)))
     }
 }
 
@@ -89,7 +91,7 @@ impl<'a, S: Transport> Future for NextLine<'a, S> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let conn = self.conn.take().expect("polled after it had answered");
         if let Some(span) = conn.quick_line() {
-            return Poll::Ready(Ok(Some(conn.inbound.bytes(span))));
+            return Poll::Ready(Ok(Some(conn.receiver.inbound.bytes(span))));
         }
         self.poll_later(conn, cx)
     }
@@ -156,11 +158,15 @@ impl<S: Transport> Stream for LineStream<'_, S> {
             Lent::Borrowed(conn) => &mut **conn,
             Lent::Owned(conn) => &mut **conn,
         };
-        *within = conn.take_once().within.or(*within);
-        let polled = ready!(conn.poll_line_slow(*within, cx));
+        conn.begin();
+        // What was set for the next line holds until it comes.
+        let bound = &mut conn.receiver.within;
+        *within = bound.or(*within);
+        *bound = *within;
+        let polled = ready!(conn.poll_line_slow(cx));
         *within = None;
         let item = match polled {
-            Ok(span) => span.map(|span| Ok(conn.inbound.bytes(span).to_vec())),
+            Ok(span) => span.map(|span| Ok(conn.receiver.inbound.bytes(span).to_vec())),
             Err(error) => Some(Err(error)),
         };
         *done =

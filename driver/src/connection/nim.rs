@@ -1,6 +1,6 @@
 //! The Nim-style calls: named as in Nim's `asyncnet`, and with its answers.
 
-use super::{Connection, Once};
+use super::Connection;
 use crate::nim::Flags;
 use crate::{Error, Transport};
 
@@ -23,8 +23,8 @@ impl<S: Transport> Connection<S> {
     ///
     /// Cancel safe: the bytes stay in the inbox until the call completes.
     pub fn recv(&mut self, n: usize) -> impl Future<Output = Result<Vec<u8>, Error>> {
-        let (once, flags) = self.take_once_with_flags();
-        async move { self.answer(once.within, |inbound| inbound.recv(n, flags)).await }
+        let flags = self.begin_with_flags();
+        async move { self.answer(|inbound| inbound.recv(n, flags)).await }
     }
 
     /// Nim's `recvInto`: as [`recv`](Self::recv) for as many bytes as `buf` holds. Returns how many came; `buf` is
@@ -39,8 +39,8 @@ impl<S: Transport> Connection<S> {
     /// As [`recv`](Self::recv).
     #[doc(alias = "recvInto")]
     pub fn recv_into(&mut self, buf: &mut [u8]) -> impl Future<Output = Result<usize, Error>> {
-        let (once, flags) = self.take_once_with_flags();
-        async move { self.answer(once.within, |inbound| inbound.recv_into(buf, flags)).await }
+        let flags = self.begin_with_flags();
+        async move { self.answer(|inbound| inbound.recv_into(buf, flags)).await }
     }
 
     /// Nim's `recvLine`: the next line without its terminator, `"\r\n"` if it is empty, `""` at the end. A line
@@ -57,8 +57,8 @@ impl<S: Transport> Connection<S> {
     /// Cancel safe: no byte is lost, the next call goes on where this one was.
     #[doc(alias = "recvLine")]
     pub fn recv_line(&mut self) -> impl Future<Output = Result<String, Error>> {
-        let (once, flags) = self.take_once_with_flags();
-        async move { self.answer(once.within, |inbound| inbound.recv_line(flags)).await }
+        let flags = self.begin_with_flags();
+        async move { self.answer(|inbound| inbound.recv_line(flags)).await }
     }
 
     /// Nim's `recvLineInto`: as [`recv_line`](Self::recv_line), in bytes that need not be UTF-8. When the call
@@ -76,8 +76,8 @@ impl<S: Transport> Connection<S> {
         &mut self,
         line: &mut Vec<u8>,
     ) -> impl Future<Output = Result<(), Error>> {
-        let (once, flags) = self.take_once_with_flags();
-        async move { self.answer(once.within, |inbound| inbound.recv_line_into(line, flags)).await }
+        let flags = self.begin_with_flags();
+        async move { self.answer(|inbound| inbound.recv_line_into(line, flags)).await }
     }
 
     /// Nim's `send`: as [`send_all`](Self::send_all), but under [`Flags::SAFE_DISCONN`] a peer that is gone is no
@@ -92,7 +92,7 @@ impl<S: Transport> Connection<S> {
     ///
     /// As [`send_all`](Self::send_all).
     pub fn send(&mut self, message: impl AsRef<[u8]>) -> impl Future<Output = Result<(), Error>> {
-        let (_, flags) = self.take_once_with_flags();
+        let flags = self.begin_with_flags();
         async move {
             let sent = self.send_all(message).await;
             hide_loss(sent, flags, || self.handle.with(|engine| engine.link.forgive_dropped()))
@@ -101,9 +101,9 @@ impl<S: Transport> Connection<S> {
 
     /// The `flags` argument of the next Nim-style call, and of that alone:
     /// `conn.with_flags(Flags::PEEK).recv(5).await?`.
-    pub const fn with_flags(&mut self, flags: Flags) -> &mut Self {
-        self.once.is_set = true;
-        self.once.flags = Some(flags);
+    pub fn with_flags(&mut self, flags: Flags) -> &mut Self {
+        self.receiver.once.is_set = true;
+        self.receiver.once.flags = Some(flags);
         self
     }
 
@@ -111,7 +111,7 @@ impl<S: Transport> Connection<S> {
     #[doc(alias = "hasDataBuffered")]
     #[must_use]
     pub fn has_data_buffered(&self) -> bool {
-        !self.inbound.peek().is_empty()
+        !self.receiver.inbound.peek().is_empty()
     }
 
     /// Nim's `isClosed`: whether we closed the connection. That the peer is gone does not count.
@@ -121,9 +121,9 @@ impl<S: Transport> Connection<S> {
         self.handle.look(|engine| engine.is_closing())
     }
 
-    fn take_once_with_flags(&mut self) -> (Once, Flags) {
-        let once = self.take_once();
-        (once, once.flags.unwrap_or(self.config().nim_flags))
+    fn begin_with_flags(&mut self) -> Flags {
+        let flags = self.begin();
+        flags.unwrap_or(self.config().nim_flags)
     }
 }
 

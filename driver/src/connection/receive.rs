@@ -9,8 +9,9 @@ use asyncnet_core::{Step, Unread};
 
 use super::batch::Out;
 use super::handle::Handle;
-use super::{Batch, Connection, NextLine, Once};
+use super::{Batch, Connection, NextLine, Once, Receiver};
 use crate::engine::fan_out::Place;
+use crate::nim::Flags;
 use crate::{Error, Transport};
 
 /// # Receiving many at once
@@ -38,18 +39,18 @@ impl<S: Transport> Connection<S> {
     ///
     /// Cancel safe. What a batch has not taken is left for the next one.
     pub fn next_batch(&mut self) -> impl Future<Output = Result<Option<Batch<'_, S>>, Error>> {
-        let once = self.take_once();
+        self.begin();
         async move {
-            if self.answer(once.within, Inbound::poll_batch).await?.is_none() {
+            if self.answer(Inbound::poll_batch).await?.is_none() {
                 return Ok(None);
             }
-            let Self { inbound, handle, replied, .. } = self;
+            let Self { receiver, handle } = self;
             let out = match handle {
                 Handle::Own(engine) => Out::Own(engine),
                 Handle::Shared(shared) => Out::Shared(shared),
                 Handle::Moving => unreachable!("it moves in one step"),
             };
-            Ok(Some(Batch::new(inbound.items(), out, replied)))
+            Ok(Some(Batch::new(receiver.inbound.items(), out, &mut receiver.replied)))
         }
     }
 }
@@ -71,7 +72,7 @@ impl<S: Transport> Connection<S> {
     #[doc(alias = "recvLine")]
     #[doc(alias = "read_line")]
     #[inline]
-    pub const fn next_line(&mut self) -> NextLine<'_, S> {
+    pub fn next_line(&mut self) -> NextLine<'_, S> {
         NextLine::new(self)
     }
 
@@ -85,10 +86,10 @@ impl<S: Transport> Connection<S> {
     ///
     /// As [`next_line`](Self::next_line).
     pub fn expect_line(&mut self) -> impl Future<Output = Result<&[u8], Error>> {
-        let once = self.take_once();
+        self.begin();
         async move {
             let span = self
-                .answer(once.within, |inbound| match inbound.poll_line()? {
+                .answer(|inbound| match inbound.poll_line()? {
                     Step::Ready(None) => {
                         Err(inbound.end().map_or(Error::Closed, Error::Disconnected))
                     }
@@ -96,7 +97,7 @@ impl<S: Transport> Connection<S> {
                     Step::NeedInput => Ok(Step::NeedInput),
                 })
                 .await?;
-            Ok(self.inbound.bytes(span))
+            Ok(self.receiver.inbound.bytes(span))
         }
     }
 
@@ -107,8 +108,8 @@ impl<S: Transport> Connection<S> {
     ///
     /// [`Error::Line`] for a bad line, as [`next_line`](Self::next_line).
     pub fn try_next_line(&mut self) -> Result<Option<&[u8]>, Error> {
-        let span = self.inbound.try_line()?;
-        Ok(span.map(|span| self.inbound.bytes(span)))
+        let span = self.receiver.inbound.try_line()?;
+        Ok(span.map(|span| self.receiver.inbound.bytes(span)))
     }
 
     /// Exactly `n` bytes, borrowed from the inbox. Memory grows with what arrives, not with `n`.
@@ -125,10 +126,10 @@ impl<S: Transport> Connection<S> {
     /// Cancel safe: the bytes stay in the inbox until the block is whole.
     #[doc(alias = "read_exact")]
     pub fn next_block(&mut self, n: usize) -> impl Future<Output = Result<&[u8], Error>> {
-        let once = self.take_once();
+        self.begin();
         async move {
-            let span = self.answer(once.within, |inbound| inbound.poll_block(n)).await?;
-            Ok(self.inbound.bytes(span))
+            let span = self.answer(|inbound| inbound.poll_block(n)).await?;
+            Ok(self.receiver.inbound.bytes(span))
         }
     }
 
@@ -156,10 +157,10 @@ impl<S: Transport> Connection<S> {
     ///
     /// Cancel safe: what is not answered stays in the inbox.
     pub fn next_bytes(&mut self, n: usize) -> impl Future<Output = Result<&[u8], Error>> {
-        let once = self.take_once();
+        self.begin();
         async move {
-            let span = self.answer(once.within, |inbound| inbound.poll_some(n)).await?;
-            Ok(self.inbound.bytes(span))
+            let span = self.answer(|inbound| inbound.poll_some(n)).await?;
+            Ok(self.receiver.inbound.bytes(span))
         }
     }
 
@@ -174,10 +175,10 @@ impl<S: Transport> Connection<S> {
     /// Cancel safe, but the count begins anew: bytes that were discarded when the call was dropped stay
     /// discarded, and the next call does not know of them.
     pub fn skip(&mut self, n: u64) -> impl Future<Output = Result<(), Error>> {
-        let once = self.take_once();
+        self.begin();
         async move {
             let mut left = n;
-            self.answer(once.within, |inbound| inbound.poll_skip(&mut left)).await
+            self.answer(|inbound| inbound.poll_skip(&mut left)).await
         }
     }
 
@@ -220,10 +221,10 @@ impl<S: Transport> Connection<S> {
         &mut self,
         mut parse: impl FnMut(&mut Unread<'_>) -> Result<T, Error>,
     ) -> impl Future<Output = Result<Option<T>, Error>> {
-        let once = self.take_once();
+        self.begin();
         async move {
             let mut short = Shortfall::default();
-            self.answer(once.within, |inbound| inbound.poll_with(&mut short, &mut parse)).await
+            self.answer(|inbound| inbound.poll_with(&mut short, &mut parse)).await
         }
     }
 
@@ -238,10 +239,10 @@ impl<S: Transport> Connection<S> {
     ///
     /// Cancel safe: it consumes nothing.
     pub fn peek(&mut self, n: usize) -> impl Future<Output = Result<&[u8], Error>> {
-        let once = self.take_once();
+        self.begin();
         async move {
-            self.answer(once.within, |inbound| Ok(inbound.peek_block(n)?.map(drop))).await?;
-            Ok(self.inbound.peek())
+            self.answer(|inbound| Ok(inbound.peek_block(n)?.map(drop))).await?;
+            Ok(self.receiver.inbound.peek())
         }
     }
 
@@ -260,75 +261,69 @@ impl<S: Transport> Connection<S> {
     /// let line = conn.within(Duration::from_secs(30)).next_line().await?;
     /// # drop(line.map(<[u8]>::len)); Ok(()) }
     /// ```
-    pub const fn within(&mut self, time: Duration) -> &mut Self {
-        self.once.is_set = true;
-        self.once.within = Some(time);
+    pub fn within(&mut self, time: Duration) -> &mut Self {
+        self.receiver.once.is_set = true;
+        self.receiver.once.within = Some(time);
         self
     }
 }
 
 impl<S: Transport> Connection<S> {
-    /// The settings for one call. They are taken when its future is made, so that they go with a future that is
-    /// dropped before it was polled.
-    pub(super) const fn take_once(&mut self) -> Once {
-        let once = self.once;
-        self.once = Once::NONE;
-        self.line_within = None;
-        once
-    }
-
-    /// The same for a [`NextLine`], which is to be small: its bound stays here until the next call.
-    #[cold]
-    pub(super) const fn take_once_for_line(&mut self) {
-        self.line_within = self.take_once().within;
-        self.once.is_set = self.line_within.is_some();
+    /// Begins a receive: what was set for one receive alone belongs to this one. To be called when its future is made,
+    /// so that it goes with a future that is dropped before it was polled. Returns its flags.
+    pub(super) fn begin(&mut self) -> Option<Flags> {
+        let Receiver { once, within, .. } = &mut *self.receiver;
+        let flags = once.flags;
+        *within = once.within;
+        *once = Once { is_set: within.is_some(), ..Once::NONE };
+        flags
     }
 
     /// Waits until `take` has an answer.
-    pub(super) async fn answer<T>(
+    pub(super) fn answer<T>(
         &mut self,
-        within: Option<Duration>,
         mut take: impl FnMut(&mut Inbound) -> Result<Step<T>, Error>,
-    ) -> Result<T, Error> {
-        poll_fn(|cx| self.poll_answer(within, cx, &mut take)).await
+    ) -> impl Future<Output = Result<T, Error>> {
+        poll_fn(move |cx| self.poll_answer(cx, &mut take))
     }
 
     pub(super) fn poll_answer<T>(
         &mut self,
-        within: Option<Duration>,
         cx: &mut Context<'_>,
         mut take: impl FnMut(&mut Inbound) -> Result<Step<T>, Error>,
     ) -> Poll<Result<T, Error>> {
+        let Receiver { inbound, within, waits, replied, .. } = &mut *self.receiver;
+        let within = *within;
         let polled = match &mut self.handle {
             Handle::Own(engine) => {
                 engine.link.bound_receive(within);
-                let polled = engine.poll_receive(&mut self.inbound, cx, take);
-                self.replied &= engine.link.unsent() > 0;
+                let polled = engine.poll_receive(inbound, cx, take);
+                *replied &= engine.link.unsent() > 0;
                 polled
             }
             Handle::Shared(shared) => {
-                if !self.waits && !self.replied && within.is_none() {
+                if !*waits && !*replied && within.is_none() {
                     // What is here costs no lock.
-                    match take(&mut self.inbound) {
+                    match take(inbound) {
                         Ok(Step::NeedInput) => {}
                         Ok(Step::Ready(answer)) => {
-                            if self.inbound.input_end().is_some() {
-                                shared.after_answer(&self.inbound, None);
+                            if inbound.input_end().is_some() {
+                                shared.after_answer(inbound, None);
                             }
                             return Poll::Ready(Ok(answer));
                         }
                         Err(error) => {
-                            shared.after_answer(&self.inbound, Some(&error));
+                            shared.after_answer(inbound, Some(&error));
                             return Poll::Ready(Err(error));
                         }
                     }
                 }
                 shared.fan_out.wait(Place::RECEIVER, cx.waker());
-                shared.poll_receive(&mut self.inbound, within, &mut self.replied, take)
+                shared.poll_receive(inbound, within, replied, take)
             }
             Handle::Moving => unreachable!("it moves in one step"),
         };
-        self.waits = polled.is_pending();
+        *waits = polled.is_pending();
         polled
     }
 }

@@ -160,7 +160,8 @@ impl<S: Transport> Connection<S> {
     ///
     /// Cancel safe: the next call goes on where this one was.
     pub async fn close(&mut self) -> Result<(), Error> {
-        let Self { inbound, handle, .. } = self;
+        let Self { receiver, handle } = self;
+        let inbound = &mut receiver.inbound;
         handle.with(|engine| engine.link.close_inbound(inbound));
         handle.wait(Engine::poll_close).await
     }
@@ -182,7 +183,8 @@ impl<S: Transport> Connection<S> {
     /// Closes at once: what is queued is lost, and the peer sees a reset (over TCP; other streams know only an early
     /// end).
     pub fn abort(&mut self) {
-        let Self { inbound, handle, .. } = self;
+        let Self { receiver, handle } = self;
+        let inbound = &mut receiver.inbound;
         handle.with(|engine| {
             engine.link.close_inbound(inbound);
             engine.abort();
@@ -200,7 +202,7 @@ impl<S: Transport> Connection<S> {
             Ok(())
         };
         self.handle.give_up_leaked();
-        self.replied = true;
+        self.receiver.replied = true;
         match &mut self.handle {
             Handle::Own(engine) => counted(&mut engine.link),
             Handle::Shared(shared) => shared.queue(Some(Place::RECEIVER), counted),

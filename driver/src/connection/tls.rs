@@ -20,7 +20,8 @@ impl<S: Transport> Connection<S> {
     ///
     /// Cancel safe: the handshake lives in the connection, and the next call goes on with it.
     pub async fn handshake(&mut self) -> Result<(), Error> {
-        let Self { inbound, handle, .. } = self;
+        let Self { receiver, handle } = self;
+        let inbound = &mut receiver.inbound;
         handle.wait(|engine, cx| engine.poll_secure(inbound, cx)).await
     }
 
@@ -101,7 +102,8 @@ impl<S: Transport> Connection<S> {
     }
 
     fn start_tls(&mut self, layer: Box<dyn SecureLayer>) -> Result<(), Error> {
-        let Self { inbound, handle, .. } = self;
+        let Self { receiver, handle } = self;
+        let inbound = &mut receiver.inbound;
         handle.give_up_leaked();
         handle.with(|engine| engine.link.start_tls(inbound, layer))
     }

@@ -23,9 +23,9 @@ impl<S: Transport> AsyncRead for Connection<S> {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         this.share();
-        let _ = this.take_once();
-        let span = ready!(this.poll_answer(None, cx, |inbound| inbound.poll_bytes(buf.len())))?;
-        let bytes = span.map_or(&[][..], |span| this.inbound.bytes(span));
+        this.begin();
+        let span = ready!(this.poll_answer(cx, |inbound| inbound.poll_bytes(buf.len())))?;
+        let bytes = span.map_or(&[][..], |span| this.receiver.inbound.bytes(span));
         buf[..bytes.len()].copy_from_slice(bytes);
         Poll::Ready(Ok(bytes.len()))
     }
@@ -35,15 +35,16 @@ impl<S: Transport> AsyncBufRead for Connection<S> {
     fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
         let this = self.get_mut();
         this.share();
-        let _ = this.take_once();
-        let n = ready!(this.poll_answer(None, cx, |inbound| {
-            Ok(inbound.peek_bytes(usize::MAX)?.map(<[u8]>::len))
-        }))?;
-        Poll::Ready(Ok(&this.inbound.peek()[..n]))
+        this.begin();
+        let n =
+            ready!(this.poll_answer(cx, |inbound| {
+                Ok(inbound.peek_bytes(usize::MAX)?.map(<[u8]>::len))
+            }))?;
+        Poll::Ready(Ok(&this.receiver.inbound.peek()[..n]))
     }
 
     fn consume(self: Pin<&mut Self>, n: usize) {
-        let inbound = &mut self.get_mut().inbound;
+        let inbound = &mut self.get_mut().receiver.inbound;
         let n = n.min(inbound.peek().len());
         if n > 0 {
             // The bytes are here, so this takes them and cannot fail.

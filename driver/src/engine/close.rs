@@ -10,7 +10,7 @@ use crate::error::write_loss;
 use crate::{Error, Transport};
 
 /// How a close came out; every later close answers the same.
-pub(crate) type Outcome = Result<(), Reason>;
+pub(crate) type Outcome = Result<(), Box<Reason>>;
 
 /// Why accepted bytes never left.
 #[derive(Clone, Debug)]
@@ -70,7 +70,9 @@ impl<S: Transport> Engine<S> {
                     ready!(self.poll_drain(cx));
                     self.finish_close(outcome);
                 }
-                Phase::Closed(outcome) => return Poll::Ready(outcome.clone().map_err(Error::from)),
+                Phase::Closed(outcome) => {
+                    return Poll::Ready(outcome.clone().map_err(|reason| (*reason).into()));
+                }
             }
         }
     }
@@ -105,7 +107,7 @@ impl<S: Transport> Engine<S> {
     /// Transmits what is queued, then ends the sending side.
     pub(crate) fn poll_shutdown_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         if let Phase::Closed(outcome) = &self.phase {
-            return Poll::Ready(outcome.clone().map_err(Error::from));
+            return Poll::Ready(outcome.clone().map_err(|reason| (*reason).into()));
         }
         self.link.close_write();
         if self.link.is_interrupted() {
@@ -148,6 +150,6 @@ impl<S: Transport> Engine<S> {
     /// An error for this reason, if accepted bytes never leave.
     fn lost(&self, reason: Reason) -> Outcome {
         let lost = self.link.has_dropped() || self.link.is_interrupted();
-        if lost { Err(reason) } else { Ok(()) }
+        if lost { Err(Box::new(reason)) } else { Ok(()) }
     }
 }
