@@ -1,97 +1,16 @@
 //! Every bound in time of one connection, as data: what began when, and what that means now.
 
+mod bounds;
+mod stage;
+mod wait;
+
 use alloc::boxed::Box;
 use core::time::Duration;
 
-use crate::{Config, Error, Time, Timeout};
-
-/// Something that is bounded in time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wait {
-    /// It does not wait.
-    No,
-    /// It waits, and its clock starts when it is bounded and the time is next known.
-    Begins,
-    Since(Time),
-}
-
-impl Wait {
-    fn stamp(&mut self, now: Time) {
-        if *self == Self::Begins {
-            *self = Self::Since(now);
-        }
-    }
-
-    /// Begins anew, if it waits.
-    fn restart(&mut self) {
-        if *self != Self::No {
-            *self = Self::Begins;
-        }
-    }
-
-    /// As if it had begun so much later.
-    fn put_off(&mut self, time: Duration) {
-        if let Self::Since(since) = self {
-            *since = *since + time;
-        }
-    }
-
-    fn end(self, time: Option<Duration>) -> Option<Time> {
-        match (self, time) {
-            (Self::Since(since), Some(time)) => Some(since + time),
-            _ => None,
-        }
-    }
-
-    fn is_over(self, time: Option<Duration>, now: Time) -> bool {
-        self.end(time).is_some_and(|end| end <= now)
-    }
-}
-
-/// What a connection does, apart from being open: none of it lasts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
-    Handshake,
-    /// A close that sends what is queued.
-    Flush,
-    /// A close that reads what the peer still sends, at most so many bytes.
-    Drain {
-        left: usize,
-    },
-    Over,
-}
-
-struct Stage {
-    part: Part,
-    /// This part makes no progress, or lasts.
-    wait: Wait,
-    /// A flush lasts, progress or not.
-    flush: Wait,
-    /// This part of a close has taken too long.
-    is_late: bool,
-}
-
-impl Stage {
-    fn end(&self, config: &Config) -> Option<Time> {
-        let close = &config.close;
-        match self.part {
-            Part::Handshake => self.wait.end(Some(config.handshake_timeout)),
-            Part::Flush => {
-                let stall = self.wait.end(Some(close.stall));
-                stall.into_iter().chain(self.flush.end(Some(close.total))).min()
-            }
-            Part::Drain { .. } => self.wait.end(Some(close.drain)),
-            Part::Over => None,
-        }
-    }
-}
-
-/// A room has more for this connection than it should.
-struct Lag {
-    wait: Wait,
-    time: Duration,
-    is_late: bool,
-}
+use self::bounds::{Bounded, Bounds};
+use self::stage::{Part, Stage};
+use self::wait::Wait;
+use crate::{Config, Error, Time};
 
 /// What has run out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,153 +24,103 @@ pub(crate) enum Expired {
     Close,
 }
 
-/// What a receive that waited too long answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Late {
-    Receive,
-    Idle,
+impl Expired {
+    const ALL: [Self; 5] = [Self::Handshake, Self::Close, Self::Send, Self::Lag, Self::Answer];
 }
 
-/// Most of an idle connection's bytes are here and in its buffers, so what is rarely bounded is boxed.
+/// A room has more for this connection than it should.
+struct Lag {
+    wait: Wait,
+    time: Duration,
+    is_late: bool,
+}
+
+/// Boxed is what most connections do without: an idle one is to be small.
 pub(crate) struct Deadlines {
-    /// A receive that has no answer yet.
-    receive: Wait,
-    /// Bounds that receive instead of the setting.
-    within: Option<Duration>,
-    late: Option<Late>,
-    /// The last receive was too late, and the next one has not waited yet.
-    was_late: bool,
-    /// No byte has moved, since a receive waits.
-    idle: Wait,
-    /// Queued bytes make no progress.
-    send: Wait,
+    /// `None`: neither the settings nor a `within` have bounded anything yet.
+    bounds: Option<Box<Bounds>>,
+    /// A receive has no answer yet.
+    waits: bool,
     lag: Option<Box<Lag>>,
     /// `None`: the connection is open.
     stage: Option<Box<Stage>>,
     /// A rate of our own holds up what has arrived.
     is_held_up: bool,
-    by_settings: Bounded,
-}
-
-/// What the settings bound.
-#[derive(Clone, Copy)]
-struct Bounded {
-    receive: bool,
-    idle: bool,
-    send: bool,
-}
-
-impl Bounded {
-    const fn new(config: &Config) -> Self {
-        Self {
-            receive: config.receive_timeout.is_some(),
-            idle: config.idle_timeout.is_some(),
-            send: config.send_timeout.is_some(),
-        }
-    }
-
-    const fn is_any(self) -> bool {
-        self.receive || self.idle || self.send
-    }
 }
 
 impl Deadlines {
     pub(crate) fn new(config: &Config) -> Self {
-        Self {
-            receive: Wait::No,
-            within: None,
-            late: None,
-            was_late: false,
-            idle: Wait::Begins,
-            send: Wait::No,
-            lag: None,
-            stage: None,
-            is_held_up: false,
-            by_settings: Bounded::new(config),
-        }
+        let mut this =
+            Self { bounds: None, waits: false, lag: None, stage: None, is_held_up: false };
+        this.configure(config);
+        this
     }
 
     pub(crate) fn configure(&mut self, config: &Config) {
-        // What was waited for without a bound counts from here on.
-        let before = self.by_settings;
-        self.by_settings = Bounded::new(config);
-        if !before.receive {
-            self.receive.restart();
-        }
-        if !before.idle {
-            self.idle.restart();
-        }
-        if !before.send {
-            self.send.restart();
+        let by_settings = Bounded::new(config);
+        if let Some(bounds) = &mut self.bounds {
+            bounds.configure(by_settings);
+        } else if by_settings.is_any() {
+            self.bounds = Some(Box::new(Bounds::new(by_settings, self.waits)));
         }
     }
 
     #[inline]
-    pub(crate) const fn is_any(&self) -> bool {
-        self.by_settings.is_any()
-            || self.within.is_some()
-            || self.lag.is_some()
-            || self.stage.is_some()
+    pub(crate) fn is_any(&self) -> bool {
+        let bounds = || self.bounds.as_ref().is_some_and(|bounds| bounds.is_any());
+        self.lag.is_some() || self.stage.is_some() || bounds()
     }
 
     // ---- what happens ----------------------------------------------------------------------------
 
     /// A byte came in.
     #[inline]
-    pub(crate) const fn moved(&mut self) {
-        self.idle = Wait::Begins;
+    pub(crate) fn moved(&mut self) {
+        if let Some(bounds) = &mut self.bounds {
+            bounds.moved();
+        }
     }
 
     /// A byte went out.
     #[inline]
     pub(crate) fn transmitted(&mut self) {
-        self.idle = Wait::Begins;
-        self.send = Wait::Begins;
-        if let Some(stage) = self.stage.as_mut().filter(|stage| stage.part == Part::Flush) {
-            stage.wait = Wait::Begins;
+        if let Some(bounds) = &mut self.bounds {
+            bounds.transmitted();
+        }
+        if let Some(stage) = &mut self.stage {
+            stage.transmitted();
         }
     }
 
     /// A receive has no answer yet; `arrived` bytes of one are here.
     pub(crate) fn wait_for_answer(&mut self, arrived: usize) -> Result<(), Error> {
-        if let Some(late) = self.late.take() {
-            // The next receive has a fresh clock.
-            (self.receive, self.was_late) = (Wait::No, true);
-            return Err(Error::TimedOut(match late {
-                Late::Receive => Timeout::Receive { partial: arrived },
-                Late::Idle => Timeout::Idle,
-            }));
-        }
-        if self.receive == Wait::No {
-            self.receive = Wait::Begins;
-            if !self.was_late {
-                // The time between two receives is the program's own, and not the peer's.
-                self.idle = Wait::Begins;
-            }
-            self.was_late = false;
-        }
-        Ok(())
+        self.waits = true;
+        self.bounds.as_mut().map_or(Ok(()), |bounds| bounds.wait_for_answer(arrived))
     }
 
     /// A receive has its answer.
     #[inline]
     pub(crate) fn answered(&mut self) {
-        if self.receive != Wait::No {
-            self.receive = Wait::No;
-            self.late = None;
+        self.waits = false;
+        if let Some(bounds) = &mut self.bounds {
+            bounds.answered();
         }
     }
 
-    pub(crate) const fn is_late(&self) -> bool {
-        self.late.is_some()
+    pub(crate) fn is_late(&self) -> bool {
+        self.bounds.as_ref().is_some_and(|bounds| bounds.is_late())
     }
 
+    /// Bounds the receive that waits next by `time` instead of the setting.
     pub(crate) fn within(&mut self, time: Option<Duration>) {
-        if self.within != time && self.late == Some(Late::Receive) {
-            // It was too late for another bound. The clock still runs, and tells whether it is for this one.
-            self.late = None;
+        match &mut self.bounds {
+            Some(bounds) => bounds.within(time),
+            None if time.is_none() => {}
+            none => {
+                let bounds = Bounds::new(Bounded::default(), self.waits);
+                none.insert(Box::new(bounds)).within(time);
+            }
         }
-        self.within = time;
     }
 
     /// For how long a room may have too much for this connection, without a break; `None`: it has not.
@@ -276,8 +145,16 @@ impl Deadlines {
 
     /// A receive was held up for so long, and has so much more time.
     pub(crate) fn put_off(&mut self, time: Duration) {
-        self.receive.put_off(time);
-        self.idle.put_off(time);
+        if let Some(bounds) = &mut self.bounds {
+            bounds.put_off(time);
+        }
+    }
+
+    /// Whether bytes are queued.
+    pub(crate) fn note_unsent(&mut self, unsent: bool) {
+        if let Some(bounds) = &mut self.bounds {
+            bounds.note_unsent(unsent);
+        }
     }
 
     pub(crate) fn begin_handshake(&mut self) {
@@ -287,12 +164,14 @@ impl Deadlines {
     pub(crate) fn end_handshake(&mut self) {
         if self.part() == Some(Part::Handshake) {
             self.stage = None;
-            self.send.restart();
+            if let Some(bounds) = &mut self.bounds {
+                bounds.restart_send();
+            }
         }
     }
 
     pub(crate) fn begin_flush(&mut self) {
-        if matches!(self.part(), None | Some(Part::Handshake)) {
+        if self.is_open() {
             self.begin(Part::Flush);
         }
     }
@@ -305,13 +184,7 @@ impl Deadlines {
 
     /// `n` bytes were read and dropped. Returns how many more may be.
     pub(crate) fn drained(&mut self, n: usize) -> usize {
-        match self.stage.as_deref_mut() {
-            Some(Stage { part: Part::Drain { left }, .. }) => {
-                *left = left.saturating_sub(n);
-                *left
-            }
-            _ => 0,
-        }
+        self.stage.as_mut().map_or(0, |stage| stage.drained(n))
     }
 
     pub(crate) fn end(&mut self) {
@@ -319,8 +192,7 @@ impl Deadlines {
     }
 
     fn begin(&mut self, part: Part) {
-        let flush = if part == Part::Flush { Wait::Begins } else { Wait::No };
-        self.stage = Some(Box::new(Stage { part, wait: Wait::Begins, flush, is_late: false }));
+        self.stage = Some(Box::new(Stage::new(part)));
     }
 
     fn part(&self) -> Option<Part> {
@@ -336,34 +208,18 @@ impl Deadlines {
         self.stage.as_ref().is_some_and(|stage| stage.is_late)
     }
 
-    /// Whether bytes are queued.
-    pub(crate) fn note_unsent(&mut self, unsent: bool) {
-        if !unsent {
-            self.send = Wait::No;
-        } else if self.send == Wait::No {
-            self.send = Wait::Begins;
-        }
-    }
-
     // ---- the time --------------------------------------------------------------------------------
 
     /// It is `now`, and the connection is about to wait: when the first bound runs out.
     pub(crate) fn poll(&mut self, config: &Config, now: Time) -> Option<Time> {
-        let bounded = [
-            (&mut self.receive, self.by_settings.receive || self.within.is_some()),
-            (&mut self.idle, self.by_settings.idle),
-            (&mut self.send, self.by_settings.send),
-        ];
-        bounded
-            .into_iter()
-            .filter(|(_, is_bounded)| *is_bounded)
-            .for_each(|(wait, _)| wait.stamp(now));
+        if let Some(bounds) = &mut self.bounds {
+            bounds.stamp(now);
+        }
         if let Some(lag) = &mut self.lag {
             lag.wait.stamp(now);
         }
         if let Some(stage) = &mut self.stage {
-            stage.wait.stamp(now);
-            stage.flush.stamp(now);
+            stage.stamp(now);
         }
         Expired::ALL.iter().filter_map(|what| self.end_of(*what, config)).min()
     }
@@ -372,47 +228,25 @@ impl Deadlines {
     pub(crate) fn expire(&mut self, config: &Config, now: Time) -> Option<Expired> {
         let is_over = |what: &&Expired| self.end_of(**what, config).is_some_and(|end| end <= now);
         let expired = *Expired::ALL.iter().find(is_over)?;
-        match expired {
-            Expired::Answer => {
-                if self.receive.is_over(self.receive_time(config), now) {
-                    self.late = Some(Late::Receive);
-                } else {
-                    self.late = Some(Late::Idle);
-                    // The clock starts again.
-                    self.idle = Wait::Begins;
-                }
-            }
-            Expired::Send => self.send = Wait::No,
-            Expired::Lag => {
-                if let Some(lag) = &mut self.lag {
-                    lag.is_late = true;
-                }
-            }
-            Expired::Handshake | Expired::Close => {
-                if let Some(stage) = &mut self.stage {
-                    stage.is_late = expired == Expired::Close;
-                    (stage.wait, stage.flush) = (Wait::No, Wait::No);
-                }
-            }
+        let Self { bounds, lag, stage, .. } = self;
+        match (expired, bounds, lag, stage) {
+            (Expired::Answer, Some(bounds), ..) => bounds.expire_answer(config, now),
+            (Expired::Send, Some(bounds), ..) => bounds.expire_send(),
+            (Expired::Lag, _, Some(lag), _) => lag.is_late = true,
+            (Expired::Handshake | Expired::Close, .., Some(stage)) => stage.expire(),
+            _ => {}
         }
         Some(expired)
-    }
-
-    fn receive_time(&self, config: &Config) -> Option<Duration> {
-        self.within.or(config.receive_timeout)
     }
 
     /// When `what` runs out, as things stand.
     fn end_of(&self, what: Expired, config: &Config) -> Option<Time> {
         let stage_end = || self.stage.as_ref()?.end(config);
         match what {
-            Expired::Answer if self.is_open() && self.late.is_none() && !self.is_held_up => {
-                let own = self.receive.end(self.receive_time(config));
-                let waits = self.receive != Wait::No && self.part().is_none();
-                let idle = self.idle.end(config.idle_timeout.filter(|_| waits));
-                own.into_iter().chain(idle).min()
+            Expired::Answer if self.is_open() && !self.is_held_up => {
+                self.bounds.as_ref()?.answer_end(config, self.stage.is_none())
             }
-            Expired::Send if self.part().is_none() => self.send.end(config.send_timeout),
+            Expired::Send if self.stage.is_none() => self.bounds.as_ref()?.send_end(config),
             Expired::Lag if self.is_open() => {
                 let lag = self.lag.as_ref().filter(|lag| !lag.is_late)?;
                 lag.wait.end(Some(lag.time))
@@ -422,8 +256,4 @@ impl Deadlines {
             _ => None,
         }
     }
-}
-
-impl Expired {
-    const ALL: [Self; 5] = [Self::Handshake, Self::Close, Self::Send, Self::Lag, Self::Answer];
 }

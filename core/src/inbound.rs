@@ -86,7 +86,7 @@ pub struct Inbound {
     /// What the transport said about the end of input; bytes in the inbox still come first.
     input_end: Option<Cause>,
     /// Why the secure layer failed, if that is the end.
-    tls_error: Option<TlsError>,
+    tls_error: Option<Box<TlsError>>,
     /// How many bytes the waiting call still needs: all that an unbuffered read may ask for.
     missing: usize,
     /// How many unread bytes the waiting call may need at most.
@@ -157,14 +157,14 @@ impl Inbound {
     #[must_use]
     pub fn stats(&self) -> Stats {
         let front = self.inbox.front();
-        let BadLines { too_long, bare, not_utf8 } = front.bad;
+        let BadLines { too_long, bare, not_utf8 } = front.bad();
         let bytes_received = self.inbox.received() + self.held().len() as u64;
         let lines_received = front.lines;
         Stats { bytes_received, lines_received, too_long, bare, not_utf8, ..Stats::default() }
     }
 
-    pub(crate) const fn count_bad(&mut self, error: &LineError) {
-        self.inbox.front_mut().bad.count(error);
+    pub(crate) fn count_bad(&mut self, error: &LineError) {
+        self.inbox.front_mut().count_bad(error);
     }
 
     /// How many bytes are here that no receive has answered.
@@ -270,7 +270,7 @@ impl Inbound {
     pub fn handle_failed(&mut self, error: TlsError, cause: Cause) {
         if self.input_end.is_none() {
             self.input_end = Some(cause);
-            self.tls_error = Some(error);
+            self.tls_error = Some(Box::new(error));
         }
     }
 
@@ -338,7 +338,7 @@ impl Inbound {
     /// Reports the bad line at the front, and starts to discard it: `n` bytes of it hold no terminator.
     fn discard(&mut self, error: LineError, n: usize) -> Error {
         let (received, front) = self.inbox.parts();
-        front.bad.count(&error);
+        front.count_bad(&error);
         discard::begin(received, front, &mut self.state, self.config.framing, n);
         error.into()
     }
@@ -386,14 +386,14 @@ impl Inbound {
 
     /// Whether a part of a message was consumed, and nothing behind it.
     fn is_in_message(&self) -> bool {
-        self.inbox.front().open_at == Some(self.inbox.position())
+        self.inbox.front().is_in_message(self.inbox.position())
     }
 
     /// What the typed calls make of an end; a clean one is no error.
     fn answer(&self, end: End) -> Result<(), Error> {
         match (end.cause, &self.tls_error) {
             (Cause::Closed, _) => Err(Error::Closed),
-            (_, Some(error)) => Err(Error::Tls(error.clone())),
+            (_, Some(error)) => Err(Error::Tls((**error).clone())),
             // In the middle of a message of which a part was consumed, no end is clean.
             _ if end.is_clean() && !self.is_in_message() => Ok(()),
             _ => Err(Error::Disconnected(end)),

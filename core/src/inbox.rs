@@ -4,9 +4,11 @@
 //! over from then on. Reads start at aligned addresses: a copy out of the kernel to any other one can take
 //! three times as long.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::mem;
 
+use crate::LineError;
 use crate::shortfall::{Searched, Shortfall};
 use crate::stats::BadLines;
 
@@ -33,9 +35,9 @@ pub(crate) struct Inbox {
     /// Where the front of `block` stands in the whole stream; it may stand before the beginning.
     base: u64,
     /// How much the next read asks for; 0 before the first.
-    read_size: usize,
+    read_size: u32,
     /// How much the last `space` offered.
-    offered: usize,
+    offered: u32,
 }
 
 impl Inbox {
@@ -110,12 +112,13 @@ impl Inbox {
     /// Room for the next read: at most `limit` bytes, never empty. The inbox will not grow beyond
     /// `need` unread bytes plus one block.
     pub(crate) fn space(&mut self, limit: usize, need: usize) -> &mut [u8] {
-        self.read_size = self.read_size.max(FIRST_READ);
-        let wanted = self.read_size.min(limit).max(1);
+        self.read_size = self.read_size.max(FIRST_READ as u32);
+        let wanted = (self.read_size as usize).min(limit).max(1);
         self.make_room(wanted, need);
         let room = self.block.len() - self.tail;
-        self.offered = room.min(wanted);
-        &mut self.block[self.tail..self.tail + self.offered]
+        let offered = room.min(wanted);
+        self.offered = offered as u32;
+        &mut self.block[self.tail..self.tail + offered]
     }
 
     fn make_room(&mut self, wanted: usize, need: usize) {
@@ -142,10 +145,11 @@ impl Inbox {
     ///
     /// If `n` is more than `space` had offered.
     pub(crate) fn filled(&mut self, n: usize) {
-        assert!(n <= self.offered, "a read gave more bytes than the space it was given");
+        let offered = self.offered as usize;
+        assert!(n <= offered, "a read gave more bytes than the space it was given");
         self.tail += n;
-        if n == self.offered && n >= self.read_size / 2 {
-            self.read_size = (self.read_size * 2).min(LARGEST_READ);
+        if n == offered && n >= self.read_size as usize / 2 {
+            self.read_size = (self.read_size * 2).min(LARGEST_READ as u32);
         }
         self.offered = 0;
     }
@@ -224,13 +228,21 @@ pub(crate) struct Front {
     pub(crate) searched: usize,
     /// How many lines were consumed.
     pub(crate) lines: u64,
-    pub(crate) bad: BadLines,
-    /// The search for a line end that did not begin at the front.
-    pub(crate) searched_behind: Searched,
+    /// How many bad ones there were; none yet if this is `None`.
+    bad: Option<Box<BadLines>>,
     /// What the last batch was short of.
     pub(crate) batch: Shortfall,
+    /// What a parser left, if it left something in the middle.
+    parsed: Option<Box<Parsed>>,
+}
+
+/// What a parser of messages left.
+#[derive(Default)]
+struct Parsed {
+    /// The search for a line end that did not begin at the front.
+    searched_behind: Searched,
     /// Where a message begins to be missing of which a part was consumed.
-    pub(crate) open_at: Option<u64>,
+    open_at: Option<u64>,
 }
 
 impl Front {
@@ -242,26 +254,58 @@ impl Front {
     }
 
     /// How far a search for a line end came, at the front (which stands at `position`) or behind it.
-    pub(crate) const fn searched_at(&self, position: u64) -> Searched {
-        if self.searched_behind.is_behind(position) {
-            self.searched_behind
-        } else {
-            Searched::new(position, self.searched)
+    pub(crate) fn searched_at(&self, position: u64) -> Searched {
+        let behind = self.searched_behind();
+        if behind.is_behind(position) { behind } else { Searched::new(position, self.searched) }
+    }
+
+    /// The search for a line end that did not begin at the front.
+    pub(crate) fn searched_behind(&self) -> Searched {
+        self.parsed.as_ref().map_or_else(Searched::default, |parsed| parsed.searched_behind)
+    }
+
+    pub(crate) fn set_searched_behind(&mut self, searched: Searched) {
+        self.parsed.get_or_insert_default().searched_behind = searched;
+    }
+
+    /// Forgets every search: what ends a line has changed.
+    pub(crate) fn forget_searches(&mut self) {
+        self.searched = 0;
+        if let Some(parsed) = &mut self.parsed {
+            parsed.searched_behind = Searched::default();
         }
+    }
+
+    /// Whether a part of a message was consumed, and nothing behind it: the unread begins at `position`.
+    pub(crate) fn is_in_message(&self, position: u64) -> bool {
+        self.parsed.as_ref().is_some_and(|parsed| parsed.open_at == Some(position))
+    }
+
+    /// How many bad lines there were.
+    pub(crate) fn bad(&self) -> BadLines {
+        self.bad.as_deref().copied().unwrap_or_default()
+    }
+
+    /// Counts a bad line.
+    #[cold]
+    pub(crate) fn count_bad(&mut self, error: &LineError) {
+        self.bad.get_or_insert_default().count(error);
     }
 
     /// Notes what a parser left: how far it searched, and whether it consumed a part of its message (`bytes`)
     /// and is not done with it. The front stands at `position` now.
     pub(crate) fn note(&mut self, searched: Searched, position: u64, is_over: bool, bytes: usize) {
         if searched.is_behind(position) {
-            self.searched_behind = searched;
+            self.set_searched_behind(searched);
         } else {
             self.searched = self.searched.max(searched.of(position));
         }
         if is_over {
-            self.open_at = None;
+            if let Some(parsed) = &mut self.parsed {
+                parsed.open_at = None;
+            }
         } else if bytes > 0 {
-            self.open_at = Some(position);
+            self.parsed.get_or_insert_default().open_at = Some(position);
         }
     }
 

@@ -196,7 +196,7 @@ impl<'a> Items<'a> {
     /// Reports the bad line at the front, once, and discards it: it holds no terminator in front of `resume`.
     fn discard(&mut self, error: LineError, resume: usize) -> Error {
         self.lfs = 0;
-        self.front.bad.count(&error);
+        self.front.count_bad(&error);
         discard::begin(self.received, self.front, self.state, self.framing, resume);
         error.into()
     }

@@ -41,6 +41,7 @@ impl Piece {
 struct Pieces {
     first: Option<Piece>,
     /// Never empty.
+    #[expect(clippy::box_collection, reason = "an idle connection has none, and is to be small")]
     rest: Option<Box<VecDeque<Piece>>>,
 }
 

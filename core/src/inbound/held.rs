@@ -11,7 +11,7 @@ impl Inbound {
     /// Whether bytes are held back. Until they have gone on nothing more is to be read.
     #[inline]
     #[must_use]
-    pub const fn is_held(&self) -> bool {
+    pub fn is_held(&self) -> bool {
         self.held.is_some()
     }
 
@@ -52,10 +52,10 @@ impl Inbound {
     }
 
     /// How many lines were received, good or bad.
-    pub(crate) const fn lines_received(&self) -> u64 {
+    pub(crate) fn lines_received(&self) -> u64 {
         let front = self.inbox.front();
         // One that is not UTF-8 is among the good ones.
-        front.lines + front.bad.too_long + front.bad.bare
+        front.lines + front.bad().too_long + front.bad().bare
     }
 
     /// What the receive lacks that waits now.

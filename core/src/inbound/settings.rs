@@ -4,7 +4,7 @@ use alloc::sync::Arc;
 
 use super::Inbound;
 use crate::Config;
-use crate::shortfall::Searched;
+use crate::shortfall::Shortfall;
 
 impl Inbound {
     /// The settings.
@@ -19,12 +19,10 @@ impl Inbound {
     pub fn configure(&mut self, config: Arc<Config>) {
         if config.framing != self.config.framing || config.max_line < self.config.max_line {
             // What holds no line end for the old settings may hold one, or be too long, for the new.
-            let front = self.inbox.front_mut();
-            front.searched = 0;
-            front.searched_behind = Searched::default();
+            self.inbox.front_mut().forget_searches();
         }
         // What a batch was short of was measured with the old settings.
-        self.inbox.front_mut().batch = crate::shortfall::Shortfall::default();
+        self.inbox.front_mut().batch = Shortfall::default();
         self.config = config;
     }
 }

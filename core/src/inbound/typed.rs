@@ -54,11 +54,11 @@ impl Inbound {
         let Config { framing, max_line, .. } = *self.config;
         let line = self.inbox.position().wrapping_add(begins as u64);
         let rest = self.inbox.unread().get(begins..).unwrap_or_default();
-        let searched = self.inbox.front().searched_behind.of(line).min(rest.len());
+        let searched = self.inbox.front().searched_behind().of(line).min(rest.len());
         match framing::find(framing, max_line, rest, searched) {
             Found::Line { .. } | Found::Bad { .. } => Look::Data,
             Found::More { searched } => {
-                self.inbox.front_mut().searched_behind = Searched::new(line, searched);
+                self.inbox.front_mut().set_searched_behind(Searched::new(line, searched));
                 self.need_line(begins)
             }
         }

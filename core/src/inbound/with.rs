@@ -22,7 +22,7 @@ impl Inbound {
     ///     Ok(unread.block(len)?.to_vec())
     /// }
     ///
-    /// let mut inbound = Inbound::new(Config::default());
+    /// let mut inbound = Inbound::new(Config::default().into());
     /// let mut short = Shortfall::default();
     /// inbound.handle_input(b"###\r\nab");
     /// assert_eq!(inbound.poll_with(&mut short, literal), Ok(Step::NeedInput));

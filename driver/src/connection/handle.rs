@@ -1,8 +1,9 @@
 //! The way from a connection to its engine: its own, or shared with writers.
 
+use std::future::poll_fn;
 use std::mem;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use crate::Transport;
 use crate::engine::Engine;
@@ -76,22 +77,27 @@ impl<S: Transport> Handle<S> {
     }
 
     /// Waits for something of the engine.
-    pub(super) async fn wait<T>(
+    // No `async fn`: its future would hold the way to the engine twice.
+    pub(super) fn wait<T>(
         &mut self,
         mut poll: impl FnMut(&mut Engine<S>, &mut Context<'_>) -> Poll<T>,
-    ) -> T {
-        match self {
-            Self::Own(engine) => {
-                let done = std::future::poll_fn(|cx| poll(engine, cx)).await;
-                drop(engine.take_remains());
-                done
-            }
-            Self::Shared(shared) => {
-                let task = Task::new(shared);
-                std::future::poll_fn(|cx| task.poll(cx, |state, cx| poll(&mut state.engine, cx)))
-                    .await
-            }
-            Self::Moving => unreachable!("it moves in one step"),
+    ) -> impl Future<Output = T> {
+        enum Way<'a, S: Transport> {
+            Own(&'a mut Engine<S>),
+            Shared(Task<'a, S>),
         }
+        let mut way = match self {
+            Self::Own(engine) => Way::Own(engine),
+            Self::Shared(shared) => Way::Shared(Task::new(shared)),
+            Self::Moving => unreachable!("it moves in one step"),
+        };
+        poll_fn(move |cx| match &mut way {
+            Way::Own(engine) => {
+                let done = ready!(poll(engine, cx));
+                drop(engine.take_remains());
+                Poll::Ready(done)
+            }
+            Way::Shared(task) => task.poll(cx, |state, cx| poll(&mut state.engine, cx)),
+        })
     }
 }

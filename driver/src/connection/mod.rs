@@ -75,27 +75,22 @@ pub struct Connection<S: Transport> {
 /// What belongs to the task that receives.
 struct Receiver {
     inbound: Inbound,
-    /// For the next receive alone.
-    once: Once,
-    /// Bounds the receive that was begun last.
+    /// What is set for one receive alone.
     within: Option<Duration>,
+    flags: Option<Flags>,
+    once: Once,
     /// The last receive waited, and has no answer yet.
     waits: bool,
     /// Answers of this task may be unsent.
     replied: bool,
 }
 
-/// Settings that go with the next receive.
-#[derive(Clone, Copy)]
-struct Once {
-    /// One of them is there, or the last receive had one, which is to be forgotten.
-    is_set: bool,
-    within: Option<Duration>,
-    flags: Option<Flags>,
-}
-
-impl Once {
-    const NONE: Self = Self { is_set: false, within: None, flags: None };
+/// For which receive something is set.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Once {
+    Unset,
+    ForNext,
+    ForLast,
 }
 
 /// # Making and taking apart
@@ -169,8 +164,9 @@ impl<S: Transport> Connection<S> {
         Self {
             receiver: Box::new(Receiver {
                 inbound: Inbound::new(config),
-                once: Once::NONE,
                 within: None,
+                flags: None,
+                once: Once::Unset,
                 waits: false,
                 replied: false,
             }),

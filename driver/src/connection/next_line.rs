@@ -10,8 +10,8 @@ use asyncnet_core::Span;
 use asyncnet_core::driver::Inbound;
 use futures_core::Stream;
 
-use super::Connection;
 use super::handle::Handle;
+use super::{Connection, Once};
 use crate::{Error, Transport};
 
 impl<S: Transport> Connection<S> {
@@ -58,7 +58,7 @@ pub struct NextLine<'a, S: Transport> {
 
 impl<'a, S: Transport> NextLine<'a, S> {
     pub(super) fn new(conn: &'a mut Connection<S>) -> Self {
-        if conn.receiver.once.is_set {
+        if conn.receiver.once != Once::Unset {
             conn.begin_with();
         }
         Self { conn: Some(conn) }

@@ -102,8 +102,7 @@ impl<S: Transport> Connection<S> {
     /// The `flags` argument of the next Nim-style call, and of that alone:
     /// `conn.with_flags(Flags::PEEK).recv(5).await?`.
     pub fn with_flags(&mut self, flags: Flags) -> &mut Self {
-        self.receiver.once.is_set = true;
-        self.receiver.once.flags = Some(flags);
+        self.for_next().flags = Some(flags);
         self
     }
 

@@ -262,8 +262,7 @@ impl<S: Transport> Connection<S> {
     /// # drop(line.map(<[u8]>::len)); Ok(()) }
     /// ```
     pub fn within(&mut self, time: Duration) -> &mut Self {
-        self.receiver.once.is_set = true;
-        self.receiver.once.within = Some(time);
+        self.for_next().within = Some(time);
         self
     }
 }
@@ -272,11 +271,25 @@ impl<S: Transport> Connection<S> {
     /// Begins a receive: what was set for one receive alone belongs to this one. To be called when its future is made,
     /// so that it goes with a future that is dropped before it was polled. Returns its flags.
     pub(super) fn begin(&mut self) -> Option<Flags> {
-        let Receiver { once, within, .. } = &mut *self.receiver;
-        let flags = once.flags;
-        *within = once.within;
-        *once = Once { is_set: within.is_some(), ..Once::NONE };
-        flags
+        let Receiver { once, within, flags, .. } = &mut *self.receiver;
+        *once = match once {
+            Once::ForNext => Once::ForLast,
+            Once::ForLast | Once::Unset => {
+                (*within, *flags) = (None, None);
+                Once::Unset
+            }
+        };
+        flags.take()
+    }
+
+    /// Where to set something for the next receive alone.
+    pub(super) fn for_next(&mut self) -> &mut Receiver {
+        let receiver = &mut *self.receiver;
+        if receiver.once != Once::ForNext {
+            receiver.once = Once::ForNext;
+            (receiver.within, receiver.flags) = (None, None);
+        }
+        receiver
     }
 
     /// Waits until `take` has an answer.
