@@ -38,6 +38,7 @@
 //! | read a block of known length | [`Connection::next_block`]; a large one: [`Connection::next_bytes`], [`Connection::skip`] |
 //! | read a header and its payload as one message | [`Connection::next_with`], [`Batch::next_with`] |
 //! | bound a receive in time | [`Connection::within`], [`Config::receive_timeout`], [`Config::idle_timeout`] |
+//! | bound how fast a peer is received | [`Config::max_lines_per_second`], [`Config::max_bytes_per_second`] |
 //! | send a line, or bytes, and learn that the peer is gone | [`Connection::send_line`], [`Connection::send_all`] |
 //! | send without waiting | [`Connection::feed`] and its kin |
 //! | send from other tasks | [`Connection::writer`] |

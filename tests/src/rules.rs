@@ -87,6 +87,8 @@ rules! {
     D2,
     /// Send timeout.
     D3,
+    /// Rates.
+    D5,
     /// Ends, first row: the end of file between lines.
     EofBetweenLines,
     /// Second row: inside a line or a block.
@@ -390,6 +392,8 @@ macro_rules! __table {
                     D1 d1_a_receive_ends_in_time_though_bytes_trickle
                     D2 d2_silence_in_both_directions_ends_a_receive
                     D3 d3_bytes_that_the_peer_does_not_take_end_the_sending_side
+                    D5 d5_lines_over_the_rate_wait_and_none_is_lost
+                    D5 d5_bytes_over_the_rate_wait_and_the_stream_is_not_read
                 }
                 rooms {
                     R1 r1_every_member_gets_every_line_in_order

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use asyncnet_core::driver::Link;
 use asyncnet_core::{Cause, Config, Connection, Error, Loss, Step, Time, Timeout};
 
 use crate::play::{Ending, Machine as _, Parts, WAYS, Way, chunkings, read};
@@ -166,10 +167,17 @@ fn d5_both_rates_hold_at_once() {
 #[test]
 fn d5_after_a_pause_a_burst_may_come_and_no_more() {
     let mut world = World::new(lines(10).rate_burst(ms(300)));
-    for _ in 0..3 {
+    for round in 0..3 {
         world.waits_until(None);
-        world.pass(1000 * SECOND);
+        // Input wakes it, and nobody asks what time it is before it waits again.
+        world.now = world.now + 1000 * SECOND;
         assert_eq!(world.conn.handle_input(&b"a\n".repeat(5)), 10);
+        if round > 0 {
+            // It does not know yet how long the pause was.
+            let now = world.now;
+            world.waits_until(Some(now));
+            world.set(now);
+        }
         for _ in 0..3 {
             world.answers(b"a");
         }
@@ -361,6 +369,25 @@ fn d6_what_a_receive_waited_before_and_behind_a_hold_up_counts() {
 }
 
 #[test]
+fn d6_a_receive_that_is_held_up_no_more_has_its_own_clock_though_nobody_looks_at_it() {
+    let Parts { mut inbound, mut link } = Parts::new(lines(1));
+    assert_eq!(link.handle_input(Some(&mut inbound), b"a\nb"), 3);
+    let mut take = |link: &mut Link| link.receive(&mut inbound, |inbound| inbound.poll_line());
+    assert!(matches!(take(&mut link), Ok(Step::Ready(Some(_)))));
+    link.bound_receive(Some(10 * SECOND));
+    assert_eq!(take(&mut link), Ok(Step::NeedInput));
+    assert_eq!(link.poll_timeout(at(Duration::ZERO)), Some(at(SECOND)));
+    link.handle_timeout(at(SECOND));
+    // "b" goes on, and from here on nothing is bounded.
+    assert_eq!(take(&mut link), Ok(Step::NeedInput));
+    link.bound_receive(None);
+    assert!(!link.has_deadlines());
+    link.bound_receive(Some(10 * SECOND));
+    assert_eq!(take(&mut link), Ok(Step::NeedInput));
+    assert_eq!(link.poll_timeout(at(5 * SECOND)), Some(at(11 * SECOND)));
+}
+
+#[test]
 fn d5_without_a_rate_nothing_is_held_and_no_time_is_asked() {
     let mut parts = Parts::new(Config::default());
     assert_eq!(parts.handle_input(&b"a\n".repeat(1000)), 2000);
@@ -442,6 +469,10 @@ fn d5_our_own_close_answers_before_what_is_held() {
     world.conn.close();
     assert_eq!(world.line(), Err(Error::Closed));
     assert_eq!(world.conn.end().map(|end| end.cause), Some(Cause::Closed));
+    let Parts { mut inbound, link } = Parts::new(lines(1));
+    assert_eq!(inbound.handle_input(b"a\nb\n"), 4);
+    link.close_inbound(&mut inbound);
+    assert!(!inbound.is_held(), "its memory is free");
 }
 
 #[test]

@@ -44,6 +44,16 @@ fn t5_an_injected_line_behind_the_reply_refuses() {
 }
 
 #[test]
+fn t5_bytes_that_a_rate_holds_back_are_buffered_plaintext() {
+    let mut conn = Connection::new(Config::default().max_lines_per_second(1));
+    assert_eq!(conn.handle_input(b"go\r\nEVIL\r\n"), 10);
+    assert!(matches!(conn.next_line(), Ok(Step::Ready(Some(b"go")))));
+    refuses(&mut conn, |why| *why == UpgradeRefused::BufferedPlaintext(6).into());
+    assert_eq!(conn.next_line(), Ok(Step::NeedInput));
+    refuses(&mut conn, |why| *why == UpgradeRefused::BufferedPlaintext(6).into());
+}
+
+#[test]
 fn t5_bytes_that_were_peeked_are_still_buffered() {
     let mut conn = plain(b"a\n");
     assert!(matches!(conn.peek_line(), Ok(Step::Ready(Some(b"a")))));

@@ -249,7 +249,8 @@ impl<S: Transport> Connection<S> {
     /// Bounds the next receive: it has its answer within `time`, or it answers [`Error::TimedOut`].
     ///
     /// The clock starts when that answer is first waited for. Neither bytes that trickle in nor a repetition of a
-    /// dropped call restart it. The bound goes with the call that it was set for;
+    /// dropped call restart it; while a [rate](crate::Config#rates) of the connection holds up what has arrived, it stands
+    /// still. A `time` of zero has run out as soon as the receive has to wait. The bound goes with the call that it was set for;
     /// [`Config::receive_timeout`](crate::Config) bounds every receive.
     ///
     /// ```

@@ -1,4 +1,4 @@
-//! F1, B6, N1 and D1 to D3: framings, blocks in pieces, messages, and limits of time.
+//! F1, B6, N1, D1 to D3 and D5: framings, blocks in pieces, messages, limits of time, and rates.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -182,6 +182,40 @@ pub async fn d2_silence_in_both_directions_ends_a_receive<P: Platform>() {
         peer.send(b"line\n").await;
         assert_line!(conn, "line");
         assert!(conn.end().is_none());
+    });
+}
+
+/// What is over the rate of lines comes in order, and the end behind it. The time is not the peer's.
+pub async fn d5_lines_over_the_rate_wait_and_none_is_lost<P: Platform>() {
+    let config = Config::default().max_lines_per_second(20).rate_burst(SHORT);
+    receivers!(Tcp<P>, config.receive_timeout(SHORT / 4).idle_timeout(SHORT / 4), |conn, peer| {
+        peer.send(b"a\nb\nc\nd\ne\n").await;
+        peer.shutdown().await;
+        assert_line!(conn, "a");
+        // The rest is here, or on its way, and no way leads around the rate.
+        assert_eq!(conn.try_next_line(), Ok(None));
+        for line in ["b", "c", "d", "e"] {
+            assert_line!(conn, line);
+        }
+        assert_eq!(conn.next_line().await, Ok(None));
+    });
+}
+
+/// A peer that sends more than the rate of bytes is not read from, and waits in its turn.
+pub async fn d5_bytes_over_the_rate_wait_and_the_stream_is_not_read<P: Platform>() {
+    let holds = <Tcp<P> as Bed>::HOLDS;
+    receivers!(Tcp<P>, Config::default().max_bytes_per_second(1000), |conn, peer| {
+        let mut flood = pin!(async { peer.send(&vec![b'x'; 2 * holds]).await });
+        let read = or(async { conn.next_block(1010).await.map(<[u8]>::len) }, async {
+            flood.as_mut().await;
+            panic!("all was read");
+        });
+        assert_eq!(read.await, Ok(1010));
+        assert!(conn.stats().bytes_received <= 64 << 10);
+        // Without the rate all of it comes.
+        conn.configure(|config| config.max_bytes_per_second(None));
+        let (rest, ()) = zip(conn.skip(2 * holds as u64 - 1010), flood).await;
+        assert_eq!(rest, Ok(()));
     });
 }
 
