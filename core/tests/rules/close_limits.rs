@@ -131,6 +131,23 @@ fn c3_limits_of_zero_end_at_once_and_the_longest_never() {
 }
 
 #[test]
+fn d7_a_close_ends_nothing_early_though_its_clock_stands_still_or_goes_back() {
+    let mut link = closing(limits(), 9);
+    assert_eq!(link.poll_timeout(at(5 * SECOND)), Some(at(10 * SECOND)));
+    for now in [at(5 * SECOND), Time::START, at(10 * SECOND - TICK), at(SECOND)] {
+        assert!(!is_over(&mut link, now), "{now:?}");
+        assert_eq!(link.poll_timeout(now), Some(at(10 * SECOND)));
+    }
+    assert!(is_over(&mut link, at(10 * SECOND)));
+    link.begin_drain();
+    assert_eq!(link.poll_timeout(at(9 * SECOND)), Some(at(11 * SECOND)));
+    assert!(!is_over(&mut link, Time::START));
+    assert_eq!(link.poll_timeout(Time::START), Some(at(11 * SECOND)));
+    assert!(is_over(&mut link, at(11 * SECOND)));
+    assert_eq!(link.poll_timeout(at(11 * SECOND)), None, "it is told once");
+}
+
+#[test]
 fn c3_limits_that_change_hold_for_the_close_that_is_under_way() {
     let mut conn = Connection::new(Config::default().close(limits()));
     assert_eq!(conn.feed(b"abc"), Ok(()));

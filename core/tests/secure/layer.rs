@@ -51,6 +51,59 @@ fn d4_a_handshake_that_is_over_is_bounded_no_more() {
 }
 
 #[test]
+fn d7_a_handshake_may_take_no_time_or_any_and_no_clock_ends_it_early() {
+    let config = |limit| Config::default().handshake_timeout(limit);
+    let at = |seconds| Time::START + Duration::from_secs(seconds);
+    let mut conn = started(config(Duration::ZERO), Fake::client(1));
+    assert_eq!(conn.poll_timeout(at(5)), Some(at(5)));
+    conn.handle_timeout(at(5));
+    assert_eq!(conn.poll_timeout(at(5)), None, "it is told once");
+    assert_eq!(failed(conn.next_line()), Some(TlsErrorKind::TimedOut));
+
+    let mut conn = started(config(Duration::MAX), Fake::client(1));
+    let never = Time::START + Duration::MAX;
+    assert_eq!(conn.poll_timeout(at(5)), Some(never));
+    conn.handle_timeout(at(1 << 40));
+    assert_eq!(conn.poll_timeout(at(1 << 40)), Some(never));
+    assert_eq!(conn.handle_input(&hello()), 2);
+    transmit(&mut conn);
+    assert_eq!(conn.poll_timeout(at(5)), None);
+
+    let mut conn = started(config(Duration::from_secs(5)), Fake::client(1));
+    for now in [at(5), at(5), Time::START, at(9)] {
+        assert_eq!(conn.poll_timeout(now), Some(at(10)));
+        conn.handle_timeout(now);
+    }
+    // A bound that changes counts from when the handshake began.
+    conn.configure(|config| config.handshake_timeout(Duration::from_secs(60)));
+    assert_eq!(conn.poll_timeout(at(10)), Some(at(65)));
+    conn.configure(|config| config.handshake_timeout(Duration::from_secs(1)));
+    assert_eq!(conn.poll_timeout(at(10)), Some(at(6)));
+    conn.handle_timeout(at(10));
+    assert_eq!(failed(conn.next_line()), Some(TlsErrorKind::TimedOut));
+}
+
+#[test]
+fn d5_a_rate_counts_plaintext_and_the_close_notice_comes_behind_it() {
+    let mut conn = open(Config::default().max_lines_per_second(1));
+    let wire = [data(b"a\nb\n"), data(b"c\n"), notice()].concat();
+    assert_eq!(conn.handle_input(&wire), wire.len());
+    for (second, text) in [b"a", b"b", b"c"].into_iter().enumerate() {
+        if second > 0 {
+            let now = Time::START + Duration::from_secs(second as u64);
+            assert_eq!(conn.next_line(), Ok(Step::NeedInput));
+            let before = Time::START + Duration::from_secs(second as u64 - 1);
+            assert_eq!(conn.poll_timeout(before), Some(now));
+            assert!(!conn.wants_read());
+            conn.handle_timeout(now);
+        }
+        assert_eq!(conn.next_line(), Ok(Step::Ready(Some(&text[..]))));
+    }
+    assert_eq!(conn.next_line(), Ok(Step::Ready(None)));
+    assert_eq!(conn.end().map(|end| end.cause), Some(Cause::Eof));
+}
+
+#[test]
 fn d4_the_last_flight_that_the_peer_does_not_take_is_still_the_handshake() {
     let limit = Duration::from_secs(1);
     let mut conn = started(Config::default().handshake_timeout(limit), Fake::server(1));

@@ -194,3 +194,53 @@ fn d3_holds_for_a_send_that_waits_when_it_is_set() {
     clock::advance(seconds(6));
     tasks.run_to_end();
 }
+
+#[test]
+fn d7_times_of_zero_end_every_wait_at_once_on_a_clock_that_stands_still() {
+    let zero = Duration::ZERO;
+    let late = |timeout| Poll::Ready(Err(Error::TimedOut(timeout)));
+    let receive = || late(Timeout::Receive { partial: 0 });
+    for config in [Config::default().receive_timeout(zero), Config::default()] {
+        let (mut conn, peer) = open(8, config);
+        for _ in 0..3 {
+            assert_eq!(poll_once(conn.within(zero).next_line()), receive());
+        }
+        // What does not have to wait is answered.
+        peer.say(b"a\n");
+        assert_eq!(poll_once(conn.within(zero).next_line()), Poll::Ready(Ok(Some(&b"a"[..]))));
+    }
+    let (mut conn, _peer) = open(8, Config::default().idle_timeout(zero));
+    for _ in 0..3 {
+        assert_eq!(poll_once(conn.next_line()), late(Timeout::Idle));
+    }
+    let (mut conn, _peer) = open(8, Config::default().send_timeout(zero));
+    assert_eq!(poll_once(conn.send_all(b"it fits")), Poll::Ready(Ok(())));
+    assert_eq!(poll_once(conn.send_all(b"it does not")), Poll::Ready(gave_up()));
+    let (mut conn, _peer) = open(8, Config::default().handshake_timeout(zero));
+    assert!(poll_once(conn.upgrade_tls(Side::custom(Layer::client(1)))).is_ready());
+    let limits = asyncnet::CloseLimits::default().flush(zero, zero).drain(zero, 1 << 20);
+    let (mut conn, _peer) = open(8, Config::default().close(limits));
+    conn.feed(b"more than the pipe holds").unwrap();
+    assert_eq!(poll_once(conn.close()), late(Timeout::Close).map_ok(|_: Option<&[u8]>| ()));
+}
+
+#[test]
+fn d7_the_longest_times_set_no_alarm_and_end_nothing() {
+    let longest = Duration::MAX;
+    let limits = asyncnet::CloseLimits::default().flush(longest, longest).drain(longest, 1 << 20);
+    let config = Config::default().receive_timeout(longest).idle_timeout(longest);
+    let config = config.send_timeout(longest).handshake_timeout(longest).close(limits);
+    let (mut conn, peer) = open(8, config);
+    let alarms = clock::calls().poll_alarm;
+    assert!(poll_once(conn.within(longest).next_line()).is_pending());
+    conn.feed(b"more than the pipe holds").unwrap();
+    assert!(poll_once(conn.flush()).is_pending());
+    clock::advance(seconds(1 << 40));
+    assert!(poll_once(conn.flush()).is_pending());
+    assert!(poll_once(conn.next_line()).is_pending());
+    assert!(poll_once(conn.close()).is_pending());
+    clock::advance(seconds(1 << 40));
+    assert!(poll_once(conn.close()).is_pending());
+    assert_eq!(clock::calls().poll_alarm, alarms);
+    drop(peer);
+}
