@@ -60,10 +60,19 @@ enum Command {
     Accept(Run),
     /// Over TLS: blocks, lines, handshakes and idle connections
     Tls(Run),
+    /// Lines that come back, with a receive, an idle and a send timeout, beside the same server without
+    Timeouts(Run),
     /// All of these
     All(Run),
     /// Serve on 127.0.0.1:PORT for at most 60 seconds, for any load generator
-    Serve { runtime: Runtime, mode: Mode, port: u16 },
+    Serve {
+        runtime: Runtime,
+        mode: Mode,
+        port: u16,
+        /// With a receive, an idle and a send timeout of a minute
+        #[arg(long)]
+        timeouts: bool,
+    },
     /// Serve as one of the peers
     #[command(hide = true)]
     Peer { kind: PeerKind, way: Way, mode: Mode, port: u16 },
@@ -101,9 +110,10 @@ fn main() -> ExitCode {
         Command::Idle(run) => workloads::run(&[Workload::Idle], &run),
         Command::Accept(run) => workloads::run(&[Workload::Accept], &run),
         Command::Tls(run) => workloads::run(&[Workload::Tls], &run),
+        Command::Timeouts(run) => workloads::run(&[Workload::Timeouts], &run),
         Command::All(run) => workloads::run(&Workload::ALL, &run),
-        Command::Serve { runtime, mode, port } => {
-            limited(|| servers::ours::serve(runtime, mode, port))
+        Command::Serve { runtime, mode, port, timeouts } => {
+            limited(|| servers::ours::serve(runtime, mode, port, timeouts))
         }
         Command::Peer { kind, way, mode, port } => limited(|| servers::peer(kind, way, mode, port)),
         Command::TlsServer { kind, task, identity, port } => {

@@ -28,6 +28,18 @@ impl Server {
         })
     }
 
+    /// An echo with all three timeouts, and the same without, twice: what the two differ by is chance.
+    pub(crate) fn timeouts(runtime: Runtime) -> io::Result<Vec<Self>> {
+        let echo = |title: &str, role| {
+            let server = Self::ours(runtime, Mode::Echo)?;
+            let name = format!("{}, {title}", server.name);
+            Ok(Self { name, role, ..server })
+        };
+        let mut timed = echo("timeouts", Role::Ours)?;
+        timed.arguments.push("--timeouts".into());
+        Ok(vec![echo("again without", Role::Floor)?, timed, echo("without", Role::Peer)?])
+    }
+
     pub(crate) fn peer(kind: PeerKind, way: Way, mode: Mode) -> io::Result<Self> {
         Ok(Self {
             name: format!("{} {}", kind.name(), way.title(mode)),

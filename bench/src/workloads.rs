@@ -28,10 +28,11 @@ pub(crate) enum Workload {
     Idle,
     Accept,
     Tls,
+    Timeouts,
 }
 
 impl Workload {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Framing,
         Self::Ingest,
         Self::Drain,
@@ -42,6 +43,7 @@ impl Workload {
         Self::Idle,
         Self::Accept,
         Self::Tls,
+        Self::Timeouts,
     ];
 
     fn name(self) -> &'static str {
@@ -56,6 +58,7 @@ impl Workload {
             Self::Idle => "idle",
             Self::Accept => "accept",
             Self::Tls => "tls",
+            Self::Timeouts => "timeouts",
         }
     }
 
@@ -72,6 +75,7 @@ impl Workload {
             Self::Idle => hall.idle(),
             Self::Accept => hall.accept(),
             Self::Tls => hall.tls(),
+            Self::Timeouts => hall.timeouts(),
         }
     }
 }
@@ -166,6 +170,25 @@ impl Hall<'_> {
                 servers: self.echo_servers()?,
                 load: Box::new(move |server| stream::echo(server, connections, 32, window, time)),
             });
+        }
+        Ok(cases)
+    }
+
+    fn timeouts(&self) -> io::Result<Vec<Case>> {
+        let time = self.time();
+        let mut cases = Vec::new();
+        for runtime in self.runtimes() {
+            for (connections, window) in [(1, 1), (64, 1), (64, 16)] {
+                let name = runtime.name();
+                cases.push(Case {
+                    title: format!("timeouts, {name}: {connections} x {window} in flight"),
+                    unit: Unit::LinesPerSecond,
+                    servers: Server::timeouts(runtime)?,
+                    load: Box::new(move |server| {
+                        stream::echo(server, connections, 32, window, time)
+                    }),
+                });
+            }
         }
         Ok(cases)
     }

@@ -1,10 +1,11 @@
 //! Our servers: one program for each mode, generic over the runtime, on one thread.
 
 use std::io;
+use std::time::Duration;
 
 use asyncnet::net::ListenOptions;
 use asyncnet::room::Limits;
-use asyncnet::{Connection, Error, Listener, Room, SendRuntime, Transport};
+use asyncnet::{Config, Connection, Error, Listener, Room, SendRuntime, Transport};
 use asyncnet_async_std::AsyncStd;
 use asyncnet_smol::Smol;
 use asyncnet_tokio::Tokio;
@@ -17,17 +18,27 @@ use crate::model::Runtime;
 pub(super) const BACKLOG: u32 = 4096;
 
 /// Serves on one thread of `runtime`.
-pub(crate) fn serve(runtime: Runtime, mode: Mode, port: u16) -> io::Result<()> {
+pub(crate) fn serve(runtime: Runtime, mode: Mode, port: u16, timeouts: bool) -> io::Result<()> {
+    let minute = timeouts.then_some(Duration::from_secs(60));
+    let config =
+        Config::default().receive_timeout(minute).idle_timeout(minute).send_timeout(minute);
     match runtime {
-        Runtime::Tokio => OnTokio::run(|thread| plain::<Tokio>(mode, port, thread)),
-        Runtime::AsyncStd => OnAsyncStd::run(|thread| plain::<AsyncStd>(mode, port, thread)),
-        Runtime::Smol => OnSmol::run(|thread| plain::<Smol>(mode, port, thread)),
+        Runtime::Tokio => OnTokio::run(|thread| plain::<Tokio>(mode, port, config, thread)),
+        Runtime::AsyncStd => {
+            OnAsyncStd::run(|thread| plain::<AsyncStd>(mode, port, config, thread))
+        }
+        Runtime::Smol => OnSmol::run(|thread| plain::<Smol>(mode, port, config, thread)),
     }
 }
 
 /// Serves plain TCP.
-async fn plain<R: SendRuntime>(mode: Mode, port: u16, thread: impl Thread) -> io::Result<()> {
-    let options = ListenOptions::new().backlog(BACKLOG);
+async fn plain<R: SendRuntime>(
+    mode: Mode,
+    port: u16,
+    config: Config,
+    thread: impl Thread,
+) -> io::Result<()> {
+    let options = ListenOptions::new().backlog(BACKLOG).config(config);
     let listener = Listener::<R>::bind_with(&format!("127.0.0.1:{port}"), options).await?;
     println!("listening on {}", listener.local_addr()?);
     let (room, task) = Room::new(Limits::default());
