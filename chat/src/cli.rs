@@ -58,7 +58,33 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().soft_for.as_secs())]
     pub(crate) soft_seconds: u64,
     #[command(flatten)]
+    pub(crate) pace: Pace,
+    #[command(flatten)]
     pub(crate) tls: ServeTls,
+}
+
+/// How slow, how silent and how fast a client may be.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct Pace {
+    /// Disconnect a client that has begun a line and not ended it after so long
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    line_timeout: Option<u64>,
+    /// Disconnect a client when it has said nothing, and nothing was said to it, for so long
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    idle_timeout: Option<u64>,
+    /// How many lines a client may say in a second; those beyond wait, and none is dropped
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    max_lines_per_second: Option<u32>,
+}
+
+impl Pace {
+    pub(crate) fn line_timeout(self) -> Option<Duration> {
+        self.line_timeout.map(Duration::from_secs)
+    }
+
+    fn idle_timeout(self) -> Option<Duration> {
+        self.idle_timeout.map(Duration::from_secs)
+    }
 }
 
 /// How the room is reached over TLS, if it is.
@@ -80,7 +106,10 @@ pub(crate) struct ServeTls {
 
 impl Serve {
     pub(crate) fn config(&self) -> Config {
-        Config::default().max_line(self.max_line)
+        Config::default()
+            .max_line(self.max_line)
+            .idle_timeout(self.pace.idle_timeout())
+            .max_lines_per_second(self.pace.max_lines_per_second)
     }
 
     /// Refuses limits under which one long line would disconnect everybody.

@@ -9,7 +9,9 @@ use std::time::Duration;
 use async_channel::{Receiver, Sender};
 use asyncnet::net::ListenOptions;
 use asyncnet::room::{MemberStats, RoomStats};
-use asyncnet::{Address, Connection, Error, Listener, Room, SendRuntime, Transport};
+use asyncnet::{
+    Address, Batch, Connection, Error, Listener, Room, SendRuntime, Timeout, Transport,
+};
 use futures_lite::future;
 use tracing::{info, warn};
 
@@ -65,6 +67,7 @@ pub(crate) async fn serve<R: SendRuntime>(
     announce(&listener.local_addr()?, &options, shown.as_ref())?;
 
     let (room, task) = Room::new(options.limits());
+    let line_timeout = options.pace.line_timeout();
     spawn(Box::pin(async {
         // `Room::stats` has what it came to.
         let _ = task.await;
@@ -72,7 +75,8 @@ pub(crate) async fn serve<R: SendRuntime>(
     let accepting = async {
         loop {
             let (conn, address) = listener.accept_addr().await?;
-            spawn(Box::pin(client(conn, address, room.clone(), stop.clone())));
+            let place = Place { room: room.clone(), stop: stop.clone(), line_timeout };
+            spawn(Box::pin(client(conn, address, place)));
         }
     };
     let result = stop.or(accepting, Ok(())).await;
@@ -136,15 +140,17 @@ fn tell(stats: &RoomStats) {
     info!(messages, bytes, dropped_messages, evicted_hard, evicted_soft, "the room in numbers");
 }
 
-/// One client, from its arrival to its leaving.
-async fn client<S: Transport>(
-    mut conn: Connection<S>,
-    address: Address,
+/// Where a client comes in.
+struct Place<S: Transport> {
     room: Room<S>,
     stop: Stop,
-) {
-    match stop.or(conn.handshake(), Ok(())).await {
-        Ok(()) => stay(&mut conn, &address, &room, &stop).await,
+    line_timeout: Option<Duration>,
+}
+
+/// One client, from its arrival to its leaving.
+async fn client<S: Transport>(mut conn: Connection<S>, address: Address, place: Place<S>) {
+    match place.stop.or(conn.handshake(), Ok(())).await {
+        Ok(()) => stay(&mut conn, &address, &place).await,
         Err(error) => warn!(%address, "not let in: {error}"),
     }
     if let Err(error) = conn.close().await {
@@ -153,16 +159,16 @@ async fn client<S: Transport>(
 }
 
 /// A client that is in the room.
-async fn stay<S: Transport>(
-    conn: &mut Connection<S>,
-    address: &Address,
-    room: &Room<S>,
-    stop: &Stop,
-) {
+async fn stay<S: Transport>(conn: &mut Connection<S>, address: &Address, place: &Place<S>) {
     // The room is closed only when the server is stopping.
-    let Ok(member) = room.join(conn.writer()) else { return };
+    let Ok(member) = place.room.join(conn.writer()) else { return };
     info!(%address, "joined");
-    let left = relay(conn, address, room, stop).await;
+    let left = relay(conn, address, place).await;
+    if let Err(Error::TimedOut(timeout)) = &left {
+        // It comes behind all that was said before. In a closed room nobody is told anything any more.
+        let _ =
+            member.tell_line(format!("You are disconnected: {}.", reason(timeout, "you"))).await;
+    }
     // What it said last comes back to it too.
     let MemberStats { messages, dropped_messages, .. } = member.leave().await;
     if dropped_messages > 0 {
@@ -170,19 +176,47 @@ async fn stay<S: Transport>(
     }
     match left {
         Ok(()) => info!(%address, "left"),
+        Err(Error::TimedOut(timeout)) => {
+            warn!(%address, "disconnected: {}", reason(&timeout, "it"));
+        }
         Err(Error::Closed) => warn!(%address, "disconnected: it did not read what was said"),
         Err(error) => warn!(%address, "lost: {error}"),
     }
+}
+
+/// Why a client is disconnected that took too long.
+fn reason(timeout: &Timeout, who: &str) -> String {
+    match timeout {
+        Timeout::Idle => format!("{who} said nothing for too long"),
+        _ => format!("{who} did not end a line in time"),
+    }
+}
+
+/// What has arrived, once that is a line. A line has to be whole `line_timeout` after its first byte; in front of that
+/// byte a client may be silent.
+async fn next_batch<S: Transport>(
+    conn: &mut Connection<S>,
+    line_timeout: Option<Duration>,
+) -> Result<Option<Batch<'_, S>>, Error> {
+    let Some(time) = line_timeout else { return conn.next_batch().await };
+    if !conn.has_data_buffered() {
+        match conn.peek(1).await {
+            Err(error @ Error::TimedOut(_)) => return Err(error),
+            // The batch says how it ended.
+            Ok(_) | Err(_) => {}
+        }
+    }
+    conn.within(time).next_batch().await
 }
 
 /// Passes on every line of a client until it leaves or the server stops.
 async fn relay<S: Transport>(
     conn: &mut Connection<S>,
     address: &Address,
-    room: &Room<S>,
-    stop: &Stop,
+    place: &Place<S>,
 ) -> Result<(), Error> {
-    while let Some(mut batch) = stop.or(conn.next_batch(), Ok(None)).await? {
+    let Place { room, stop, line_timeout } = place;
+    while let Some(mut batch) = stop.or(next_batch(conn, *line_timeout), Ok(None)).await? {
         loop {
             let line = match batch.next_line() {
                 Ok(Some(line)) => line,
