@@ -29,7 +29,7 @@ use crate::{
 /// - **output** ([`outgoing`](Self::outgoing), [`transmitted`](Self::transmitted)) is what to put on the wire.
 ///
 /// A loop around it transmits what is outgoing, asks, and waits when the answer is [`Step::NeedInput`]. Over a
-/// blocking socket, with deadlines:
+/// blocking socket, with a deadline and a rate:
 ///
 /// ```no_run
 /// use std::io::{ErrorKind, Read, Write};
@@ -41,7 +41,8 @@ use crate::{
 /// fn echo(mut socket: TcpStream) -> Result<(), Error> {
 ///     let start = Instant::now();
 ///     let now = || Time::from_start(start.elapsed());
-///     let mut conn = Connection::new(Config::default().receive_timeout(Duration::from_secs(30)));
+///     let config = Config::default().receive_timeout(Duration::from_secs(30));
+///     let mut conn = Connection::new(config.max_lines_per_second(100));
 ///     loop {
 ///         match conn.next_line()? {
 ///             Step::Ready(Some(line)) => {
@@ -65,6 +66,12 @@ use crate::{
 ///         conn.transmitted(n);
 ///     }
 ///     let limit = conn.poll_timeout(now()).map(|at| at.since(now()));
+///     if !conn.wants_read() {
+///         // A rate holds up what has arrived.
+///         std::thread::sleep(limit.unwrap_or_default());
+///         conn.handle_timeout(now());
+///         return Ok(());
+///     }
 ///     // A limit of 0 would be none.
 ///     socket.set_read_timeout(limit.map(|limit| limit.max(Duration::from_millis(1))))?;
 ///     match socket.read(conn.space()) {
@@ -171,7 +178,8 @@ impl Connection {
         self.inbound.is_closed()
     }
 
-    /// Whether reading the transport can still bring anything.
+    /// Whether the transport is to be read: not behind an end, and not while a [rate](Config#rates) holds up what has
+    /// arrived.
     #[must_use]
     pub fn wants_read(&self) -> bool {
         self.link.wants_read(&self.inbound)
@@ -225,8 +233,8 @@ impl Connection {
     }
 
     /// Takes a copy of `wire`, or of its front, and returns how many bytes it took: at most 64 KiB
-    /// (unbuffered: what the waiting call still needs), and nothing after an end. The twin of
-    /// [`space`](Self::space) for transports that bring their own buffer.
+    /// (unbuffered: what the waiting call still needs), and nothing unless it [wants to
+    /// read](Self::wants_read). The twin of [`space`](Self::space) for transports that bring their own buffer.
     pub fn handle_input(&mut self, wire: &[u8]) -> usize {
         self.link.handle_input(Some(&mut self.inbound), wire)
     }

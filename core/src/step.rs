@@ -6,7 +6,8 @@
 pub enum Step<T> {
     /// The answer.
     Ready(T),
-    /// Nothing yet: transmit what is outgoing, read the transport, then ask again.
+    /// Nothing yet: transmit what is outgoing, read the transport, or wait for the time that
+    /// [`poll_timeout`](crate::Connection::poll_timeout) says, then ask again.
     NeedInput,
 }
 

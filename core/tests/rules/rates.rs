@@ -5,6 +5,9 @@ use std::time::Duration;
 use asyncnet_core::driver::Link;
 use asyncnet_core::{Cause, Config, Connection, Error, Loss, Step, Time, Timeout};
 
+use proptest::collection::vec;
+use proptest::prelude::*;
+
 use crate::play::{Ending, Machine as _, Parts, WAYS, Way, chunkings, read};
 use crate::world::{Line, SECOND, TICK, World, at};
 
@@ -564,4 +567,93 @@ fn d7_idle_and_send_timeouts_of_zero_are_over_when_they_begin() {
     world.pass(Duration::ZERO);
     assert_eq!(world.conn.feed(b"x"), Err(Error::Disconnected(Loss::TimedOut.into())));
     assert_eq!(world.poll(), None);
+}
+
+/// A call whose answer depends on the bytes alone.
+#[derive(Clone, Copy, Debug)]
+enum Taken {
+    Line,
+    RecvLine,
+    Message,
+    Block(usize),
+    Peek(usize),
+}
+
+impl Taken {
+    fn call(self, conn: &mut Connection) -> Result<Step<Option<Vec<u8>>>, Error> {
+        match self {
+            Self::Line => next_line(conn),
+            Self::RecvLine => Ok(conn.recv_line()?.map(|line| Some(line.into()))),
+            Self::Message => conn.next_with(|unread| {
+                let head = unread.line()?;
+                Ok([head, unread.block(head.len().min(9))?, unread.line()?].concat())
+            }),
+            Self::Block(n) => Ok(conn.next_block(n)?.map(|block| Some(block.to_vec()))),
+            Self::Peek(n) => Ok(conn.peek_block(n)?.map(|block| Some(block[..n].to_vec()))),
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn d5_rates_change_no_answer_and_lines_never_come_faster(
+        wire in vec(prop::sample::select(b"ab\n\r".as_slice()), 0..200),
+        cuts in vec(1..60_usize, 1..20),
+        calls in vec(prop_oneof![
+            6 => Just(Taken::Line),
+            2 => Just(Taken::RecvLine),
+            1 => Just(Taken::Message),
+            1 => (0..30_usize).prop_map(Taken::Block),
+            1 => (0..30_usize).prop_map(Taken::Peek),
+        ], 1..100),
+        (line_rate, byte_rate) in (0..20_u32, 0..40_u32),
+        burst in 0..3000_u64,
+        timeout in any::<bool>(),
+    ) {
+        let rate = |rate: u32| (rate > 0).then_some(rate);
+        let plain = Config::default().max_line(20);
+        let rated = plain
+            .max_lines_per_second(rate(line_rate))
+            .max_bytes_per_second(rate(byte_rate))
+            .rate_burst(ms(burst))
+            // The peer is never late: it has all that is asked for.
+            .receive_timeout(timeout.then_some(TICK));
+        let mut free = World::new(plain);
+        free.conn.handle_input(&wire);
+        free.conn.handle_eof();
+        let mut held = World::new(rated);
+        let (mut left, mut cuts) = (&wire[..], cuts.into_iter().cycle());
+        for call in &calls {
+            let expected = call.call(&mut free.conn);
+            loop {
+                match call.call(&mut held.conn) {
+                    Ok(Step::NeedInput) if held.conn.wants_read() => {
+                        held.poll();
+                        let n = cuts.next().unwrap_or(1).min(left.len());
+                        if n == 0 {
+                            held.conn.handle_eof();
+                        }
+                        prop_assert_eq!(held.conn.handle_input(&left[..n]), n);
+                        left = &left[n..];
+                    }
+                    Ok(Step::NeedInput) => {
+                        let end = held.poll();
+                        prop_assert!(end.is_some(), "it waits for nothing");
+                        held.set(end.unwrap_or_default());
+                    }
+                    answer => {
+                        prop_assert_eq!(&answer, &expected);
+                        break;
+                    }
+                }
+            }
+            let alone = calls.iter().all(|call| matches!(call, Taken::Line | Taken::RecvLine));
+            if let Some(rate) = rate(line_rate).filter(|_| alone) {
+                let passed = held.now.since(Time::START) + ms(burst);
+                let most = (passed.as_nanos() * u128::from(rate)).max(1_000_000_000) / 1_000_000_000;
+                prop_assert!(u128::from(held.conn.stats().lines_received) <= most + 1);
+            }
+        }
+        prop_assert_eq!(held.conn.partial(), free.conn.partial());
+    }
 }
