@@ -15,6 +15,9 @@ pub(crate) struct Cli {
     /// How many clients there are at a time; a third of them stay
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(6..))]
     pub(crate) clients: u64,
+    /// Instead of all that: so many clients that send a byte a second, and 50 that talk
+    #[arg(long, value_name = "CLIENTS")]
+    pub(crate) slow: Option<usize>,
     /// Where the random numbers begin
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
@@ -65,9 +68,12 @@ pub(crate) enum Server {
     SplitTls,
     /// The third over TLS.
     ChatTls,
+    /// The first with a timeout for each line.
+    Timed,
 }
 
 impl Server {
+    /// Those that a crowd is let loose on.
     pub(crate) const ALL: [Self; 6] =
         [Self::Echo, Self::Split, Self::Chat, Self::EchoTls, Self::SplitTls, Self::ChatTls];
 
@@ -79,6 +85,7 @@ impl Server {
             Self::EchoTls => "echo-tls",
             Self::SplitTls => "split-tls",
             Self::ChatTls => "chat-tls",
+            Self::Timed => "timed",
         }
     }
 

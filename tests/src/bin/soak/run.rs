@@ -14,6 +14,7 @@ use crate::cli::{Cli, Runtime, Server};
 use crate::echo;
 use crate::mischief::{Place, misbehave};
 use crate::process::{Id, Process, Told};
+use crate::slow;
 use crate::tally::{Random, Tally};
 use crate::wire::{Door, PATIENCE, Wire, reason};
 
@@ -28,6 +29,9 @@ const SHOWN: usize = 10;
 pub(crate) fn all(cli: &Cli) -> io::Result<bool> {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })?;
+    if let Some(slow) = cli.slow {
+        return slow::all(cli, slow);
+    }
     let certificate = Certificate::new()?;
     println!(
         "{:9} {:9} {:>9} {:>9} {:>5} {:>8} {:>7} {:>9}  descriptors: start, most/limit, end",
@@ -44,7 +48,7 @@ pub(crate) fn all(cli: &Cli) -> io::Result<bool> {
 }
 
 /// Calls `run`, and ends the process if it does not return. The server ends with us.
-fn bounded<T>(cli: &Cli, run: impl FnOnce() -> T) -> T {
+pub(crate) fn bounded<T>(cli: &Cli, run: impl FnOnce() -> T) -> T {
     let limit = Duration::from_secs(cli.seconds) + 2 * PATIENCE + REST;
     let (done, wait) = channel::<()>();
     spawn(move || {
@@ -143,7 +147,7 @@ fn stay(place: Place<'_>, wire: Wire, number: usize, mut random: Random) {
 }
 
 /// All are gone: waits until the server has nothing left of them, and looks whether it is idle then.
-fn rest(process: &mut Process, start: &[String], tally: &Tally) -> io::Result<Told> {
+pub(crate) fn rest(process: &mut Process, start: &[String], tally: &Tally) -> io::Result<Told> {
     let until = Instant::now() + REST;
     let told = loop {
         let told = process.ask()?;

@@ -28,6 +28,9 @@ pub(crate) const LINE_BREAK: &[u8] = b"! line break";
 /// Ends the certificate on the standard input.
 pub(crate) const END: &str = ".";
 
+/// How long a line may take, where that is bounded.
+pub(crate) const LINE_TIMEOUT: Duration = Duration::from_secs(3);
+
 /// What the system holds for a peer, small, so that one that does not read is soon noticed.
 const BUFFER: usize = 16 << 10;
 /// What a room queues for a member before it is disconnected.
@@ -77,7 +80,7 @@ async fn accept<R: SendRuntime>(
     context: Option<TlsContext>,
     spawn: impl Fn(Job),
 ) -> io::Result<()> {
-    let listener = Arc::new(listen::<R>(context).await?);
+    let listener = Arc::new(listen::<R>(server, context).await?);
     let limits = Limits::default().hard(HARD).soft(HARD / 2, Duration::from_secs(2));
     let (room, task) = Room::new(limits);
     spawn(Box::pin(async move {
@@ -88,14 +91,17 @@ async fn accept<R: SendRuntime>(
     loop {
         let conn = listener.accept().await?;
         match server {
-            Server::Echo | Server::EchoTls => spawn(Box::pin(echo(conn))),
+            Server::Echo | Server::EchoTls | Server::Timed => spawn(Box::pin(echo(conn))),
             Server::Split | Server::SplitTls => spawn(Box::pin(split(conn))),
             Server::Chat | Server::ChatTls => spawn(Box::pin(chat(conn, room.clone()))),
         }
     }
 }
 
-async fn listen<R: SendRuntime>(context: Option<TlsContext>) -> io::Result<Listener<R>> {
+async fn listen<R: SendRuntime>(
+    server: Server,
+    context: Option<TlsContext>,
+) -> io::Result<Listener<R>> {
     let bounds = CloseLimits::default()
         .flush(Duration::from_secs(2), Duration::from_secs(2))
         .drain(Duration::from_secs(1), 64 << 10);
@@ -103,7 +109,8 @@ async fn listen<R: SendRuntime>(context: Option<TlsContext>) -> io::Result<Liste
         .max_line(MAX_LINE)
         .max_queue(16 << 10)
         .handshake_timeout(Duration::from_secs(2))
-        .close(bounds);
+        .close(bounds)
+        .receive_timeout((server == Server::Timed).then_some(LINE_TIMEOUT));
     let socket = AsyncSocket::<R>::new(Domain::Ipv4)?;
     let mut socket = socket.with_config(config);
     if let Some(context) = context {
