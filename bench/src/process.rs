@@ -30,7 +30,7 @@ impl Server {
 
     /// An echo with all three timeouts, and the same without, twice: what the two differ by is chance.
     pub(crate) fn timeouts(runtime: Runtime) -> io::Result<Vec<Self>> {
-        let echo = |title: &str, role| {
+        let echo = |title: &str, role| -> io::Result<Self> {
             let server = Self::ours(runtime, Mode::Echo)?;
             let name = format!("{}, {title}", server.name);
             Ok(Self { name, role, ..server })

@@ -36,9 +36,9 @@ use crate::{
 /// use std::net::TcpStream;
 /// use std::time::{Duration, Instant};
 ///
-/// use asyncnet_core::{Config, Connection, Error, Loss, Step, Time};
+/// use asyncnet_core::{Config, Connection, Loss, Step, Time};
 ///
-/// fn echo(mut socket: TcpStream) -> Result<(), Error> {
+/// fn echo(mut socket: TcpStream) -> Result<(), Box<dyn std::error::Error>> {
 ///     let start = Instant::now();
 ///     let now = || Time::from_start(start.elapsed());
 ///     let config = Config::default().receive_timeout(Duration::from_secs(30));
