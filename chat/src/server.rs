@@ -200,10 +200,9 @@ async fn next_batch<S: Transport>(
 ) -> Result<Option<Batch<'_, S>>, Error> {
     let Some(time) = line_timeout else { return conn.next_batch().await };
     if !conn.has_data_buffered() {
-        match conn.peek(1).await {
-            Err(error @ Error::TimedOut(_)) => return Err(error),
-            // The batch says how it ended.
-            Ok(_) | Err(_) => {}
+        // Of any other error, the batch says what it is.
+        if let Err(error @ Error::TimedOut(_)) = conn.peek(1).await {
+            return Err(error);
         }
     }
     conn.within(time).next_batch().await
