@@ -37,6 +37,7 @@
 //! | read one line, or a line that has to come | [`Connection::next_line`], [`Connection::expect_line`] |
 //! | read a block of known length | [`Connection::next_block`]; a large one: [`Connection::next_bytes`], [`Connection::skip`] |
 //! | read a header and its payload as one message | [`Connection::next_with`], [`Batch::next_with`] |
+//! | read or send a text that a single dot ends (SMTP, POP3, NNTP) | [`dot`] |
 //! | bound a receive in time | [`Connection::within`], [`Config::receive_timeout`], [`Config::idle_timeout`] |
 //! | bound how fast a peer is received | [`Config::max_lines_per_second`], [`Config::max_bytes_per_second`] |
 //! | send a line, or bytes, and learn that the peer is gone | [`Connection::send_line`], [`Connection::send_all`] |
@@ -61,6 +62,7 @@
 //! | `tracing` | events for connect, accept, ends and dropped lines; never a byte of what is sent or received |
 
 mod connection;
+pub mod dot;
 mod engine;
 mod error;
 mod log;

@@ -7,6 +7,7 @@ mod batch;
 mod bounds;
 mod clock;
 mod closing;
+mod dot;
 mod drops;
 mod ends;
 mod flushing;
