@@ -6,7 +6,7 @@
 #
 # A part is a file `real/NAME.sh`. It is sourced in a shell of its own, and says
 #
-#   tools=(COMMAND:PACKAGE ..)    what it needs; what is missing is installed with apt-get where that is possible
+#   tools=('COMMAND:PACKAGE ..' ..)  what it needs; what is missing is installed with apt-get where that is possible
 #   modes=(plain tls)             how its server can be reached
 #   begin                         starts the servers, once
 #   try                           runs the programs on $runtime in $mode, once for each pair. Its status is the result
@@ -66,7 +66,7 @@ wait_line() {
 }
 
 background() {
-    "$@" >>"$dir/servers.log" 2>&1 &
+    "$@" <&0 >>"$dir/servers.log" 2>&1 &
 }
 
 program() {
@@ -101,8 +101,9 @@ find_tools() {
             [[ -e $all/updated ]] || timeout 120 apt-get -qq update >/dev/null 2>&1 || true
             touch "$all/updated"
             # Under this run level no package starts its server.
+            # shellcheck disable=SC2086 # a tool may need several packages
             RUNLEVEL=1 timeout 300 apt-get -qq install -y --no-install-recommends -o DPkg::Options::=--force-confold \
-                "${pair#*:}" >/dev/null 2>&1 || true
+                ${pair#*:} >/dev/null 2>&1 || true
         fi
         command -v "${pair%%:*}" >/dev/null || skip "${pair%%:*} is missing"
     done
@@ -117,7 +118,10 @@ run_part() {
     . "examples/real/$part.sh"
     trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
     find_tools "${tools[@]}"
-    begin || exit 1
+    if ! begin; then
+        tail -n 20 "$dir/servers.log" 2>/dev/null || true
+        exit 1
+    fi
     for mode in "${modes[@]}"; do
         for runtime in "${runtimes[@]}"; do
             server=
