@@ -36,7 +36,7 @@
 //! | answer lines | [`Connection::next_batch`], [`Batch::reply_line`] |
 //! | read one line, or a line that has to come | [`Connection::next_line`], [`Connection::expect_line`] |
 //! | read a block of known length | [`Connection::next_block`]; a large one: [`Connection::next_bytes`], [`Connection::skip`] |
-//! | read a header and its payload as one message | [`Connection::next_with`], [`Batch::next_with`] |
+//! | read a header and its payload as one message | [`Connection::next_with`], [`Connection::expect_with`], [`Batch::next_with`] |
 //! | read or send a text that a single dot ends (SMTP, POP3, NNTP) | [`dot`] |
 //! | bound a receive in time | [`Connection::within`], [`Config::receive_timeout`], [`Config::idle_timeout`] |
 //! | bound how fast a peer is received | [`Config::max_lines_per_second`], [`Config::max_bytes_per_second`] |

@@ -89,12 +89,9 @@ impl<S: Transport> Connection<S> {
         self.begin();
         async move {
             let span = self
-                .answer(|inbound| match inbound.poll_line()? {
-                    Step::Ready(None) => {
-                        Err(inbound.end().map_or(Error::Closed, Error::Disconnected))
-                    }
-                    Step::Ready(Some(span)) => Ok(Step::Ready(span)),
-                    Step::NeedInput => Ok(Step::NeedInput),
+                .answer(|inbound| {
+                    let step = inbound.poll_line()?;
+                    expected(step, inbound)
                 })
                 .await?;
             Ok(self.receiver.inbound.bytes(span))
@@ -228,6 +225,34 @@ impl<S: Transport> Connection<S> {
         }
     }
 
+    /// A whole message, as [`next_with`](Self::next_with); an end is an error. For clients that wait for a reply.
+    ///
+    /// # Errors
+    ///
+    /// As [`next_with`](Self::next_with); [`Error::Disconnected`] for an orderly end too.
+    ///
+    /// # Panics
+    ///
+    /// As [`next_with`](Self::next_with).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`next_with`](Self::next_with).
+    pub fn expect_with<T>(
+        &mut self,
+        mut parse: impl FnMut(&mut Unread<'_>) -> Result<T, Error>,
+    ) -> impl Future<Output = Result<T, Error>> {
+        self.begin();
+        async move {
+            let mut short = Shortfall::default();
+            self.answer(|inbound| {
+                let step = inbound.poll_with(&mut short, &mut parse)?;
+                expected(step, inbound)
+            })
+            .await
+        }
+    }
+
     /// All that has arrived, once that is at least `n` bytes. It stays in the inbox.
     ///
     /// # Errors
@@ -339,6 +364,15 @@ impl<S: Transport> Connection<S> {
         };
         *waits = polled.is_pending();
         polled
+    }
+}
+
+/// An orderly end as an error.
+fn expected<T>(step: Step<Option<T>>, inbound: &Inbound) -> Result<Step<T>, Error> {
+    match step {
+        Step::Ready(None) => Err(inbound.end().map_or(Error::Closed, Error::Disconnected)),
+        Step::Ready(Some(answer)) => Ok(Step::Ready(answer)),
+        Step::NeedInput => Ok(Step::NeedInput),
     }
 }
 

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::Poll;
 
-use asyncnet::{Config, Connection, Error, Unread};
+use asyncnet::{Cause, Config, Connection, Error, Unread};
 
 use crate::pipe::End;
 use crate::tasks::{Tasks, turns};
@@ -166,6 +166,25 @@ fn b_an_end_in_the_middle_of_a_message_is_not_clean() {
         let polled = poll_once(conn.next_with(counted));
         assert!(matches!(polled, Poll::Ready(Err(Error::Disconnected(end))) if end.partial == 5));
         assert_eq!(conn.partial(), b"5\nhel");
+    }
+}
+
+/// For a client that waits for a reply, an end is an error whether or not it is an orderly one.
+#[test]
+fn b_a_message_that_has_to_come_is_an_error_at_any_end_and_loses_nothing_before() {
+    for (mut conn, peer) in both(Config::default()) {
+        peer.say(b"1\na2\n");
+        assert_eq!(poll_once(conn.expect_with(counted)), Poll::Ready(Ok(b"a".to_vec())));
+        assert_eq!(poll_once(conn.expect_with(counted)), Poll::Pending);
+        peer.say(b"bc");
+        assert_eq!(poll_once(conn.expect_with(counted)), Poll::Ready(Ok(b"bc".to_vec())));
+        peer.end();
+        for _ in 0..2 {
+            let polled = poll_once(conn.expect_with(counted));
+            let Poll::Ready(Err(Error::Disconnected(end))) = polled else { panic!("{polled:?}") };
+            assert_eq!((end.cause, end.partial), (Cause::Eof, 0));
+        }
+        assert_eq!(poll_once(conn.next_with(counted)), Poll::Ready(Ok(None)));
     }
 }
 
