@@ -3,7 +3,7 @@
 //! `cargo run --example smtp_client -- mail.example.org:587 --starttls --user ann --from ann@example.org bob@example.net <mail.eml`
 //! (the password is in the variable `SMTP_PASSWORD`).
 //!
-//! It leans on `next_with` (a reply of many lines is received whole or not at all), `feed_fmt` (the envelope leaves in one
+//! It leans on `expect_with` (a reply of many lines is received whole or not at all), `feed_fmt` (the envelope leaves in one
 //! write, and an address cannot smuggle a command in: a line break is refused), `upgrade_tls` (refuses what was injected
 //! in plain), `dot::DotWriter` (a mail of any size in little memory) and the timeouts of `Config`.
 
@@ -111,10 +111,7 @@ impl<S: Transport> Client<S> {
     }
 
     async fn reply(&mut self) -> Result<Reply, Error> {
-        match self.conn.next_with(reply).await? {
-            Some(reply) => Ok(reply),
-            None => Err(self.conn.end().map_or(Error::Closed, Error::Disconnected)),
-        }
+        self.conn.expect_with(reply).await
     }
 
     async fn call(&mut self, command: &str) -> Result<Reply, Error> {
