@@ -131,7 +131,7 @@ run_part() {
                 echo "$part/$mode $runtime failed" >>"$all/table"
                 printf '\n-- %s/%s on %s:\n' "$part" "$mode" "$runtime"
                 tail -n 40 "$dir/$mode-$runtime.log"
-                tail -n 20 "$dir/servers.log" 2>/dev/null || true
+                tail -n 8 "$dir/servers.log" 2>/dev/null || true
             fi
             [[ -z $server ]] || kill "$server" 2>/dev/null || true
         done
