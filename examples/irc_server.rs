@@ -103,12 +103,12 @@ pub(crate) async fn serve<P: Platform>(conn: Conn<P>, server: Arc<Server<P>>) ->
     let (nick, channels) = (String::new(), HashMap::new());
     let mut client = Client { server, conn, nick, is_welcome: false, channels };
     let served = client.talk().await;
+    if !client.nick.is_empty() {
+        lock(&client.server.nicks).remove(&client.nick);
+    }
     for (name, member) in std::mem::take(&mut client.channels) {
         drop(member.send_line(format!(":{} QUIT", client.nick)).await);
         client.left(&name, member).await;
-    }
-    if !client.nick.is_empty() {
-        lock(&client.server.nicks).remove(&client.nick);
     }
     let closed = client.conn.close().await;
     served.and(closed)
