@@ -25,6 +25,7 @@ pub use datagram::{Datagram, DatagramTooLong};
 pub use error::SocketError;
 pub use listener::{Incoming, Listener};
 pub use options::{Domain, KeepAlive, Setting, SockOpt};
+pub use place::host_name;
 pub use setup::{ConnectOptions, ListenOptions};
 pub use socket::AsyncSocket;
 #[cfg(unix)]

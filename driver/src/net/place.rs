@@ -88,6 +88,27 @@ fn unbracketed(host: &str) -> &str {
     host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
 }
 
+/// The host of `"host:port"` as TLS verifies it, without brackets and zone: what `TlsContext::as_client` takes for
+/// [`Connection::upgrade_tls`](crate::Connection::upgrade_tls). [`connect`](super::connect) with TLS does this by itself.
+///
+/// ```
+/// use asyncnet::net::host_name;
+///
+/// assert_eq!(host_name("imap.example.org:143")?, "imap.example.org");
+/// assert_eq!(host_name("[fe80::1%eth0]:143")?, "fe80::1");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// `InvalidInput` for a text that is no address or a Unix one, with an [`AddressError`] inside that shows a right one.
+pub fn host_name(at: &str) -> io::Result<&str> {
+    match Place::parse(at)? {
+        Place::Host(host, _) => Ok(tls_name(host)),
+        Place::Unix(_) => Err(AddressError::new(at, "a Unix address has no host").into()),
+    }
+}
+
 /// The host as TLS verifies it: without brackets and without a zone, which means nothing to the peer.
 pub(super) fn tls_name(host: &str) -> &str {
     let bare = unbracketed(host);
@@ -157,11 +178,27 @@ impl fmt::Display for HostPort<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Place, literal, tls_name};
+    use super::{Place, host_name, literal, tls_name};
     use crate::Address;
 
     fn error(text: &str) -> String {
         text.parse::<Address>().expect_err(text).to_string()
+    }
+
+    #[test]
+    fn a15_the_host_of_a_place_is_what_tls_verifies() {
+        for (at, host) in [
+            ("example.org:143", "example.org"),
+            ("127.0.0.1:143", "127.0.0.1"),
+            ("[::1]:143", "::1"),
+            ("[fe80::1%lo]:143", "fe80::1"),
+        ] {
+            assert_eq!(host_name(at).expect(at), host);
+        }
+        for at in ["example.org", "::1:143", "example.org:x", "unix:/run/x"] {
+            let error = host_name(at).expect_err(at);
+            assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
+        }
     }
 
     #[test]
