@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use asyncnet::net::connect;
+use asyncnet::net::{connect, host_name};
 use asyncnet::{Config, Connection, Error, TlsContext, Transport, Unread};
 use asyncnet_examples::{Platform, run_on};
 use clap::{Parser, Subcommand};
@@ -178,22 +178,23 @@ impl<S: Transport> Client<S> {
         &mut self,
         mailbox: &str,
         size: u64,
-        mut mail: impl Read,
+        mail: impl Read,
     ) -> Result<(), Error> {
         let tag = self.tag();
         self.conn.send_line(format!("{tag} APPEND {mailbox} {{{size}}}")).await?;
         self.asked(&tag).await?;
-        let (mut left, mut piece) = (size, vec![0; 32 << 10]);
-        while left > 0 {
-            let most = piece.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-            let n = mail.read(&mut piece[..most])?;
-            if n == 0 {
-                // The server waits for the rest, and takes whatever comes for it.
-                self.conn.abort();
-                return Err(Error::protocol("the mail is shorter than its size"));
+        let (mut mail, mut sent, mut piece) = (mail.take(size), 0, vec![0; 32 << 10]);
+        loop {
+            match mail.read(&mut piece)? {
+                0 if sent == size => break,
+                0 => {
+                    // The server waits for the rest, and takes whatever comes for it.
+                    self.conn.abort();
+                    return Err(Error::protocol("the mail is shorter than its size"));
+                }
+                n => self.conn.feed_wait(&piece[..n]).await?,
             }
-            self.conn.feed_wait(&piece[..n]).await?;
-            left -= n as u64;
+            sent = size - mail.limit();
         }
         self.conn.send_line("").await?;
         self.completion(&tag).await.map(drop)
@@ -252,8 +253,7 @@ async fn run<P: Platform>(options: Options) -> Result<(), Error> {
     let conn = connect::<P::Runtime>(&options.server, connecting).await?;
     let mut client = Client::greet(conn).await?;
     if options.starttls {
-        let host = options.server.rsplit_once(':').map_or(&*options.server, |(host, _)| host);
-        client.starttls(&options.client.context()?, host).await?;
+        client.starttls(&options.client.context()?, host_name(&options.server)?).await?;
     }
     let password = std::env::var("IMAP_PASSWORD").map_err(Error::protocol)?;
     // As literals a name and a password may hold any byte.

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use asyncnet::dot::DotWriter;
-use asyncnet::net::connect;
+use asyncnet::net::{connect, host_name};
 use asyncnet::{Config, Connection, Error, TlsContext, Transport, Unread};
 use asyncnet_examples::{Platform, run_on};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
@@ -200,8 +200,7 @@ async fn run<P: Platform>(options: Options) -> Result<(), Error> {
     let conn = connect::<P::Runtime>(&options.server, connecting).await?;
     let mut client = Client::greet(conn).await?;
     if options.starttls {
-        let host = options.server.rsplit_once(':').map_or(&*options.server, |(host, _)| host);
-        client.starttls(&options.client.context()?, host).await?;
+        client.starttls(&options.client.context()?, host_name(&options.server)?).await?;
     }
     if let Some(user) = &options.user {
         let password = std::env::var("SMTP_PASSWORD").map_err(Error::protocol)?;

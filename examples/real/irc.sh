@@ -26,7 +26,7 @@ KeyFile = $key
 Ports = $ircd_tls_port
 END
     cat >"$dir/client.py" <<'END'
-# Waits for a client, hears 20 lines, says one to the channel and one to the client alone, and waits until it has left.
+# Waits for a client, hears 8 lines, says one to the channel and one to the client alone, and waits until it has left.
 import socket, ssl, sys
 
 mode, port, cert = sys.argv[1:]
@@ -55,7 +55,7 @@ say("NICK py", "USER py 0 * :py")
 hear(" 001 ")
 say("JOIN #room")
 hear(" 366 ")
-for n in range(20):
+for n in range(8):
     assert hear(":ann", "PRIVMSG #room").endswith(f":line {n} PING :x")
 say("PRIVMSG #room :to all", "PRIVMSG ann :to you", "PING :sync")
 hear("PONG")
@@ -73,7 +73,7 @@ talk() {
     python=$!
     wait_line " 366 " "$log" || { cat "$log"; return 1; }
     {
-        for n in {0..19}; do echo "line $n PING :x"; done
+        for n in {0..7}; do echo "line $n PING :x"; done
         wait_line '^said' "$log"
         sleep 0.5
     } | program irc_client "localhost:$1" "${client[@]}" --nick ann --channel '#room' --pace 50 >"$log.ours" || status=$?
