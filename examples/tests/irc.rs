@@ -135,10 +135,10 @@ async fn the_client_answers_bad_messages_with_typed_errors<P: Platform>() -> Res
         assert_eq!((end.cause, end.partial), (Cause::Eof, partial));
     }
     // One that says half a line.
-    let short = irc_client::config().receive_timeout(Duration::from_millis(20));
-    let (mut conn, mut server) = pair::<P>(short, Config::default()).await?;
+    let (mut conn, mut server) = pair::<P>(irc_client::config(), Config::default()).await?;
     server.send_all(":s 00").await?;
     conn.peek(5).await?;
+    conn.configure(|config| config.receive_timeout(Duration::from_millis(20)));
     let error = register(&mut conn, "ann", "#room").await;
     assert_eq!(error, Err(Error::TimedOut(Timeout::Receive { partial: 5 })));
     // A line break in a name is refused before anything is sent.
