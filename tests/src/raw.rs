@@ -170,11 +170,21 @@ impl Raw {
         socket: TcpStream,
         config: impl Into<Arc<ClientConfig>>,
     ) -> io::Result<Self> {
+        Self::hello(socket, config)?.handshake()
+    }
+
+    /// A client that has said hello, and no more.
+    pub(crate) fn hello(
+        socket: TcpStream,
+        config: impl Into<Arc<ClientConfig>>,
+    ) -> io::Result<Self> {
         let mut config: Arc<ClientConfig> = config.into();
         Arc::make_mut(&mut config).enable_secret_extraction = true;
         let name = ServerName::try_from(NAME).expect("a name");
         let tls = ClientConnection::new(config, name).expect("settings that fit");
-        Self { socket, tls: tls.into() }.handshake()
+        let mut this = Self { socket, tls: tls.into() };
+        this.flush()?;
+        Ok(this)
     }
 
     pub(crate) fn server(
@@ -187,7 +197,7 @@ impl Raw {
         Self { socket, tls: tls.into() }.handshake()
     }
 
-    fn handshake(mut self) -> io::Result<Self> {
+    pub(crate) fn handshake(mut self) -> io::Result<Self> {
         self.flush()?;
         while self.tls.is_handshaking() {
             self.fill()?;

@@ -26,6 +26,7 @@ pub mod sharing;
 pub mod signals;
 pub mod tls_ends;
 pub mod tls_floods;
+pub mod tls_handshakes;
 pub mod tls_listen;
 #[cfg(unix)]
 pub mod tls_paths;
@@ -436,6 +437,11 @@ macro_rules! __table {
                     T12 t12_a_split_message_and_a_send_get_along
                     T12 t12_a_flood_of_warnings_is_an_error
                     T12 t12_an_endless_hello_is_an_error
+                }
+                tls_handshakes {
+                    T6 t6_a_handshake_that_ends_gives_its_slot_back
+                    T6 t6_accepts_go_on_while_handshakes_wait
+                    T6 t6_a_handshake_that_waits_for_a_slot_times_out
                 }
                 tls_listen {
                     T4 t4_connect_returns_after_the_handshake

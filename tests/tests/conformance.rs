@@ -150,6 +150,7 @@ fn every_test_is_in_the_table() {
         ("signals", include_str!("../src/rules/signals.rs")),
         ("tls_ends", include_str!("../src/rules/tls_ends.rs")),
         ("tls_floods", include_str!("../src/rules/tls_floods.rs")),
+        ("tls_handshakes", include_str!("../src/rules/tls_handshakes.rs")),
         ("tls_listen", include_str!("../src/rules/tls_listen.rs")),
         ("tls_paths", include_str!("../src/rules/tls_paths.rs")),
         ("tls_trust", include_str!("../src/rules/tls_trust.rs")),

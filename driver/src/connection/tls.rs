@@ -3,6 +3,7 @@
 use asyncnet_core::{SecureLayer, TlsError, TlsErrorKind};
 
 use super::Connection;
+use crate::net::handshakes::Slot;
 use crate::tls::{Session, Side};
 use crate::{Error, Transport};
 
@@ -99,6 +100,11 @@ impl<S: Transport> Connection<S> {
         self.start_tls(layer)?;
         self.handle.with(|engine| engine.set_early(early));
         Ok(())
+    }
+
+    /// The handshake waits for this slot.
+    pub(crate) fn bound_handshake(&mut self, slot: Slot) {
+        self.handle.with(|engine| engine.slot = Some(Box::new(slot)));
     }
 
     fn start_tls(&mut self, layer: Box<dyn SecureLayer>) -> Result<(), Error> {

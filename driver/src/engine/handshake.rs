@@ -6,6 +6,7 @@ use asyncnet_core::driver::Inbound;
 
 use super::{Engine, pool};
 use crate::error::write_loss;
+use crate::net::handshakes::Slot;
 use crate::{Error, Transport, log};
 
 impl<S: Transport> Engine<S> {
@@ -44,6 +45,9 @@ impl<S: Transport> Engine<S> {
             }
         }
         self.link.settle_handshake();
+        if !self.is_shared {
+            drop(self.take_slot());
+        }
         self.link.reclaim(None, pool::give);
         if let Some(error) = self.link.tls_error() {
             log::handshake_failed(error);
@@ -53,7 +57,15 @@ impl<S: Transport> Engine<S> {
         Poll::Ready(())
     }
 
+    /// The slot of a handshake that is over.
+    pub(super) fn take_slot(&mut self) -> Option<Box<Slot>> {
+        if self.slot.is_none() || self.link.is_unsettled() { None } else { self.slot.take() }
+    }
+
     fn poll_handshake_step(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let Some(slot) = &mut self.slot {
+            ready!(slot.poll_take(cx));
+        }
         ready!(self.poll_write_out(cx));
         if self.link.is_handshaking() {
             if let Err(error) = ready!(self.poll_read(None, cx)) {

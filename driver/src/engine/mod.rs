@@ -21,6 +21,7 @@ use asyncnet_core::{Config, Step};
 
 use self::alarm::Alarm;
 use self::close::Outcome;
+use crate::net::handshakes::Slot;
 use crate::net::open::Permit;
 use crate::{Error, Transport, log};
 
@@ -39,6 +40,9 @@ pub(crate) enum Phase {
     Closed(Outcome),
 }
 
+/// See [`Engine::take_remains`].
+type Remains<S> = (Option<S>, Option<Permit>, Option<Box<Slot>>);
+
 /// A stream, and all of core's connection but the inbound half.
 pub(crate) struct Engine<S: Transport> {
     /// Gone once it is closed.
@@ -47,6 +51,10 @@ pub(crate) struct Engine<S: Transport> {
     phase: Phase,
     /// Counts as open at the listener that it came from.
     pub(crate) permit: Option<Permit>,
+    /// What its handshake waits for, at a listener that bounds them. Gone when that is over.
+    pub(crate) slot: Option<Box<Slot>>,
+    /// It is behind a lock.
+    is_shared: bool,
     /// What was read from the stream before it came here.
     early: Option<Box<Cursor<Vec<u8>>>>,
     /// The stream holds bytes that it was not asked to flush yet.
@@ -65,6 +73,8 @@ impl<S: Transport> Engine<S> {
             link: Link::new(config),
             phase: Phase::Open,
             permit: None,
+            slot: None,
+            is_shared: false,
             early: None,
             dirty: false,
             flushed: 0,
@@ -225,13 +235,18 @@ impl<S: Transport> Engine<S> {
         let _ = self.poll_transmit(cx);
     }
 
-    /// What remains of a connection that is closed, to be dropped where no lock is held: a stream and a permit
-    /// may wake other tasks.
-    pub(crate) fn take_remains(&mut self) -> Option<(Option<S>, Option<Permit>)> {
-        if !self.is_closed() || (self.stream.is_none() && self.permit.is_none()) {
-            return None;
+    /// What is not needed any more, to be dropped where no lock is held since it may wake other tasks: the slot of
+    /// a handshake that is over, and all of a connection that is closed.
+    pub(crate) fn take_remains(&mut self) -> Option<Remains<S>> {
+        if !self.is_closed() {
+            return self.take_slot().map(|slot| (None, None, Some(slot)));
         }
-        Some((self.stream.take(), self.permit.take()))
+        let is_empty = self.stream.is_none() && self.permit.is_none() && self.slot.is_none();
+        if is_empty {
+            None
+        } else {
+            Some((self.stream.take(), self.permit.take(), self.slot.take()))
+        }
     }
 }
 

@@ -102,7 +102,8 @@ impl<S: Transport> State<S> {
 }
 
 impl<S: Transport> Shared<S> {
-    pub(crate) fn new(engine: Engine<S>) -> Arc<Self> {
+    pub(crate) fn new(mut engine: Engine<S>) -> Arc<Self> {
+        engine.is_shared = true;
         let fan_out = FanOut::new();
         let waker = fan_out.waker();
         let state = Mutex::new(State { engine, turns: VecDeque::new() });
@@ -111,7 +112,9 @@ impl<S: Transport> Shared<S> {
 
     /// The engine, for its one owner.
     pub(crate) fn into_engine(self) -> Engine<S> {
-        self.state.into_inner().unwrap_or_else(PoisonError::into_inner).engine
+        let mut engine = self.state.into_inner().unwrap_or_else(PoisonError::into_inner).engine;
+        engine.is_shared = false;
+        engine
     }
 
     /// Queues something of the task at `me`, which does not wait.

@@ -14,6 +14,7 @@ use futures_core::Stream;
 use socket2::SockRef;
 
 use super::error::failed;
+use super::handshakes::Handshakes;
 use super::open::Open;
 use super::place::{Place, resolve};
 use super::silent::{Heard, Silent, Spoken};
@@ -45,6 +46,8 @@ pub struct Listener<R: Runtime> {
     waker: Waker,
     /// Makes its connections secure, if they are to be.
     layers: Option<Arc<dyn Layers>>,
+    /// Bounds the handshakes of those, if they are to be bounded.
+    handshakes: Option<Arc<Handshakes>>,
     queue: Mutex<Queue<R>>,
     /// Counting, polling the runtime's listener and leaving a waker with it are one step.
     poll_lock: Mutex<()>,
@@ -124,7 +127,7 @@ impl<R: Runtime> Listener<R> {
     }
 
     pub(super) fn new(socket: R::Socket, options: ListenOptions) -> io::Result<Self> {
-        let ListenOptions { config, layers, max_open, max_silent, .. } = options;
+        let ListenOptions { config, layers, max_open, max_silent, max_handshakes, .. } = options;
         if let Some(layers) = &layers {
             // Settings that cannot work are told now, not to the first peer.
             drop(layers.server_layer()?);
@@ -143,7 +146,19 @@ impl<R: Runtime> Listener<R> {
         };
         let (waker, open) = (fan_out.waker(), Open::new(fan_out));
         let (queue, poll_lock) = (Mutex::new(queue), Mutex::new(()));
-        Ok(Self { inner, config, nodelay, max_open, open, waker, layers, queue, poll_lock })
+        let handshakes = max_handshakes.map(Handshakes::new);
+        Ok(Self {
+            inner,
+            config,
+            nodelay,
+            max_open,
+            open,
+            waker,
+            layers,
+            handshakes,
+            queue,
+            poll_lock,
+        })
     }
 
     /// Lets at most `connections` of this listener be open at once: see [`ListenOptions::max_open`].
@@ -304,6 +319,9 @@ impl<R: Runtime> Listener<R> {
         let permit = self.open.permit();
         let mut connection = Connection::of(stream, Arc::clone(&self.config), Some(permit));
         connection.begin_tls(layer, early)?;
+        if let Some(handshakes) = &self.handshakes {
+            connection.bound_handshake(handshakes.slot());
+        }
         Ok((connection, address))
     }
 

@@ -7,6 +7,7 @@ pub(crate) mod address;
 mod connect;
 mod datagram;
 mod error;
+pub(crate) mod handshakes;
 mod listener;
 pub(crate) mod open;
 pub(crate) mod options;

@@ -102,6 +102,7 @@ pub struct ListenOptions {
     pub(super) layers: Option<Arc<dyn Layers>>,
     pub(super) max_open: usize,
     pub(super) max_silent: usize,
+    pub(super) max_handshakes: Option<usize>,
     pub(super) backlog: u32,
 }
 
@@ -113,6 +114,7 @@ impl Default for ListenOptions {
             layers: None,
             max_open: usize::MAX,
             max_silent: 4096,
+            max_handshakes: None,
             backlog: 1024,
         }
     }
@@ -153,6 +155,18 @@ impl ListenOptions {
         self
     }
 
+    /// How many handshakes of a TLS listener may be under way at once (0 counts as 1). Default: no limit, since
+    /// peers that begin a handshake and never end it can then keep out no other.
+    ///
+    /// A connection above the limit is handed out all the same. Its handshake waits until another one has ended,
+    /// failed, timed out or was dropped, first come first served. That wait is part of its
+    /// [`handshake_timeout`](Config::handshake_timeout). A handshake begins when a task first waits for it; a
+    /// connection that no task uses any more gives its place back when it is dropped.
+    pub const fn max_handshakes(mut self, handshakes: usize) -> Self {
+        self.max_handshakes = Some(handshakes);
+        self
+    }
+
     /// How many connections wait in the queue of the system at most. Default 1024; systems have a limit of
     /// their own.
     pub const fn backlog(mut self, connections: u32) -> Self {
@@ -185,6 +199,7 @@ impl fmt::Debug for ListenOptions {
             .field("tls", &self.layers.is_some())
             .field("max_open", &self.max_open)
             .field("max_silent", &self.max_silent)
+            .field("max_handshakes", &self.max_handshakes)
             .field("backlog", &self.backlog)
             .finish()
     }
