@@ -76,7 +76,8 @@
 //!
 //! Everything runs inside a tokio runtime of any flavour whose I/O and time drivers are on: `#[tokio::main]` turns
 //! both on, a [`Builder`](tokio::runtime::Builder) does with `enable_all()`. Without the I/O driver making a socket
-//! panics; without the time driver a wait that is bounded in time does, and every close and TLS handshake is.
+//! panics; without the time driver a wait that is bounded in time does, and every close and TLS handshake is. A
+//! connection that outlives its runtime does not panic: its calls, `close` included, end with errors.
 
 /// The same expression for either kind of socket in an `Inner`.
 macro_rules! either {
