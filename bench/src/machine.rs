@@ -13,6 +13,9 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 pub(crate) struct Cores(Option<(usize, usize)>);
 
 impl Cores {
+    /// Both sides run where the system lets them.
+    pub(crate) const ANY: Self = Self(None);
+
     /// Takes the first two and goes to the first of them.
     pub(crate) fn take() -> io::Result<Self> {
         let ours = sched_getaffinity(None)?;

@@ -12,6 +12,7 @@ mod machine;
 mod model;
 mod process;
 mod report;
+mod rim;
 mod rounds;
 mod secure;
 mod servers;
@@ -22,6 +23,7 @@ use std::io;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Command as Program, ExitCode};
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
@@ -30,6 +32,9 @@ use crate::model::{Kind, Runtime, Task};
 use crate::secure::Identity;
 use crate::servers::{Mode, PeerKind, Way};
 use crate::workloads::Workload;
+
+/// How long a server runs at most.
+const MINUTE: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Parser)]
 #[command(version, about)]
@@ -62,7 +67,9 @@ enum Command {
     Tls(Run),
     /// Lines that come back, with a receive, an idle and a send timeout, beside the same server without
     Timeouts(Run),
-    /// All of these
+    /// Over TLS: handshakes on one and two workers, and an honest client in a flood; printed alone
+    Rim(Run),
+    /// All of these but the last
     All(Run),
     /// Serve on 127.0.0.1:PORT for at most 60 seconds, for any load generator
     Serve {
@@ -79,6 +86,9 @@ enum Command {
     /// Serve over TLS
     #[command(hide = true)]
     TlsServer { kind: Kind, task: Task, identity: PathBuf, port: u16 },
+    /// Echo over TLS on a tokio with so many workers
+    #[command(hide = true)]
+    TlsWorkers { kind: Kind, workers: usize, identity: PathBuf, port: u16 },
     /// Put LINES lines through, all in memory, for a tool that counts instructions
     #[command(hide = true)]
     Count { what: Counted, lines: usize },
@@ -111,14 +121,20 @@ fn main() -> ExitCode {
         Command::Accept(run) => workloads::run(&[Workload::Accept], &run),
         Command::Tls(run) => workloads::run(&[Workload::Tls], &run),
         Command::Timeouts(run) => workloads::run(&[Workload::Timeouts], &run),
+        Command::Rim(run) => rim::run(&run),
         Command::All(run) => workloads::run(&Workload::ALL, &run),
         Command::Serve { runtime, mode, port, timeouts } => {
-            limited(|| servers::ours::serve(runtime, mode, port, timeouts))
+            limited(MINUTE, || servers::ours::serve(runtime, mode, port, timeouts))
         }
-        Command::Peer { kind, way, mode, port } => limited(|| servers::peer(kind, way, mode, port)),
+        Command::Peer { kind, way, mode, port } => {
+            limited(MINUTE, || servers::peer(kind, way, mode, port))
+        }
         Command::TlsServer { kind, task, identity, port } => {
-            limited(|| servers::tls::serve(kind, task, &Identity::at(&identity), port))
+            limited(MINUTE, || servers::tls::serve(kind, task, &Identity::at(&identity), port))
         }
+        Command::TlsWorkers { kind, workers, identity, port } => limited(2 * MINUTE, || {
+            servers::tls::workers::serve(kind, workers, &Identity::at(&identity), port)
+        }),
         Command::Count { what, lines } => count::run(what, lines),
     };
     match done {
@@ -130,11 +146,11 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs a server, and ends the process after a minute whatever it does.
-fn limited(serve: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+/// Runs a server, and ends the process after `time` whatever it does.
+fn limited(time: Duration, serve: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
     one_thread()?;
-    std::thread::spawn(|| {
-        std::thread::sleep(std::time::Duration::from_secs(60));
+    std::thread::spawn(move || {
+        std::thread::sleep(time);
         std::process::exit(0);
     });
     serve()

@@ -65,6 +65,18 @@ impl Server {
         })
     }
 
+    /// An echo over TLS on a tokio with so many workers.
+    pub(crate) fn with_workers(kind: Kind, workers: usize, identity: &Path) -> io::Result<Self> {
+        let (workers, identity) = (workers.to_string(), identity.to_string_lossy());
+        let arguments = ["tls-workers", kind.name(), &workers, &identity, "0"];
+        Ok(Self {
+            name: kind.name().into(),
+            role: Role::Ours,
+            program: std::env::current_exe()?,
+            arguments: arguments.map(String::from).into(),
+        })
+    }
+
     /// Nim's asyncnet, as `program`.
     pub(crate) fn nim(program: PathBuf, mode: Mode) -> Self {
         Self {
@@ -109,14 +121,22 @@ impl Running {
 
     /// How much processor time it has used, in seconds; 0 where the system does not tell.
     pub(crate) fn cpu(&self) -> f64 {
-        /// The unit of that file on every Linux.
-        const TICKS_PER_SECOND: f64 = 100.0;
-        let stat = self.proc("stat");
-        // Behind the name, which may hold anything, user and system time are the 12th and 13th.
-        let fields = stat.rsplit(')').next().unwrap_or_default().split_ascii_whitespace();
-        let ticks: f64 =
-            fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum();
-        ticks / TICKS_PER_SECOND
+        seconds(&self.proc("stat"))
+    }
+
+    /// How much each of its threads has used so far.
+    pub(crate) fn threads(&self) -> Vec<Thread> {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id()));
+        let ids = tasks.into_iter().flatten().flatten().map(|task| task.file_name());
+        let mut threads: Vec<_> = ids
+            .map(|id| {
+                let id = id.to_string_lossy().into_owned();
+                let cpu = seconds(&self.proc(&format!("task/{id}/stat")));
+                Thread { name: self.proc(&format!("task/{id}/comm")).trim().into(), id, cpu }
+            })
+            .collect();
+        threads.sort_by(|one, other| one.id.cmp(&other.id));
+        threads
     }
 
     /// Its resident memory, in bytes. The rollup is exact; the counters of `status` lag behind.
@@ -137,5 +157,35 @@ impl Drop for Running {
         // It may have ended by itself, which is as good.
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// The processor time in a `stat` file.
+fn seconds(stat: &str) -> f64 {
+    /// The unit of that file on every Linux.
+    const TICKS_PER_SECOND: f64 = 100.0;
+    // Behind the name, which may hold anything, user and system time are the 12th and 13th.
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_ascii_whitespace();
+    let ticks: f64 = fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum();
+    ticks / TICKS_PER_SECOND
+}
+
+/// A thread of a server.
+pub(crate) struct Thread {
+    id: String,
+    name: String,
+    /// Its processor time, in seconds.
+    cpu: f64,
+}
+
+impl Thread {
+    /// What each thread has used since `before`, as text.
+    pub(crate) fn since(before: &[Self], now: &[Self]) -> String {
+        let used = |thread: &Self| {
+            let before = before.iter().find(|other| other.id == thread.id);
+            let used = thread.cpu - before.map_or(0.0, |before| before.cpu);
+            format!("{} {:.0} ms", thread.name, used * 1e3)
+        };
+        now.iter().map(used).collect::<Vec<_>>().join(", ")
     }
 }

@@ -3,6 +3,7 @@
 
 pub(crate) mod crowd;
 pub(crate) mod memory;
+pub(crate) mod rim;
 pub(crate) mod stream;
 pub(crate) mod tls;
 

@@ -15,9 +15,9 @@ use crate::secure::Pieces;
 /// How long a line takes.
 const LINE: usize = 64;
 /// How many handshakes are under way at once: as many as the load generator keeps tickets for.
-const HANDSHAKES: usize = 8;
+pub(super) const HANDSHAKES: usize = 8;
 
-type Client = StreamOwned<ClientConnection, Pieces>;
+pub(super) type Client = StreamOwned<ClientConnection, Pieces>;
 
 /// Connects, and sends the client's hello.
 fn begin(port: u16, config: &Arc<ClientConfig>) -> io::Result<Client> {
@@ -113,7 +113,11 @@ pub(crate) fn echo(
 }
 
 /// Opens `n` connections, each for a line there and back.
-fn arrive_secure(port: u16, config: &Arc<ClientConfig>, n: usize) -> io::Result<Vec<Client>> {
+pub(super) fn arrive_secure(
+    port: u16,
+    config: &Arc<ClientConfig>,
+    n: usize,
+) -> io::Result<Vec<Client>> {
     let line = lines(LINE, 1);
     let mut clients = Vec::with_capacity(n);
     for _ in 0..n {

@@ -4,6 +4,7 @@ mod blocking;
 mod ours;
 mod smol;
 mod tokio;
+pub(crate) mod workers;
 
 use std::io;
 

@@ -74,7 +74,7 @@ async fn send(mut stream: impl Stream) -> io::Result<()> {
     stream.shutdown().await
 }
 
-async fn echo(stream: impl Stream) -> io::Result<()> {
+pub(super) async fn echo(stream: impl Stream) -> io::Result<()> {
     let (mut stream, mut line) = (BufReader::new(stream), Vec::new());
     while stream.read_until(b'\n', &mut line).await? > 0 {
         stream.write_all(&line).await?;
