@@ -15,6 +15,7 @@ pub mod datagrams;
 pub mod ends;
 pub mod lines;
 pub mod listening;
+pub mod messages;
 pub mod options;
 #[cfg(unix)]
 pub mod paths;
@@ -82,6 +83,20 @@ rules! {
     F1,
     /// Messages, whole or not at all.
     N1,
+    /// When a parser is called.
+    N2,
+    /// A bad line inside a message.
+    N3,
+    /// Checkpoints.
+    N4,
+    /// Messages are bounded.
+    N5,
+    /// A batch.
+    N6,
+    /// What a batch lacked.
+    N7,
+    /// A bad line inside a batch.
+    N8,
     /// Receive timeout.
     D1,
     /// Idle timeout.
@@ -168,8 +183,20 @@ rules! {
     A15,
     /// A room reaches every member.
     R1,
+    /// A message is stored once.
+    R2,
+    /// Speaking waits for no member.
+    R3,
     /// What waits for a member is bounded.
     R4,
+    /// Messages are dropped whole.
+    R5,
+    /// The soft limit.
+    R6,
+    /// What is counted.
+    R7,
+    /// How a room ends.
+    R8,
     /// The layer asks nothing of an adapter.
     T1,
     /// Certificates and names are verified.
@@ -230,6 +257,7 @@ macro_rules! __table {
                     B3 b3_lines_and_blocks_share_one_inbox
                     B4 b4_a_peek_answers_without_consuming
                     B4 b4_a_filled_buffer_is_not_consumed
+                    B4 b4_a_peek_for_more_than_there_is_tells_that_the_peer_is_gone
                     B5 b5_unbuffered_reads_no_more_than_the_call_needs
                     B5 b5_peeked_bytes_stay_and_come_first
                 }
@@ -238,6 +266,15 @@ macro_rules! __table {
                     F1 f1_settings_change_from_the_next_line_on
                     B6 b6_a_large_block_is_taken_in_pieces_or_skipped
                     N1 n1_a_message_is_consumed_whole_or_not_at_all
+                }
+                messages {
+                    N2 n2_a_parser_is_called_again_when_what_it_lacked_is_here
+                    N3 n3_a_bad_line_in_a_message_is_reported_once
+                    N4 n4_what_is_in_front_of_a_checkpoint_is_consumed
+                    N5 n5_a_message_is_bounded_in_bytes
+                    N6 n6_a_batch_hands_out_all_that_has_arrived
+                    N7 n7_the_next_batch_waits_for_what_the_last_one_lacked
+                    N8 n8_a_bad_line_in_a_batch_is_reported_once
                 }
                 both_ways {
                     S5 s5_an_echo_answers_every_line_and_loses_no_last_answer
@@ -387,6 +424,7 @@ macro_rules! __table {
                     S5 s5_a_split_connection_gets_along_with_an_echo
                     S5 s5_a_split_secure_connection_gets_along_with_an_echo
                     S5 s5_two_split_connections_send_to_each_other
+                    S5 s5_two_split_secure_connections_send_to_each_other
                     S9 s9_a_task_that_only_sends_lets_others_run
                 }
                 settings {
@@ -399,7 +437,13 @@ macro_rules! __table {
                 rooms {
                     R1 r1_every_member_gets_every_line_in_order
                     R1 r1_a_member_without_a_receiver_gets_everything
+                    R2 r2_a_member_that_does_not_read_costs_its_position_and_little_more
+                    R3 r3_a_member_that_does_not_read_delays_no_other
                     R4 r4_drop_newest_delivers_again
+                    R5 r5_drop_oldest_drops_whole_messages
+                    R6 r6_a_member_over_the_soft_limit_is_disconnected_in_time
+                    R7 r7_what_was_delivered_is_counted
+                    R8 r8_a_room_that_is_closed_leaves_its_members_what_was_said
                 }
                 counting {
                     A12 a12_incoming_is_a_stream_of_connections

@@ -140,6 +140,7 @@ fn every_test_is_in_the_table() {
         ("ends", include_str!("../src/rules/ends.rs")),
         ("lines", include_str!("../src/rules/lines.rs")),
         ("listening", include_str!("../src/rules/listening.rs")),
+        ("messages", include_str!("../src/rules/messages.rs")),
         ("options", include_str!("../src/rules/options.rs")),
         ("paths", include_str!("../src/rules/paths.rs")),
         ("sending", include_str!("../src/rules/sending.rs")),

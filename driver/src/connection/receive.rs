@@ -255,6 +255,17 @@ impl<S: Transport> Connection<S> {
 
     /// All that has arrived, once that is at least `n` bytes. It stays in the inbox.
     ///
+    /// To learn that the peer is gone while unread bytes wait, ask for one byte more than there are: that waits for
+    /// the byte or the end, and consumes nothing.
+    ///
+    /// ```
+    /// # use asyncnet::{Connection, Error, Transport};
+    /// /// Returns when the peer is gone, or has sent something more.
+    /// async fn changed<S: Transport>(conn: &mut Connection<S>, unread: usize) -> Result<(), Error> {
+    ///     conn.peek(unread + 1).await.map(drop)
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::TooLarge`] if `n` is above `max_block`. [`Error::Disconnected`] if the input ends before `n` bytes

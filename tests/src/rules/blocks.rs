@@ -7,7 +7,7 @@ use asyncnet::{Config, Connection, Error};
 use futures_lite::{AsyncBufReadExt, AsyncReadExt};
 
 use crate::bed::{Bed, Peer};
-use crate::tools::{assert_err, assert_line, at_once, receivers, waits};
+use crate::tools::{assert_err, assert_line, at_once, is_reset, receivers, waits};
 
 /// Buffered: all that was asked for, and less only at the end.
 pub async fn b1_recv_waits_for_n_bytes_and_gives_fewer_only_at_the_end<B: Bed>() {
@@ -138,6 +138,30 @@ pub async fn b4_a_filled_buffer_is_not_consumed<B: Bed>() {
         conn.read_to_end(&mut rest).await.expect("an orderly end");
         assert_eq!(rest, b"cd");
     });
+}
+
+/// Though unread bytes wait: they stay, and are answered before the end.
+pub async fn b4_a_peek_for_more_than_there_is_tells_that_the_peer_is_gone<B: Bed>() {
+    for buffered in [true, false] {
+        for reset in [true, false] {
+            receivers!(B, Config::default().buffered(buffered), |conn, peer| {
+                peer.send(b"line\n").await;
+                assert_eq!(conn.peek(5).await.expect("bytes"), b"line\n");
+                if reset {
+                    peer.reset();
+                } else {
+                    peer.shutdown().await;
+                }
+                assert_eq!(conn.peek(5).await.expect("bytes"), b"line\n");
+                for _ in 0..2 {
+                    let gone = conn.peek(6).await.expect_err("no more will come");
+                    assert_eq!(is_reset(&gone), reset, "{gone:?}");
+                }
+                assert_eq!(conn.feed(b"x").is_err(), reset, "a reset ends both directions");
+                assert_line!(conn, "line");
+            });
+        }
+    }
 }
 
 /// What was not asked for stays with the system, for whoever takes the stream.

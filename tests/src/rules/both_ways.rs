@@ -17,7 +17,7 @@ use socket2::SockRef;
 
 use crate::bed::{Bed, Peer, Platform, System};
 use crate::raw::{Raw, plain, secure};
-use crate::tls::Role;
+use crate::tls::{NAME, Role, context};
 use crate::tools::assert_err;
 
 /// What the system is asked to buffer: little, so that both directions are soon full.
@@ -103,6 +103,17 @@ fn ends<R: System>() -> (Connection<R::Stream>, Connection<R::Stream>) {
 /// Each of two ends of ours sends and receives at once.
 pub async fn s5_two_split_connections_send_to_each_other<P: Platform>() {
     let (ours, theirs) = ends::<P::Runtime>();
+    zip(send_and_receive::<P, _>(ours, 2048), send_and_receive::<P, _>(theirs, 2048)).await;
+}
+
+/// The same over TLS.
+pub async fn s5_two_split_secure_connections_send_to_each_other<P: Platform>() {
+    let (mut ours, mut theirs) = ends::<P::Runtime>();
+    let client = Role::Client { server_name: NAME };
+    let shaken =
+        zip(ours.upgrade_tls(Role::Server.of(context())), theirs.upgrade_tls(client.of(context())));
+    let (one, other) = shaken.await;
+    one.and(other).expect("the handshake succeeds");
     zip(send_and_receive::<P, _>(ours, 2048), send_and_receive::<P, _>(theirs, 2048)).await;
 }
 

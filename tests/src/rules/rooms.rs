@@ -1,6 +1,8 @@
-//! R1, R3 to R5 and R8: what is said in a room, as the sockets of its members see it.
+//! R1 to R8: what is said in a room, as the sockets of its members see it.
 
-use asyncnet::room::{Limits, Policy, RoomTask};
+use std::time::Duration;
+
+use asyncnet::room::{Limits, MemberStats, Policy, RoomTask};
 use asyncnet::{Config, Connection, Error, Room, Runtime};
 use futures_lite::future::{or, yield_now, zip};
 
@@ -13,7 +15,7 @@ type Stream<P> = <<P as Platform>::Runtime as Runtime>::Stream;
 /// A room whose hard limit holds what two sockets do not, and its task.
 fn room<P: Platform>(policy: Policy) -> (Room<Stream<P>>, RoomTask<Stream<P>>) {
     let hard = 2 * Tcp::<P>::HOLDS;
-    Room::new(Limits::default().hard(hard).soft(hard, std::time::Duration::MAX).policy(policy))
+    Room::new(Limits::default().hard(hard).soft(hard, Duration::MAX).policy(policy))
 }
 
 async fn pair<P: Platform>() -> (Connection<Stream<P>>, SocketPeer) {
@@ -116,7 +118,7 @@ pub async fn r4_drop_newest_delivers_again<P: Platform>() {
         let saying = async {
             loop {
                 room.send_all("new\r\n").await.expect("it is open");
-                P::Runtime::sleep(std::time::Duration::from_millis(10)).await;
+                P::Runtime::sleep(Duration::from_millis(10)).await;
             }
         };
         let delivered = or(reading, saying).await;
@@ -124,6 +126,138 @@ pub async fn r4_drop_newest_delivers_again<P: Platform>() {
         assert_eq!(room.stats().evicted(), 0);
     };
     or(scene, never_over(task)).await;
+}
+
+/// Of what waits for it the connection has little, and the room one copy.
+pub async fn r2_a_member_that_does_not_read_costs_its_position_and_little_more<P: Platform>() {
+    let (room, task) = room::<P>(Policy::DropNewest);
+    let scene = async {
+        let (mut conn, _peer) = pair::<P>().await;
+        let member = room.join(conn.writer()).expect("it is open");
+        while member.stats().dropped_messages == 0 {
+            room.send_all([b'x'; 1000]).await.expect("it is open");
+            let queued = conn.stats().queued;
+            assert!(queued <= 64 << 10, "{queued} bytes in the connection's own queue");
+        }
+    };
+    or(scene, never_over(task)).await;
+}
+
+/// Others get everything, as long as it is, while one of them reads nothing.
+pub async fn r3_a_member_that_does_not_read_delays_no_other<P: Platform>() {
+    let (room, task) = room::<P>(Policy::DropNewest);
+    let scene = async {
+        let (mut slow, _unread) = pair::<P>().await;
+        let (mut quick, peer) = pair::<P>().await;
+        let slow = room.join(slow.writer()).expect("it is open");
+        let _quick = room.join(quick.writer()).expect("it is open");
+        let text = vec![b'm'; 100_000];
+        let mut said = 0;
+        while slow.stats().dropped_messages == 0 {
+            room.send_line(&text).await.expect("it is open");
+            let got = peer.recv(text.len() + 2).await;
+            assert!(got.starts_with(&text) && got.ends_with(b"\r\n"), "line {said}");
+            said += 1;
+        }
+        assert!(said > 1);
+    };
+    or(scene, never_over(task)).await;
+}
+
+/// A gap is where messages were, never inside of one, and the newest is there.
+pub async fn r5_drop_oldest_drops_whole_messages<P: Platform>() {
+    let (room, task) = room::<P>(Policy::DropOldest);
+    let scene = async {
+        let (mut conn, peer) = pair::<P>().await;
+        let member = room.join(conn.writer()).expect("it is open");
+        let line = |i: u32| format!("{i:06} {}\r\n", "x".repeat(50_000));
+        let mut said = 0;
+        while member.stats().dropped_messages < 3 {
+            room.send_all(line(said)).await.expect("it is open");
+            said += 1;
+            yield_now().await;
+        }
+        let (mut last, mut got) = (None, 0);
+        while last != Some(said - 1) {
+            let line_here = peer.recv(line(0).len()).await;
+            let number = std::str::from_utf8(&line_here[..6]).expect("text");
+            let number = number.parse().expect("a line begins here");
+            assert!(line_here == line(number).into_bytes(), "line {number} is torn");
+            assert!(last < Some(number), "{number} behind {last:?}");
+            (last, got) = (Some(number), got + 1);
+        }
+        let stats = member.stats();
+        assert_eq!(u64::from(said - got), stats.dropped_messages);
+        assert_eq!(u64::from(got), stats.messages);
+    };
+    or(scene, never_over(task)).await;
+}
+
+/// By the clock of its stream, though it never comes to the hard limit; a member that reads stays.
+pub async fn r6_a_member_over_the_soft_limit_is_disconnected_in_time<P: Platform>() {
+    let soft = Tcp::<P>::HOLDS;
+    let limits = Limits::default().hard(4 * soft).soft(soft, Duration::from_millis(20));
+    let (room, task) = Room::new(limits.policy(Policy::Disconnect));
+    let scene = async {
+        let (mut slow, its_peer) = pair::<P>().await;
+        let (mut quick, peer) = pair::<P>().await;
+        let _slow = room.join(slow.writer()).expect("it is open");
+        let _quick = room.join(quick.writer()).expect("it is open");
+        let text = vec![b'm'; 2 * soft];
+        let reading = peer.recv(text.len());
+        let said = async { room.send_all(&text).await.expect("it is open") };
+        let (got, ()) = zip(reading, said).await;
+        assert!(got == text);
+        assert_err!(slow.next_line().await, Error::Disconnected(_) | Error::Closed);
+        let stats = room.stats();
+        assert_eq!((stats.evicted_soft, stats.evicted_hard, stats.members), (1, 0, 1));
+        assert!(its_peer.recv_all().await.reset);
+    };
+    or(scene, never_over(task)).await;
+}
+
+/// For each member and for the room; a speaker's own words do not count for itself.
+pub async fn r7_what_was_delivered_is_counted<P: Platform>() {
+    let (room, task) = room::<P>(Policy::Disconnect);
+    let scene = async {
+        let (mut a, a_peer) = pair::<P>().await;
+        let (mut b, b_peer) = pair::<P>().await;
+        let a = room.join(a.writer()).expect("it is open");
+        let b = room.join(b.writer()).expect("it is open");
+        room.send_line("all").await.expect("it is open");
+        a.send_line("from a").await.expect("it is open");
+        assert_eq!(a_peer.recv(5).await, b"all\r\n");
+        assert_eq!(b_peer.recv(13).await, b"all\r\nfrom a\r\n");
+        let told = |stats: MemberStats| {
+            (stats.messages, stats.bytes, stats.dropped_messages, stats.dropped_bytes)
+        };
+        assert_eq!((told(a.stats()), told(b.stats())), ((1, 5, 0, 0), (2, 13, 0, 0)));
+        assert_eq!(told(room.stats().total), (3, 18, 0, 0));
+    };
+    or(scene, never_over(task)).await;
+}
+
+/// More than the system holds waits for a member that does not read yet; it gets it behind the end of the room.
+pub async fn r8_a_room_that_is_closed_leaves_its_members_what_was_said<P: Platform>() {
+    let (room, task) = room::<P>(Policy::Disconnect);
+    let (mut conn, peer) = pair::<P>().await;
+    let member = room.join(conn.writer()).expect("it is open");
+    let text = vec![b'm'; Tcp::<P>::HOLDS];
+    let scene = async {
+        room.send_all(&text).await.expect("it is open");
+        room.close();
+    };
+    let (stats, ()) = zip(task, scene).await;
+    assert_eq!((stats.evicted(), stats.total.messages), (0, 1));
+    drop(member);
+    let closing = async { conn.close().await.expect("the peer reads") };
+    let reading = async {
+        let rest = peer.recv_all().await;
+        drop(peer);
+        rest
+    };
+    let (rest, ()) = zip(reading, closing).await;
+    assert!(rest.bytes == text && !rest.reset);
 }
 
 /// A room that ends by itself has lost its handles, which the scene holds.
