@@ -389,6 +389,7 @@ macro_rules! __table {
                     A10 a10_a_used_port_is_an_error_that_names_it
                     A10 a10_an_address_of_another_family_is_refused
                     A10 a10_the_numbers_of_the_system_make_the_same_sockets
+                    A14 a14_the_numbers_of_the_system_may_hold_flags_and_other_families
                 }
                 options {
                     A5 a5_every_option_is_read_back
@@ -540,6 +541,8 @@ macro_rules! __table {
                     A10 a10_a_path_is_bound_and_connected
                     A10 a10_a_path_that_does_not_do_is_an_error_that_names_it
                     A10 a10_only_a_stale_socket_is_removed
+                    A10 a10_a_server_notices_nothing_of_the_question_whether_it_is_there
+                    A10 a10_no_socket_that_is_bound_loses_its_file
                     A10 a10_an_abstract_name_leaves_no_file
                     A8 a8_unix_sockets_are_adopted
                     A11 a11_an_abstract_peer_is_answered

@@ -137,6 +137,40 @@ pub async fn a10_the_numbers_of_the_system_make_the_same_sockets<P: Platform>() 
     AsyncSocket::<P::Runtime>::from_raw_parts(-1, stream, 0).expect_err("no such family");
 }
 
+/// Flags in the number of the type are no other type, and a stream of a family without TCP gets no option of TCP.
+pub async fn a14_the_numbers_of_the_system_may_hold_flags_and_other_families<P: Platform>() {
+    type Socket<P> = AsyncSocket<<P as Platform>::Runtime>;
+
+    if !cfg!(target_os = "linux") {
+        return;
+    }
+    const CLOEXEC: i32 = 0o2_000_000;
+    const SCTP: i32 = 132;
+    const VSOCK: i32 = 40;
+
+    let (stream, datagram) = (i32::from(Type::STREAM), i32::from(Type::DGRAM));
+    let ipv4 = OsDomain::IPV4.into();
+    let mut udp = Socket::<P>::from_raw_parts(ipv4, datagram | CLOEXEC, 0).expect("a socket");
+    udp.bind_addr("127.0.0.1", 0).await.expect("a port");
+    assert_eq!(udp.listen(1).expect_err("no stream").kind(), ErrorKind::Unsupported);
+    let mut udp = Socket::<P>::from_raw_parts(ipv4, datagram | CLOEXEC, 0).expect("a socket");
+    udp.bind_addr("127.0.0.1", 0).await.expect("a port");
+    udp.into_datagram().expect("a datagram socket");
+    let mut tcp = Socket::<P>::from_raw_parts(ipv4, stream | CLOEXEC, 0).expect("a socket");
+    tcp.bind_addr("127.0.0.1", 0).await.expect("a port");
+    tcp.listen(1).expect("a listener");
+
+    // Where the system has them.
+    for (family, ty, protocol) in [(VSOCK, stream, 0), (ipv4, stream, SCTP), (16, datagram, 0)] {
+        let made = socket2::Socket::new(family.into(), ty.into(), Some(protocol.into()));
+        let ours = Socket::<P>::from_raw_parts(family, ty, protocol);
+        assert_eq!(ours.is_ok(), made.is_ok(), "{family} {protocol}: {ours:?}");
+        if let Ok(mut ours) = ours {
+            ours.os_socket().expect("a descriptor");
+        }
+    }
+}
+
 /// Every way to write an address of this machine, families mixed.
 pub async fn a15_listen_and_connect_take_a_host_and_a_port<P: Platform>() {
     let mut cases = vec![("127.0.0.1:0", "127.0.0.1"), (":0", "127.0.0.1"), (":0", "localhost")];

@@ -3,17 +3,21 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::os::fd::OwnedFd;
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use asyncnet::net::{
     ConnectOptions, Datagram, DatagramTooLong, Domain, connect, remove_stale_socket,
 };
 use asyncnet::{Address, AsyncSocket, Listener};
+use blocking::unblock;
 use futures_lite::future::zip;
 
 use crate::bed::{Platform, System};
 use crate::places::{TempPath, tried};
-use crate::tools::assert_line;
+use crate::tools::{assert_line, waits};
 
 fn unix<R: System>() -> AsyncSocket<R> {
     let socket = AsyncSocket::new(Domain::Unix);
@@ -87,6 +91,78 @@ pub async fn a10_only_a_stale_socket_is_removed<P: Platform>() {
     let error = remove_stale_socket(&path).expect_err("no socket");
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
     assert_eq!(fs::read(&path).expect("it is there"), b"precious");
+}
+
+/// Whatever is bound there: it is asked at once, though its queue is full, and gets no client by that.
+pub async fn a10_a_server_notices_nothing_of_the_question_whether_it_is_there<P: Platform>() {
+    let path = TempPath::new();
+    let mut socket = unix::<P::Runtime>();
+    socket.bind_unix(&path).expect("a new path");
+    let listener = socket.listen(1).expect("a listener");
+    {
+        let mut accepting = pin!(listener.accept());
+        assert!(waits(accepting.as_mut()).await, "nobody came");
+        for _ in 0..10 {
+            let error = remove_stale_socket(&path).expect_err("somebody listens");
+            assert_eq!(error.kind(), ErrorKind::AddrInUse);
+        }
+        assert!(waits(accepting.as_mut()).await, "nobody came");
+    }
+    // Until the system takes no more: a connect that blocks would stay here for ever.
+    let mut queue = Vec::new();
+    for _ in 0..8 {
+        let client = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None);
+        let client = client.expect("a socket");
+        client.set_nonblocking(true).expect("an option");
+        let to = socket2::SockAddr::unix(&path).expect("a path");
+        let full = client.connect(&to).is_err_and(|it| it.kind() == ErrorKind::WouldBlock);
+        queue.push(client);
+        if full {
+            break;
+        }
+    }
+    let error = remove_stale_socket(&path).expect_err("somebody listens");
+    assert_eq!(error.kind(), ErrorKind::AddrInUse);
+    assert!(path.as_ref().exists());
+    drop((listener, queue));
+    remove_stale_socket(&path).expect("nobody listens any more");
+
+    let bound = UnixDatagram::bind(&path).expect("a new path");
+    let error = remove_stale_socket(&path).expect_err("somebody has it");
+    assert_eq!(error.kind(), ErrorKind::AddrInUse);
+    drop(bound);
+}
+
+/// However a bind and a removal fall together: the file of a socket that is bound is there in the end.
+pub async fn a10_no_socket_that_is_bound_loses_its_file<P: Platform>() {
+    let path = TempPath::new();
+    let (at, over) = (path.as_ref().to_owned(), Arc::new(AtomicBool::new(false)));
+    let removing = {
+        let (at, over) = (at.clone(), Arc::clone(&over));
+        unblock(move || {
+            while !over.load(Ordering::SeqCst) {
+                // A server is there, or is not.
+                let _ = remove_stale_socket(&at);
+            }
+        })
+    };
+    let binding = unblock(move || {
+        for round in 0..200 {
+            let bound = loop {
+                if let Ok(bound) = UnixListener::bind(&at) {
+                    break bound;
+                }
+                // The last one's, if nobody else was as quick.
+                let _ = remove_stale_socket(&at);
+            };
+            let found = (0..10_000).any(|_| UnixStream::connect(&at).is_ok());
+            assert!(found, "round {round}: the server is there, and its file is not");
+            drop(bound);
+        }
+    });
+    binding.await;
+    over.store(true, Ordering::SeqCst);
+    removing.await;
 }
 
 /// Linux alone has them.
