@@ -5,6 +5,7 @@
 
 mod batches;
 mod blocks;
+mod cases;
 mod close_limits;
 mod deadlines;
 mod ends;

@@ -137,7 +137,7 @@ pub async fn a10_a_server_notices_nothing_of_the_question_whether_it_is_there<P:
 pub async fn a10_no_socket_that_is_bound_loses_its_file<P: Platform>() {
     let path = TempPath::new();
     let (at, over) = (path.as_ref().to_owned(), Arc::new(AtomicBool::new(false)));
-    let removing = {
+    let removing = [(); 3].map(|()| {
         let (at, over) = (at.clone(), Arc::clone(&over));
         unblock(move || {
             while !over.load(Ordering::SeqCst) {
@@ -145,9 +145,9 @@ pub async fn a10_no_socket_that_is_bound_loses_its_file<P: Platform>() {
                 let _ = remove_stale_socket(&at);
             }
         })
-    };
+    });
     let binding = unblock(move || {
-        for round in 0..200 {
+        for round in 0..1000 {
             let bound = loop {
                 if let Ok(bound) = UnixListener::bind(&at) {
                     break bound;
@@ -162,7 +162,9 @@ pub async fn a10_no_socket_that_is_bound_loses_its_file<P: Platform>() {
     });
     binding.await;
     over.store(true, Ordering::SeqCst);
-    removing.await;
+    for removed in removing {
+        removed.await;
+    }
 }
 
 /// Linux alone has them.
