@@ -89,6 +89,8 @@ fn t2_a_certificate_that_is_not_accepted_says_why() {
     for version in VERSIONS {
         let other =
             Identity::new(|params| params.distinguished_name = rcgen::DistinguishedName::new());
+        // An authority that was made again under its old name, with another key.
+        let remade = Identity::new(|_| {});
         let wrong_name = Identity::new(|params| {
             params.subject_alt_names =
                 vec![rcgen::SanType::DnsName("other.test".try_into().expect("a name"))];
@@ -98,6 +100,7 @@ fn t2_a_certificate_that_is_not_accepted_says_why() {
         for (shown, trusted, fault, alert) in [
             (&wrong_name, &wrong_name, WrongName, 42),
             (identity(), &other, UnknownIssuer, 48),
+            (identity(), &remade, UnknownIssuer, 51),
             (&expired, &expired, Expired, 45),
             (&early, &early, NotYetValid, 45),
         ] {
