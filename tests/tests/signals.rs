@@ -11,11 +11,12 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use asyncnet::{Config, Connection, Error, Transport};
+use asyncnet::{Config, Connection, Error, TlsContext, Transport};
 use asyncnet_async_std::AsyncStd;
 use asyncnet_conformance::System;
 use asyncnet_smol::Smol;
 use asyncnet_tokio::Tokio;
+use futures_lite::future::zip;
 use signal_hook::consts::SIGPIPE;
 use signal_hook::flag::register_conditional_default;
 use socket2::{Domain, Socket, Type};
@@ -90,7 +91,39 @@ async fn write_to_nobody<R: System>() {
             while let Ok(()) = send(&mut conn, two_pieces).await {}
             drop(conn.close().await);
         }
+        write_secretly_to_nobody::<R>(two_pieces).await;
     }
+}
+
+/// The server's settings, and a client's that trusts it.
+fn settings() -> [TlsContext; 2] {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a key");
+    let (certificate, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+    let server = TlsContext::server().identity_pem(certificate.as_bytes(), key.as_bytes());
+    let client = TlsContext::client().ca_pem(certificate.as_bytes());
+    [
+        server.expect("PEM").build().expect("a server"),
+        client.expect("PEM").build().expect("a client"),
+    ]
+}
+
+/// Over TLS, whose last words meet the broken pipe too: a peer that shook hands and left without a word.
+async fn write_secretly_to_nobody<R: System>(two_pieces: bool) {
+    let [server, client] = settings();
+    let (ours, theirs) = UnixStream::pair().expect("a pair");
+    let [mut ours, mut theirs] = [ours, theirs].map(|socket| {
+        let stream = R::stream(Socket::from(socket)).expect("a stream");
+        Connection::new(stream, Config::default())
+    });
+    let (one, other) = zip(
+        ours.upgrade_tls(server.as_server()),
+        theirs.upgrade_tls(client.as_client("localhost")),
+    )
+    .await;
+    one.and(other).expect("the handshake succeeds");
+    theirs.abort();
+    while let Ok(()) = send(&mut ours, two_pieces).await {}
+    drop(ours.close().await);
 }
 
 async fn send<S: Transport>(conn: &mut Connection<S>, two_pieces: bool) -> Result<(), Error> {
