@@ -57,6 +57,7 @@
 //! |---|---|
 //! | `tls` | TLS by rustls, with the cryptography of ring |
 //! | `aws-lc-rs` | the cryptography of aws-lc-rs besides, for the builders' `provider` |
+//! | `proxy` | the PROXY protocol in front of accepted connections: [`ListenOptions::proxy_protocol`](net::ListenOptions) |
 //! | `tracing` | events for connect, accept, ends and dropped lines; never a byte of what is sent or received |
 
 mod connection;

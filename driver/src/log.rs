@@ -32,6 +32,11 @@ pub(crate) fn accepted(address: impl Display) {
     unused!(address);
 }
 
+pub(crate) fn proxy_refused(address: impl Display, why: &str) {
+    event!(debug, %address, why, "the connection was refused");
+    unused!(address, why);
+}
+
 pub(crate) fn backing_off(error: &io::Error) {
     event!(warn, %error, "accept: out of resources, trying again");
     unused!(error);

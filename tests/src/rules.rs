@@ -18,6 +18,7 @@ pub mod listening;
 pub mod options;
 #[cfg(unix)]
 pub mod paths;
+pub mod proxied;
 pub mod rooms;
 pub mod sending;
 pub mod settings;
@@ -163,6 +164,8 @@ rules! {
     A14,
     /// Listening and connecting in one call.
     A15,
+    /// The PROXY protocol.
+    A16,
     /// A room reaches every member.
     R1,
     /// What waits for a member is bounded.
@@ -402,6 +405,11 @@ macro_rules! __table {
                     A12 a12_every_way_to_close_counts
                     A12 a12_finish_waits_for_the_open_ones
                     A12 a12_finish_waits_only_so_long
+                }
+                proxied {
+                    A16 a16_the_peer_is_the_client_that_the_proxy_names
+                    A16 a16_tls_begins_behind_the_header
+                    A16 a16_a_connection_without_a_header_is_reset
                 }
                 datagrams {
                     A11 a11_datagrams_stay_apart

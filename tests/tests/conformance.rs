@@ -142,6 +142,7 @@ fn every_test_is_in_the_table() {
         ("listening", include_str!("../src/rules/listening.rs")),
         ("options", include_str!("../src/rules/options.rs")),
         ("paths", include_str!("../src/rules/paths.rs")),
+        ("proxied", include_str!("../src/rules/proxied.rs")),
         ("sending", include_str!("../src/rules/sending.rs")),
         ("both_ways", include_str!("../src/rules/both_ways.rs")),
         ("rooms", include_str!("../src/rules/rooms.rs")),

@@ -16,7 +16,7 @@ use socket2::SockRef;
 use super::error::failed;
 use super::open::Open;
 use super::place::{Place, resolve};
-use super::silent::{Heard, Silent, Spoken};
+use super::silent::{Heard, Opening, Silent, Spoken};
 use super::{Domain, ListenOptions, OsSocket, Setting, SockOpt};
 use crate::engine::fan_out::{FanOut, Waiter};
 use crate::runtime::Socket as _;
@@ -45,6 +45,8 @@ pub struct Listener<R: Runtime> {
     waker: Waker,
     /// Makes its connections secure, if they are to be.
     layers: Option<Arc<dyn Layers>>,
+    /// What its peers have to say before they are handed out.
+    opening: Opening,
     queue: Mutex<Queue<R>>,
     /// Counting, polling the runtime's listener and leaving a waker with it are one step.
     poll_lock: Mutex<()>,
@@ -124,7 +126,7 @@ impl<R: Runtime> Listener<R> {
     }
 
     pub(super) fn new(socket: R::Socket, options: ListenOptions) -> io::Result<Self> {
-        let ListenOptions { config, layers, max_open, max_silent, .. } = options;
+        let ListenOptions { config, layers, max_open, max_silent, header, .. } = options;
         if let Some(layers) = &layers {
             // Settings that cannot work are told now, not to the first peer.
             drop(layers.server_layer()?);
@@ -132,10 +134,11 @@ impl<R: Runtime> Listener<R> {
         let config = Arc::new(config);
         let nodelay = socket.get(SockOpt::NoDelay).unwrap_or(false);
         let inner = R::listener(socket)?;
+        let opening = Opening { header, hello: layers.is_some() };
         let fan_out = FanOut::new();
         let queue = Queue {
             clock: R::clock(),
-            silent: Silent::new(max_silent, config.handshake_timeout, &fan_out),
+            silent: Silent::new(max_silent, config.handshake_timeout, opening, &fan_out),
             back_off: None,
             wait: BACK_OFF.0,
             passing: 0,
@@ -143,7 +146,18 @@ impl<R: Runtime> Listener<R> {
         };
         let (waker, open) = (fan_out.waker(), Open::new(fan_out));
         let (queue, poll_lock) = (Mutex::new(queue), Mutex::new(()));
-        Ok(Self { inner, config, nodelay, max_open, open, waker, layers, queue, poll_lock })
+        Ok(Self {
+            inner,
+            config,
+            nodelay,
+            max_open,
+            open,
+            waker,
+            layers,
+            opening,
+            queue,
+            poll_lock,
+        })
     }
 
     /// Lets at most `connections` of this listener be open at once: see [`ListenOptions::max_open`].
@@ -176,6 +190,9 @@ impl<R: Runtime> Listener<R> {
     /// outside, at most [`ListenOptions::max_silent`] of them and none longer than
     /// [`Config::handshake_timeout`]; when that place is full, the oldest silent peer is reset. No cryptography runs
     /// in accept: the handshake goes on in the task that uses the connection.
+    ///
+    /// Behind a proxy ([`proxy_protocol`](ListenOptions)) the address is the client's, as far as the proxy knows it, and
+    /// peers wait in the same place until their header has come.
     ///
     /// # Errors
     ///
@@ -284,26 +301,26 @@ impl<R: Runtime> Listener<R> {
             let _ = SockRef::from(&socket).set_tcp_nodelay(true);
         }
         log::accepted(&address);
-        if self.layers.is_some() {
+        if self.opening.header.is_some() || self.opening.hello {
             let now = queue.clock.now();
             gone.extend(queue.silent.push(stream, address, now));
             return Poll::Ready(None);
         }
-        let permit = self.open.permit();
+        let permit = self.open.permit(None);
         let connection = Connection::of(stream, Arc::clone(&self.config), Some(permit));
         Poll::Ready(Some(Ok((connection, address))))
     }
 
-    /// A connection whose handshake goes on in the task that uses it.
+    /// A connection of which the first bytes have come. A handshake goes on in the task that uses it.
     fn hand_out_spoken(&self, spoken: Spoken<R::Stream>) -> io::Result<Accepted<R>> {
-        let Spoken { stream, address, early } = spoken;
-        let layer = match &self.layers {
-            Some(layers) => layers.server_layer()?,
-            None => return Err(ErrorKind::InvalidInput.into()),
-        };
-        let permit = self.open.permit();
+        let Spoken { stream, address, early, proxied } = spoken;
+        let layer = self.layers.as_ref().map(|layers| layers.server_layer()).transpose()?;
+        let permit = self.open.permit(proxied);
         let mut connection = Connection::of(stream, Arc::clone(&self.config), Some(permit));
-        connection.begin_tls(layer, early)?;
+        match layer {
+            Some(layer) => connection.begin_tls(layer, early)?,
+            None => connection.set_early(early),
+        }
         Ok((connection, address))
     }
 

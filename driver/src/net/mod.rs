@@ -11,6 +11,9 @@ mod listener;
 pub(crate) mod open;
 pub(crate) mod options;
 mod place;
+mod proxied;
+#[cfg(feature = "proxy")]
+mod proxy;
 mod race;
 mod setup;
 mod silent;
@@ -25,6 +28,7 @@ pub use datagram::{Datagram, DatagramTooLong};
 pub use error::SocketError;
 pub use listener::{Incoming, Listener};
 pub use options::{Domain, KeepAlive, Setting, SockOpt};
+pub use proxied::Proxied;
 pub use setup::{ConnectOptions, ListenOptions};
 pub use socket::AsyncSocket;
 #[cfg(unix)]

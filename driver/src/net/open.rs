@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Wake as _;
 
+use super::Proxied;
+use crate::Address;
 use crate::engine::fan_out::FanOut;
 
 /// Counts the open connections of one listener, and wakes the tasks that wait for one to close.
@@ -22,19 +24,34 @@ impl Open {
     }
 
     /// One more.
-    pub(super) fn permit(self: &Arc<Self>) -> Permit {
+    pub(super) fn permit(self: &Arc<Self>, proxied: Option<Box<Proxied>>) -> Permit {
         self.count.fetch_add(1, Ordering::SeqCst);
-        Permit(Arc::clone(self))
+        Permit { open: Arc::clone(self), proxied }
     }
 }
 
 /// An open connection. Dropping it says that it is closed.
-pub(crate) struct Permit(Arc<Open>);
+pub(crate) struct Permit {
+    open: Arc<Open>,
+    proxied: Option<Box<Proxied>>,
+}
+
+impl Permit {
+    /// What a proxy said about the client.
+    pub(crate) fn proxied(&self) -> Option<&Proxied> {
+        self.proxied.as_deref()
+    }
+
+    /// The address of the client, if a proxy told it.
+    pub(crate) fn client_addr(&self) -> Option<&Address> {
+        self.proxied()?.client_addr()
+    }
+}
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.0.count.fetch_sub(1, Ordering::SeqCst);
+        self.open.count.fetch_sub(1, Ordering::SeqCst);
         // A listener may drop connections while it holds its lock.
-        self.0.fan_out.wake_by_ref();
+        self.open.fan_out.wake_by_ref();
     }
 }

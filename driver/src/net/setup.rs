@@ -7,6 +7,7 @@ use std::time::Duration;
 use asyncnet_core::Config;
 
 use super::Setting;
+use super::proxied::Parse;
 use crate::Address;
 #[cfg(feature = "tls")]
 use crate::TlsContext;
@@ -102,6 +103,8 @@ pub struct ListenOptions {
     pub(super) layers: Option<Arc<dyn Layers>>,
     pub(super) max_open: usize,
     pub(super) max_silent: usize,
+    /// Reads the header of a proxy, if there has to be one.
+    pub(super) header: Option<Parse>,
     pub(super) backlog: u32,
 }
 
@@ -113,6 +116,7 @@ impl Default for ListenOptions {
             layers: None,
             max_open: usize::MAX,
             max_silent: 4096,
+            header: None,
             backlog: 1024,
         }
     }
@@ -146,8 +150,8 @@ impl ListenOptions {
         self
     }
 
-    /// How many peers of a TLS listener may wait that have not sent a byte yet (0 counts as 1). The next
-    /// one takes the place of the oldest, which is reset. Default 4096; each holds a descriptor.
+    /// How many peers of a TLS listener may wait that have not sent a byte yet, or of a listener behind a proxy
+    /// that have not sent their header (0 counts as 1). The next one takes the place of the oldest, which is reset. Default 4096; each holds a descriptor.
     pub const fn max_silent(mut self, peers: usize) -> Self {
         self.max_silent = peers;
         self
@@ -171,6 +175,34 @@ impl ListenOptions {
         self
     }
 
+    /// Expects every connection to begin with a header of the PROXY protocol, version 1 or 2, in front of TLS if
+    /// there is any. Listen so only where the proxy alone can connect: whoever sends a header says who the
+    /// client is.
+    ///
+    /// A connection is handed out once its header has come; over TLS, once a byte behind it has come too. Its
+    /// `peer_addr`, and that of [`accept_addr`](crate::Listener::accept_addr), is then the client's;
+    /// [`SocketInfo::proxied`](super::SocketInfo::proxied) tells the rest. The connection is reset when
+    ///
+    /// - it begins with anything else, or the header is malformed: another command, a datagram, addresses or
+    ///   fields that do not fit into the length;
+    /// - the header is longer than 107 bytes (version 1) or 4096 bytes (version 2);
+    ///
+    /// and closed when the header has not come within [`Config::handshake_timeout`]. A proxy that speaks for
+    /// itself (`LOCAL`) or does not know the client (`UNKNOWN`, `UNSPEC`) is accepted, and `peer_addr` is the
+    /// proxy's. Only the first header is one: a second is what the client sent.
+    ///
+    /// ```
+    /// use asyncnet::net::ListenOptions;
+    ///
+    /// let options = ListenOptions::new().proxy_protocol();
+    /// # drop(options);
+    /// ```
+    #[cfg(feature = "proxy")]
+    pub fn proxy_protocol(mut self) -> Self {
+        self.header = Some(super::proxy::parse);
+        self
+    }
+
     pub(super) fn layers(mut self, layers: Option<Arc<dyn Layers>>) -> Self {
         self.layers = layers;
         self
@@ -185,6 +217,7 @@ impl fmt::Debug for ListenOptions {
             .field("tls", &self.layers.is_some())
             .field("max_open", &self.max_open)
             .field("max_silent", &self.max_silent)
+            .field("proxy_protocol", &self.header.is_some())
             .field("backlog", &self.backlog)
             .finish()
     }

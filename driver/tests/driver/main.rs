@@ -22,6 +22,8 @@ mod outcomes;
 mod parts;
 mod pipe;
 mod rates;
+#[cfg(feature = "proxy")]
+mod proxied;
 mod room;
 mod schedules;
 mod secure;
