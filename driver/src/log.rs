@@ -58,3 +58,13 @@ pub(crate) fn handshake_failed(error: &TlsError) {
     event!(debug, %error, "TLS handshake failed");
     unused!(error);
 }
+
+#[cfg(feature = "tls")]
+pub(crate) fn certificate_expires(what: String, is_over: bool) {
+    if is_over {
+        event!(warn, "{what}: peers will refuse it");
+    } else {
+        event!(warn, "{what}, which is soon");
+    }
+    unused!(what);
+}

@@ -1,6 +1,8 @@
 //! A secure layer between the transport and the connection: records on their way out, and the space that
 //! records come into. A plain connection has none.
 
+#[cfg(feature = "rustls")]
+pub(crate) mod date;
 mod error;
 mod layer;
 #[cfg(feature = "rustls")]

@@ -13,6 +13,7 @@ use ::rustls::{
     ProtocolVersion, ServerConfig, ServerConnection,
 };
 
+use super::date::Date;
 use crate::{CertificateFault, Phase, SecureLayer, TlsError, TlsErrorKind, TlsSession};
 
 /// One end of a TLS connection.
@@ -234,7 +235,20 @@ fn describe(error: &Error) -> TlsError {
         | Error::PeerSentOversizedRecord => TlsErrorKind::Protocol,
         _ => TlsErrorKind::Local,
     };
-    TlsError::new(kind, error.to_string())
+    TlsError::new(kind, detail(error))
+}
+
+/// What rustls says, with a date where it would say seconds.
+fn detail(error: &Error) -> String {
+    match error {
+        Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. }) => {
+            alloc::format!("it was valid until {}", Date(not_after.as_secs()))
+        }
+        Error::InvalidCertificate(CertificateError::NotValidYetContext { not_before, .. }) => {
+            alloc::format!("it is valid from {} on", Date(not_before.as_secs()))
+        }
+        other => other.to_string(),
+    }
 }
 
 fn fault(error: &CertificateError) -> CertificateFault {

@@ -5,6 +5,8 @@
 
 mod batch;
 mod bounds;
+#[cfg(feature = "tls")]
+mod certificates;
 mod clock;
 mod closing;
 mod drops;
