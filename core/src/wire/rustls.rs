@@ -91,14 +91,22 @@ impl TlsLayer {
                 self.phase = Phase::Open;
             }
             Ok(_) => {}
-            Err(error) => return Err(self.fail(&error)),
+            Err(error) => {
+                self.phase = Phase::Failed;
+                if !matches!(error, Error::AlertReceived(_)) {
+                    self.say_farewell(out);
+                }
+                return Err(describe(&error));
+            }
         }
         Ok(())
     }
 
-    fn fail(&mut self, error: &Error) -> TlsError {
-        self.phase = Phase::Failed;
-        describe(error)
+    /// Behind a few of its errors rustls says nothing: the peer gets a close notice then. Where it has sent an alert,
+    /// it sends nothing more.
+    fn say_farewell(&mut self, out: &mut Vec<u8>) {
+        self.conn.send_close_notify();
+        self.put_out(out);
     }
 
     fn check(&self) -> Result<(), TlsError> {
@@ -136,6 +144,7 @@ impl SecureLayer for TlsLayer {
             if rest.len() == before && self.phase != Phase::PeerClosed {
                 // It holds 64 KiB of records that together are not one message yet, and takes no more.
                 self.phase = Phase::Failed;
+                self.say_farewell(out);
                 let why = "the peer cuts a handshake message into too many records";
                 return Err(TlsError::new(TlsErrorKind::Protocol, why));
             }
@@ -157,8 +166,7 @@ impl SecureLayer for TlsLayer {
 
     fn close(&mut self, out: &mut Vec<u8>) {
         if self.phase != Phase::Failed {
-            self.conn.send_close_notify();
-            self.put_out(out);
+            self.say_farewell(out);
         }
     }
 
