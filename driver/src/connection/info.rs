@@ -7,7 +7,7 @@ use super::handle::Handle;
 use crate::Transport;
 use crate::engine::Engine;
 use crate::net::open::Permit;
-use crate::net::{Address, PeerCred, Proxied, Setting, SockOpt};
+use crate::net::{Address, Drain, PeerCred, Proxied, Setting, SockOpt};
 use crate::net::{address, options};
 
 /// The socket under a connection; made by [`Connection::socket`](crate::Connection::socket).
@@ -47,6 +47,14 @@ impl<'a, S: Transport> SocketInfo<'a, S> {
     #[must_use]
     pub fn proxied(&self) -> Option<Proxied> {
         self.handle.look(|engine| engine.permit.as_ref()?.proxied().cloned())
+    }
+
+    /// Tells when the listener of this connection shuts down. One of no listener, or that is closed, never hears of
+    /// it.
+    #[must_use]
+    pub fn drain(&self) -> Drain {
+        let of_listener = |engine: &Engine<S>| engine.permit.as_ref().map(Permit::drain);
+        self.handle.look(of_listener).unwrap_or(Drain::of(None))
     }
 
     /// The process at the other end of a Unix socket.

@@ -17,7 +17,9 @@ use super::error::failed;
 use super::open::Open;
 use super::place::{Place, resolve};
 use super::silent::{Heard, Opening, Silent, Spoken};
-use super::{Domain, ListenOptions, OsSocket, Setting, SockOpt};
+use super::{
+    Domain, Drain, Failures, Finished, ListenOptions, OpenConnection, OsSocket, Setting, SockOpt,
+};
 use crate::engine::fan_out::{FanOut, Waiter};
 use crate::runtime::Socket as _;
 use crate::tls::Layers;
@@ -26,6 +28,9 @@ use crate::{Address, Clock as _, Connection, Runtime, Transport as _, log};
 /// How long an accept waits when the system will not let it: doubled from the first
 /// to the last, for as long as it lasts.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(5), Duration::from_secs(1));
+
+/// How long connections that were told to abort have time for it.
+const ABORT_GRACE: Duration = Duration::from_secs(1);
 
 /// How many peers one poll looks at, before other tasks get their turn; and how many errors about single
 /// peers may follow one another before accept takes them for a trouble of the machine.
@@ -126,6 +131,9 @@ impl<R: Runtime> Listener<R> {
     }
 
     pub(super) fn new(socket: R::Socket, options: ListenOptions) -> io::Result<Self> {
+        let fan_out = FanOut::new();
+        let waker = fan_out.waker();
+        let open = Open::new(fan_out, &options);
         let ListenOptions { config, layers, max_open, max_silent, header, .. } = options;
         if let Some(layers) = &layers {
             // Settings that cannot work are told now, not to the first peer.
@@ -135,16 +143,14 @@ impl<R: Runtime> Listener<R> {
         let nodelay = socket.get(SockOpt::NoDelay).unwrap_or(false);
         let inner = R::listener(socket)?;
         let opening = Opening { header, hello: layers.is_some() };
-        let fan_out = FanOut::new();
         let queue = Queue {
             clock: R::clock(),
-            silent: Silent::new(max_silent, config.handshake_timeout, opening, &fan_out),
+            silent: Silent::new(max_silent, config.handshake_timeout, opening, &open),
             back_off: None,
             wait: BACK_OFF.0,
             passing: 0,
             last_said: None,
         };
-        let (waker, open) = (fan_out.waker(), Open::new(fan_out));
         let (queue, poll_lock) = (Mutex::new(queue), Mutex::new(()));
         Ok(Self {
             inner,
@@ -214,23 +220,59 @@ impl<R: Runtime> Listener<R> {
         Incoming { accepting: Some(Accepting::new(self)) }
     }
 
-    /// Stops to listen and waits until every connection of this listener is closed, for at most `limit`.
-    /// Returns how many are still open.
+    /// Shuts down: stops to listen, tells its connections ([`drain`](Self::drain)), and waits until every one of them
+    /// is closed, for at most `limit`. Those that are left then are aborted if the listener
+    /// [tracks](ListenOptions::track) them, and left open otherwise. Returns what became of them.
+    ///
+    /// With [`ListenOptions::close_idle`] a connection that waits for a message, of which nothing has come, and
+    /// that has sent everything, is closed at once: its receive answers `Closed`.
+    ///
+    /// An abort happens in the task that uses the connection, so there is up to a second more for those tasks to
+    /// notice. Peers that were not handed out yet are closed.
+    ///
+    /// ```
+    /// # async fn stop<R: asyncnet::Runtime>(listener: asyncnet::Listener<R>) {
+    /// use std::time::Duration;
+    ///
+    /// let finished = listener.finish(Duration::from_secs(10)).await;
+    /// println!("{} closed in time, {} aborted", finished.closed, finished.aborted);
+    /// # }
+    /// ```
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe: the listener is closed in any case.
-    pub async fn finish(self, limit: Duration) -> usize {
+    /// Cancel safe: the listener is closed and its connections are told in any case, once it was polled. None is
+    /// aborted if it is dropped before the limit.
+    pub async fn finish(self, limit: Duration) -> Finished {
         let Self { inner, open, queue, .. } = self;
         // Silent peers will not be handed out any more.
         drop((inner, queue));
-        let (waiter, mut limit) = (open.fan_out.waiter(), pin!(R::sleep(limit)));
-        poll_fn(|cx| {
-            waiter.wait(cx.waker());
-            let left = open.count();
-            if left == 0 { Poll::Ready(0) } else { limit.as_mut().poll(cx).map(|()| left) }
-        })
-        .await
+        let before = open.count();
+        open.begin_drain();
+        if !all_closed::<R>(&open, limit).await && open.abort_all() {
+            all_closed::<R>(&open, ABORT_GRACE).await;
+        }
+        let (aborted, left) = (open.aborted(), open.count());
+        Finished { closed: before.saturating_sub(aborted + left), aborted, left }
+    }
+
+    /// What tells the connections of this listener that it shuts down.
+    #[must_use]
+    pub fn drain(&self) -> Drain {
+        Drain::of(Some(Arc::clone(&self.open)))
+    }
+
+    /// The open connections, the oldest first. Empty unless the listener [tracks](ListenOptions::track) them.
+    #[must_use]
+    pub fn connections(&self) -> Vec<OpenConnection> {
+        let now = self.queue.lock().unwrap_or_else(PoisonError::into_inner).clock.now();
+        self.open.list(now)
+    }
+
+    /// How many of its connections came to nothing so far, by cause.
+    #[must_use]
+    pub fn failures(&self) -> Failures {
+        *self.open.failures()
     }
 
     /// How many of its connections are open. Peers of a TLS listener that are still silent do not count.
@@ -258,7 +300,9 @@ impl<R: Runtime> Listener<R> {
             let room = self.open.count() < self.max_open;
             if room {
                 match queue.silent.hear() {
-                    Heard::Bytes(spoken) => return Poll::Ready(self.hand_out_spoken(spoken)),
+                    Heard::Bytes(spoken) => {
+                        return Poll::Ready(self.hand_out_spoken(queue, spoken));
+                    }
                     Heard::Left(stream) => gone.push(stream),
                     Heard::Silence => {}
                     Heard::Nothing => match self.poll_new(queue, gone) {
@@ -306,16 +350,20 @@ impl<R: Runtime> Listener<R> {
             gone.extend(queue.silent.push(stream, address, now));
             return Poll::Ready(None);
         }
-        let permit = self.open.permit(None);
+        let permit = self.open.permit(&address, None, || queue.clock.now());
         let connection = Connection::of(stream, Arc::clone(&self.config), Some(permit));
         Poll::Ready(Some(Ok((connection, address))))
     }
 
     /// A connection of which the first bytes have come. A handshake goes on in the task that uses it.
-    fn hand_out_spoken(&self, spoken: Spoken<R::Stream>) -> io::Result<Accepted<R>> {
+    fn hand_out_spoken(
+        &self,
+        queue: &mut Queue<R>,
+        spoken: Spoken<R::Stream>,
+    ) -> io::Result<Accepted<R>> {
         let Spoken { stream, address, early, proxied } = spoken;
         let layer = self.layers.as_ref().map(|layers| layers.server_layer()).transpose()?;
-        let permit = self.open.permit(proxied);
+        let permit = self.open.permit(&address, proxied, || queue.clock.now());
         let mut connection = Connection::of(stream, Arc::clone(&self.config), Some(permit));
         match layer {
             Some(layer) => connection.begin_tls(layer, early)?,
@@ -422,6 +470,19 @@ impl<R: Runtime> fmt::Debug for Listener<R> {
         let address = self.local_addr().ok();
         f.debug_struct("Listener").field("local_addr", &address).finish_non_exhaustive()
     }
+}
+
+/// Whether all connections are closed, which is waited for `limit`.
+async fn all_closed<R: Runtime>(open: &Open, limit: Duration) -> bool {
+    let (waiter, mut limit) = (open.fan_out.waiter(), pin!(R::sleep(limit)));
+    poll_fn(|cx| {
+        waiter.wait(cx.waker());
+        match open.count() {
+            0 => Poll::Ready(true),
+            _ => limit.as_mut().poll(cx).map(|()| false),
+        }
+    })
+    .await
 }
 
 /// An accept that goes on until it has a connection.

@@ -6,7 +6,9 @@
 pub(crate) mod address;
 mod connect;
 mod datagram;
+mod drain;
 mod error;
+mod failures;
 mod listener;
 pub(crate) mod open;
 pub(crate) mod options;
@@ -21,11 +23,14 @@ mod socket;
 #[cfg(unix)]
 mod stale;
 pub mod system;
+mod tracked;
 
 pub use address::{Address, AddressError, PeerCred};
 pub use connect::connect;
 pub use datagram::{Datagram, DatagramTooLong};
+pub use drain::{Drain, Finished};
 pub use error::SocketError;
+pub use failures::{Failures, HandshakeFailure};
 pub use listener::{Incoming, Listener};
 pub use options::{Domain, KeepAlive, Setting, SockOpt};
 pub use proxied::Proxied;
@@ -34,6 +39,7 @@ pub use socket::AsyncSocket;
 #[cfg(unix)]
 pub use stale::remove_stale_socket;
 pub use system::SystemSocket;
+pub use tracked::OpenConnection;
 
 pub use crate::connection::SocketInfo;
 pub use crate::transport::{OsSocket, Pipe, pipe};

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use asyncnet_core::Config;
 
-use super::Setting;
+use super::failures::OnFailure;
 use super::proxied::Parse;
+use super::{HandshakeFailure, Setting};
 use crate::Address;
 #[cfg(feature = "tls")]
 use crate::TlsContext;
@@ -105,6 +106,9 @@ pub struct ListenOptions {
     pub(super) max_silent: usize,
     /// Reads the header of a proxy, if there has to be one.
     pub(super) header: Option<Parse>,
+    pub(super) on_failure: Option<OnFailure>,
+    pub(super) track: bool,
+    pub(super) close_idle: bool,
     pub(super) backlog: u32,
 }
 
@@ -117,6 +121,9 @@ impl Default for ListenOptions {
             max_open: usize::MAX,
             max_silent: 4096,
             header: None,
+            on_failure: None,
+            track: false,
+            close_idle: false,
             backlog: 1024,
         }
     }
@@ -161,6 +168,39 @@ impl ListenOptions {
     /// their own.
     pub const fn backlog(mut self, connections: u32) -> Self {
         self.backlog = connections;
+        self
+    }
+
+    /// Keeps a list of the open connections, for [`Listener::connections`](crate::Listener::connections), and so that
+    /// [`Listener::finish`](crate::Listener::finish) can abort what is left at its limit. It takes some 200 bytes for
+    /// each connection, and a lock that no other connection waits for whenever one waits. Default: no.
+    pub const fn track(mut self, on: bool) -> Self {
+        self.track = on;
+        self
+    }
+
+    /// Whether [`Listener::finish`](crate::Listener::finish) closes idle connections at once, and others as soon as
+    /// they are idle: those that wait for a message of which nothing has come, and have sent everything. It
+    /// [tracks](Self::track) them for that. Default: no; a protocol says goodbye by itself.
+    pub const fn close_idle(mut self, on: bool) -> Self {
+        self.close_idle = on;
+        self
+    }
+
+    /// Calls `tell` for each TLS handshake of its connections that failed, once that connection is closed. It runs in
+    /// the task that used the connection, and must not block.
+    ///
+    /// ```
+    /// use asyncnet::net::ListenOptions;
+    ///
+    /// let options = ListenOptions::new().on_handshake_failure(|failure| eprintln!("{failure}"));
+    /// # drop(options);
+    /// ```
+    pub fn on_handshake_failure(
+        mut self,
+        tell: impl Fn(&HandshakeFailure) + Send + Sync + 'static,
+    ) -> Self {
+        self.on_failure = Some(Arc::new(tell));
         self
     }
 
@@ -218,6 +258,8 @@ impl fmt::Debug for ListenOptions {
             .field("max_open", &self.max_open)
             .field("max_silent", &self.max_silent)
             .field("proxy_protocol", &self.header.is_some())
+            .field("track", &self.track)
+            .field("close_idle", &self.close_idle)
             .field("backlog", &self.backlog)
             .finish()
     }

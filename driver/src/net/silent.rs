@@ -11,6 +11,7 @@ use std::time::Duration;
 use asyncnet_core::Time;
 
 use super::Proxied;
+use super::open::Open;
 use super::proxied::{Header, Parse};
 use crate::engine::fan_out::FanOut;
 use crate::{Address, Transport, log};
@@ -27,6 +28,8 @@ pub(super) struct Silent<S> {
     patience: Duration,
     opening: Opening,
     ready: Arc<Ready>,
+    /// Where those that come to nothing are counted.
+    open: Arc<Open>,
 }
 
 /// What a peer has to say first.
@@ -43,7 +46,7 @@ struct Peer<S> {
     address: Address,
     /// What it has sent, from behind the header.
     early: Vec<u8>,
-    proxied: Option<Box<Proxied>>,
+    proxied: Option<Proxied>,
     deadline: Time,
     waker: Waker,
     called: Arc<Call>,
@@ -88,7 +91,7 @@ pub(super) struct Spoken<S> {
     pub(super) address: Address,
     /// What it sent, from behind the header.
     pub(super) early: Vec<u8>,
-    pub(super) proxied: Option<Box<Proxied>>,
+    pub(super) proxied: Option<Proxied>,
 }
 
 /// How far a peer has come.
@@ -111,7 +114,7 @@ impl<S> Peer<S> {
                     if let Some(client) = &said.client {
                         self.address = client.clone();
                     }
-                    self.proxied = Some(Box::new(Proxied { proxy, said }));
+                    self.proxied = Some(Proxied { proxy, said });
                 }
             }
         }
@@ -132,17 +135,13 @@ pub(super) enum Heard<S> {
 }
 
 impl<S: Transport> Silent<S> {
-    /// Room for `max` peers, each of which may be silent for `patience`. Tasks that wait at `fan_out` are
+    /// Room for `max` peers, each of which may be silent for `patience`. Tasks that wait at the fan-out of `open` are
     /// woken when one speaks.
-    pub(super) fn new(
-        max: usize,
-        patience: Duration,
-        opening: Opening,
-        fan_out: &Arc<FanOut>,
-    ) -> Self {
-        let ready = Ready { called: Mutex::default(), fan_out: Arc::clone(fan_out) };
+    pub(super) fn new(max: usize, patience: Duration, opening: Opening, open: &Arc<Open>) -> Self {
+        let ready = Ready { called: Mutex::default(), fan_out: Arc::clone(&open.fan_out) };
         let (peers, ready) = (BTreeMap::new(), Arc::new(ready));
-        Self { peers, next: 0, max: max.max(1), patience, opening, ready }
+        let open = Arc::clone(open);
+        Self { peers, next: 0, max: max.max(1), patience, opening, ready, open }
     }
 
     /// Takes in a peer that connected `now`. Where there is no room, the oldest silent peer comes out: its
@@ -159,6 +158,7 @@ impl<S: Transport> Silent<S> {
         let (early, proxied) = (Vec::new(), None);
         self.peers.insert(peer, Peer { stream, address, early, proxied, deadline, waker, called });
         gone.map(|(_, Peer { mut stream, .. })| {
+            self.open.failures().silent += 1;
             stream.reset_on_drop();
             stream
         })
@@ -197,10 +197,14 @@ impl<S: Transport> Silent<S> {
             Some(Progress::Done) => Heard::Bytes(Spoken { stream, address, early, proxied }),
             Some(Progress::Refused(why)) => {
                 log::proxy_refused(&address, why);
+                self.open.failures().proxy_header += 1;
                 stream.reset_on_drop();
                 Heard::Left(stream)
             }
-            Some(Progress::Waits) | None => Heard::Left(stream),
+            Some(Progress::Waits) | None => {
+                self.open.failures().silent += 1;
+                Heard::Left(stream)
+            }
         }
     }
 
@@ -213,6 +217,7 @@ impl<S: Transport> Silent<S> {
     pub(super) fn pop_late(&mut self, now: Time) -> Option<S> {
         let late = self.deadline().is_some_and(|deadline| deadline <= now);
         let (_, peer) = if late { self.peers.pop_first()? } else { return None };
+        self.open.failures().silent += 1;
         Some(peer.stream)
     }
 }

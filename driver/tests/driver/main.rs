@@ -9,6 +9,7 @@ mod bounds;
 mod certificates;
 mod clock;
 mod closing;
+mod draining;
 mod drops;
 mod ends;
 mod flushing;
