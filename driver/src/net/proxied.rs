@@ -63,6 +63,7 @@ impl Proxied {
 }
 
 /// What the first bytes of a connection are.
+#[cfg_attr(not(feature = "proxy"), expect(dead_code, reason = "only a parser makes one"))]
 pub(super) enum Header {
     /// The front of a header.
     Part,
