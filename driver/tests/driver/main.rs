@@ -24,9 +24,9 @@ mod next_line;
 mod outcomes;
 mod parts;
 mod pipe;
-mod rates;
 #[cfg(feature = "proxy")]
 mod proxied;
+mod rates;
 mod room;
 mod schedules;
 mod secure;
