@@ -9,7 +9,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use super::error::failed;
-use super::place::{HostPort, Place, resolve, tls_name};
+use super::place::{HostPort, ONLY_LISTENED_AT, Place, resolve, tls_name};
 use super::race::race;
 use super::socket::shown;
 use super::{ConnectOptions, Domain, Setting, SockOpt};
@@ -77,6 +77,9 @@ async fn connect_to_place<R: Runtime>(
         Place::Unix(address) => {
             let socket = make::<R>(Domain::Unix, &options)?;
             (R::connect(socket, &address).await?, None)
+        }
+        Place::Inherited(_) => {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, ONLY_LISTENED_AT));
         }
     };
     let connection = Connection::new(stream, options.config);

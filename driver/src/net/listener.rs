@@ -74,7 +74,13 @@ struct Queue<R: Runtime> {
 type Accepted<R> = (Connection<<R as Runtime>::Stream>, Address);
 
 impl<R: Runtime> Listener<R> {
-    /// Listens at `"host:port"` or `"unix:/path"`, with the defaults of [`ListenOptions`].
+    /// Listens at `"host:port"`, `"unix:/path"`, `"unix:@name"` (an abstract name) or `"fd:NAME"`, with the defaults of
+    /// [`ListenOptions`].
+    ///
+    /// `"fd:NAME"` is a listening socket that the supervisor of this process passed in (`LISTEN_FDS`, as systemd
+    /// does): NAME is one of `LISTEN_FDNAMES`, or the number of the descriptor, as in `"fd:3"`. Each can be taken once. Take
+    /// them at the start, before the program opens anything. So a server can be restarted without a refused connection:
+    /// the socket stays open, and its queue holds the peers meanwhile.
     ///
     /// Port 0 lets the system choose: [`local_addr`](Self::local_addr) tells the port. No host (`":7777"`)
     /// and `"[::]:7777"` are all addresses of this machine, IPv4 and IPv6. A name with several addresses
@@ -116,6 +122,7 @@ impl<R: Runtime> Listener<R> {
         let failed = failed("listen on", at);
         let bound = async {
             let at = match place {
+                Place::Inherited(name) => return Self::new(inherit::<R>(name, &options)?, options),
                 Place::Unix(address) => vec![address],
                 Place::Host("", port) => vec![
                     SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)).into(),
@@ -442,6 +449,18 @@ fn bind_first<R: Runtime>(addresses: &[Address], options: &ListenOptions) -> io:
         }
     }
     Err(last)
+}
+
+/// A socket that was passed in. It is bound and listens already.
+fn inherit<R: Runtime>(name: &str, options: &ListenOptions) -> io::Result<R::Socket> {
+    let socket = R::Socket::inherited(name)?;
+    if socket.local_addr()?.ip().is_some() {
+        socket.set(Setting::Flag(SockOpt::NoDelay, true))?;
+    }
+    for setting in &options.settings {
+        socket.set(*setting)?;
+    }
+    Ok(socket)
 }
 
 fn bind_one<R: Runtime>(address: &Address, options: &ListenOptions) -> io::Result<R::Socket> {

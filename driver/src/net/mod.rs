@@ -9,6 +9,8 @@ mod datagram;
 mod drain;
 mod error;
 mod failures;
+#[cfg(unix)]
+mod inherited;
 mod listener;
 pub(crate) mod open;
 pub(crate) mod options;

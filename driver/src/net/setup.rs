@@ -143,6 +143,17 @@ impl ListenOptions {
     }
 
     /// Sets an option of the listening socket. Later ones come behind earlier ones and the defaults.
+    ///
+    /// [`SockOpt::ReusePort`](super::SockOpt) lets several processes listen at one address, one on each core or the new
+    /// one beside the old. When one of them stops, peers that wait in its own queue are reset; a socket that is
+    /// handed on (`"fd:NAME"` of [`Listener::bind`](crate::Listener::bind)) loses none.
+    ///
+    /// ```
+    /// use asyncnet::net::{ListenOptions, Setting, SockOpt};
+    ///
+    /// let options = ListenOptions::new().set(Setting::Flag(SockOpt::ReusePort, true));
+    /// # drop(options);
+    /// ```
     pub fn set(mut self, setting: Setting) -> Self {
         self.settings.push(setting);
         self
