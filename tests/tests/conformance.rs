@@ -137,6 +137,7 @@ fn every_test_is_in_the_table() {
         ("connecting", include_str!("../src/rules/connecting.rs")),
         ("counting", include_str!("../src/rules/counting.rs")),
         ("datagrams", include_str!("../src/rules/datagrams.rs")),
+        ("draining", include_str!("../src/rules/draining.rs")),
         ("ends", include_str!("../src/rules/ends.rs")),
         ("lines", include_str!("../src/rules/lines.rs")),
         ("listening", include_str!("../src/rules/listening.rs")),
@@ -153,6 +154,7 @@ fn every_test_is_in_the_table() {
         ("tls_floods", include_str!("../src/rules/tls_floods.rs")),
         ("tls_listen", include_str!("../src/rules/tls_listen.rs")),
         ("tls_paths", include_str!("../src/rules/tls_paths.rs")),
+        ("tls_serving", include_str!("../src/rules/tls_serving.rs")),
         ("tls_trust", include_str!("../src/rules/tls_trust.rs")),
         ("tls_upgrade", include_str!("../src/rules/tls_upgrade.rs")),
     ];
