@@ -2,8 +2,7 @@
 
 use std::fmt;
 use std::future::{Future, poll_fn};
-use std::io::{self, ErrorKind};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::io;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
@@ -13,13 +12,13 @@ use asyncnet_core::{Config, Time};
 use futures_core::Stream;
 use socket2::SockRef;
 
+use super::accept_error::{is_passing, may_get_better};
+use super::bind::bind_to;
 use super::error::failed;
 use super::open::Open;
-use super::place::{Place, resolve};
+use super::place::Place;
 use super::silent::{Heard, Opening, Silent, Spoken};
-use super::{
-    Domain, Drain, Failures, Finished, ListenOptions, OpenConnection, OsSocket, Setting, SockOpt,
-};
+use super::{Drain, Failures, Finished, ListenOptions, OpenConnection, OsSocket, SockOpt};
 use crate::engine::fan_out::{FanOut, Waiter};
 use crate::runtime::Socket as _;
 use crate::tls::Layers;
@@ -120,20 +119,7 @@ impl<R: Runtime> Listener<R> {
     pub async fn bind_with(at: &str, options: ListenOptions) -> io::Result<Self> {
         let place = Place::parse(at)?;
         let failed = failed("listen on", at);
-        let bound = async {
-            let at = match place {
-                Place::Inherited(name) => return Self::new(inherit::<R>(name, &options)?, options),
-                Place::Unix(address) => vec![address],
-                Place::Host("", port) => vec![
-                    SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)).into(),
-                    SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)).into(),
-                ],
-                Place::Host(host, port) => {
-                    resolve::<R>(host, port).await?.into_iter().map(Address::Ip).collect()
-                }
-            };
-            Self::new(bind_first::<R>(&at, &options)?, options)
-        };
+        let bound = async { Self::new(bind_to::<R>(place, &options).await?, options) };
         bound.await.map_err(failed)
     }
 
@@ -435,55 +421,6 @@ impl<R: Runtime> Queue<R> {
     }
 }
 
-/// A socket that listens on the first of `addresses` that can be bound.
-fn bind_first<R: Runtime>(addresses: &[Address], options: &ListenOptions) -> io::Result<R::Socket> {
-    let mut last = ErrorKind::NotFound.into();
-    for address in addresses {
-        match bind_one::<R>(address, options) {
-            Ok(socket) => return Ok(socket),
-            Err(error) => last = error,
-        }
-        // Half of "all addresses" would be a surprise.
-        if last.kind() == ErrorKind::AddrInUse {
-            break;
-        }
-    }
-    Err(last)
-}
-
-/// A socket that was passed in. It is bound and listens already.
-fn inherit<R: Runtime>(name: &str, options: &ListenOptions) -> io::Result<R::Socket> {
-    let socket = R::Socket::inherited(name)?;
-    if socket.local_addr()?.ip().is_some() {
-        socket.set(Setting::Flag(SockOpt::NoDelay, true))?;
-    }
-    for setting in &options.settings {
-        socket.set(*setting)?;
-    }
-    Ok(socket)
-}
-
-fn bind_one<R: Runtime>(address: &Address, options: &ListenOptions) -> io::Result<R::Socket> {
-    let domain = address.ip().map_or(Domain::Unix, Domain::of);
-    let socket = R::Socket::stream(domain)?;
-    if let Some(ip) = address.ip() {
-        socket.set(Setting::Flag(SockOpt::NoDelay, true))?;
-        if !cfg!(windows) {
-            socket.set(Setting::Flag(SockOpt::ReuseAddr, true))?;
-        }
-        if ip.is_ipv6() && ip.ip().is_unspecified() {
-            // Some systems have no sockets for both families; there it is IPv6 alone.
-            let _ = socket.set(Setting::OnlyV6(false));
-        }
-    }
-    for setting in &options.settings {
-        socket.set(*setting)?;
-    }
-    socket.bind(address)?;
-    socket.listen(options.backlog.try_into().unwrap_or(i32::MAX))?;
-    Ok(socket)
-}
-
 impl<R: Runtime> fmt::Debug for Listener<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let address = self.local_addr().ok();
@@ -549,36 +486,3 @@ impl<R: Runtime> fmt::Debug for Incoming<'_, R> {
         f.debug_struct("Incoming").finish_non_exhaustive()
     }
 }
-
-/// Whether an error of accept is about one peer, which is gone, or about nothing.
-fn is_passing(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::ConnectionAborted
-            | ErrorKind::ConnectionReset
-            | ErrorKind::Interrupted
-            | ErrorKind::TimedOut
-            | ErrorKind::HostUnreachable
-            | ErrorKind::NetworkUnreachable
-            | ErrorKind::NetworkDown
-    ) || error.raw_os_error().is_some_and(|code| PASSING.contains(&code))
-}
-
-/// Whether a later accept may do better: no descriptor or memory is left, or the system has a reason that
-/// we do not know. What remains is a socket that is none, or a runtime that is gone.
-fn may_get_better(error: &io::Error) -> bool {
-    error.kind() == ErrorKind::OutOfMemory
-        || error.raw_os_error().is_some_and(|code| !HOPELESS.contains(&code))
-}
-
-/// A peer's protocol error, and one that a firewall refused.
-#[cfg(unix)]
-const PASSING: [i32; 2] = [libc::EPROTO, libc::EPERM];
-#[cfg(not(unix))]
-const PASSING: [i32; 0] = [];
-
-#[cfg(unix)]
-const HOPELESS: [i32; 4] = [libc::EBADF, libc::EINVAL, libc::ENOTSOCK, libc::EFAULT];
-/// WSAEBADF, WSAEINVAL, WSAENOTSOCK, WSAEFAULT and WSANOTINITIALISED.
-#[cfg(not(unix))]
-const HOPELESS: [i32; 5] = [10009, 10022, 10038, 10014, 10093];

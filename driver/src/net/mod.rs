@@ -3,7 +3,9 @@
 //! The short way is [`Listener::bind`](crate::Listener::bind) and [`connect`]. [`AsyncSocket`] is the long
 //! way, step by step as in Nim.
 
+mod accept_error;
 pub(crate) mod address;
+mod bind;
 mod connect;
 mod datagram;
 mod drain;
