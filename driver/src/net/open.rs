@@ -52,7 +52,7 @@ impl Open {
     pub(super) fn permit(
         self: &Arc<Self>,
         peer: &Address,
-        proxied: Option<Proxied>,
+        proxied: Option<Box<Proxied>>,
         now: impl FnOnce() -> Time,
     ) -> Permit {
         self.count.fetch_add(1, Ordering::SeqCst);
@@ -120,7 +120,7 @@ pub(crate) struct Permit {
 
 struct About {
     peer: Address,
-    proxied: Option<Proxied>,
+    proxied: Option<Box<Proxied>>,
     tracked: Option<Arc<Tracked>>,
     failed: Option<TlsError>,
 }
@@ -128,7 +128,7 @@ struct About {
 impl Permit {
     /// What a proxy said about the client.
     pub(crate) fn proxied(&self) -> Option<&Proxied> {
-        self.about.as_ref()?.proxied.as_ref()
+        self.about.as_ref()?.proxied.as_deref()
     }
 
     /// The address of the client, if a proxy told it.

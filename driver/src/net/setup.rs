@@ -183,8 +183,8 @@ impl ListenOptions {
     }
 
     /// Keeps a list of the open connections, for [`Listener::connections`](crate::Listener::connections), and so that
-    /// [`Listener::finish`](crate::Listener::finish) can abort what is left at its limit. It takes some 200 bytes for
-    /// each connection, and a lock that no other connection waits for whenever one waits. Default: no.
+    /// [`Listener::finish`](crate::Listener::finish) can abort what is left at its limit. It costs each connection about
+    /// 300 bytes, and a lock whenever it waits. Default: no.
     pub const fn track(mut self, on: bool) -> Self {
         self.track = on;
         self

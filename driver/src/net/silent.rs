@@ -46,7 +46,7 @@ struct Peer<S> {
     address: Address,
     /// What it has sent, from behind the header.
     early: Vec<u8>,
-    proxied: Option<Proxied>,
+    proxied: Option<Box<Proxied>>,
     deadline: Time,
     waker: Waker,
     called: Arc<Call>,
@@ -91,7 +91,7 @@ pub(super) struct Spoken<S> {
     pub(super) address: Address,
     /// What it sent, from behind the header.
     pub(super) early: Vec<u8>,
-    pub(super) proxied: Option<Proxied>,
+    pub(super) proxied: Option<Box<Proxied>>,
 }
 
 /// How far a peer has come.
@@ -114,7 +114,7 @@ impl<S> Peer<S> {
                     if let Some(client) = &said.client {
                         self.address = client.clone();
                     }
-                    self.proxied = Some(Proxied { proxy, said });
+                    self.proxied = Some(Box::new(Proxied { proxy, said }));
                 }
             }
         }
