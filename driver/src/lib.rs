@@ -44,6 +44,9 @@
 //! | send to many clients | [`Room`] |
 //! | listen and connect | [`Listener::bind`], [`net::connect`], or `listen` and `connect` of an adapter |
 //! | go over to TLS | [`Connection::upgrade_tls`]; from the first byte: [`ListenOptions::tls`](net::ListenOptions), [`ConnectOptions::tls`](net::ConnectOptions) |
+//! | shut down in good order | [`Listener::finish`], [`net::Drain`] |
+//! | stand behind a proxy, take a socket from a supervisor | [`ListenOptions::proxy_protocol`](net::ListenOptions), [`Listener::bind`] with `"fd:NAME"` |
+//! | replace certificates, see handshakes that fail | [`TlsContext::reload`](tls), [`Listener::failures`], [`ListenOptions::on_handshake_failure`](net::ListenOptions) |
 //! | use pipes, a child's streams, a stream of my own | [`Duplex`], [`Io`], [`Transport`] |
 //! | test a protocol without sockets | [`net::pipe`] |
 //! | come from Nim's `asyncnet` | [`nim`] |
