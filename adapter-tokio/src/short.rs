@@ -9,7 +9,7 @@ use asyncnet::net::{ConnectOptions, ListenOptions};
 use crate::TlsContext;
 use crate::{Connection, Listener, Tokio};
 
-/// Listens at `"host:port"` or `"unix:/path"`: see [`Listener::bind`](asyncnet::Listener::bind).
+/// Listens at `"host:port"`, `"unix:/path"` or `"fd:NAME"`: see [`Listener::bind`](asyncnet::Listener::bind).
 ///
 /// ```
 /// # async fn serve() -> std::io::Result<()> {

@@ -84,7 +84,7 @@ pub(crate) async fn serve<R: SendRuntime>(
     // Where accepting failed, the clients are not told yet.
     stop.now();
     room.close();
-    let left = listener.finish(PARTING).await;
+    let left = listener.finish(PARTING).await.left;
     if left > 0 {
         warn!(left, "clients did not read what was said, and are disconnected");
     }

@@ -72,4 +72,6 @@ pub mod driver {
     pub use crate::inbound::{Inbound, Look, Want};
     pub use crate::link::Link;
     pub use crate::shortfall::Shortfall;
+    #[cfg(feature = "rustls")]
+    pub use crate::wire::date::Date;
 }

@@ -46,6 +46,9 @@
 //! | send to many clients | [`Room`] |
 //! | listen and connect | [`Listener::bind`], [`net::connect`], or `listen` and `connect` of an adapter |
 //! | go over to TLS | [`Connection::upgrade_tls`]; from the first byte: [`ListenOptions::tls`](net::ListenOptions), [`ConnectOptions::tls`](net::ConnectOptions) |
+//! | shut down in good order | [`Listener::finish`], [`net::Drain`] |
+//! | stand behind a proxy, take a socket from a supervisor | [`ListenOptions::proxy_protocol`](net::ListenOptions), [`Listener::bind`] with `"fd:NAME"` |
+//! | replace certificates, see handshakes that fail | [`TlsContext::reload`](tls), [`Listener::failures`], [`ListenOptions::on_handshake_failure`](net::ListenOptions) |
 //! | use pipes, a child's streams, a stream of my own | [`Duplex`], [`Io`], [`Transport`] |
 //! | test a protocol without sockets | [`net::pipe`] |
 //! | come from Nim's `asyncnet` | [`nim`] |
@@ -59,6 +62,7 @@
 //! |---|---|
 //! | `tls` | TLS by rustls, with the cryptography of ring |
 //! | `aws-lc-rs` | the cryptography of aws-lc-rs besides, for the builders' `provider` |
+//! | `proxy` | the PROXY protocol in front of accepted connections: [`ListenOptions::proxy_protocol`](net::ListenOptions) |
 //! | `tracing` | events for connect, accept, ends and dropped lines; never a byte of what is sent or received |
 
 mod connection;

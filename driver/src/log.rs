@@ -32,6 +32,11 @@ pub(crate) fn accepted(address: impl Display) {
     unused!(address);
 }
 
+pub(crate) fn proxy_refused(address: impl Display, why: &str) {
+    event!(debug, %address, why, "the connection was refused");
+    unused!(address, why);
+}
+
 pub(crate) fn backing_off(error: &io::Error) {
     event!(warn, %error, "accept: out of resources, trying again");
     unused!(error);
@@ -52,4 +57,14 @@ pub(crate) fn receive_failed(error: &Error) {
 pub(crate) fn handshake_failed(error: &TlsError) {
     event!(debug, %error, "TLS handshake failed");
     unused!(error);
+}
+
+#[cfg(feature = "tls")]
+pub(crate) fn certificate_expires(what: String, is_over: bool) {
+    if is_over {
+        event!(warn, "{what}: peers will refuse it");
+    } else {
+        event!(warn, "{what}, which is soon");
+    }
+    unused!(what);
 }

@@ -109,6 +109,17 @@ pub trait Socket: Sized + 'static {
     /// If the system has no such socket, or no descriptor left.
     fn stream(domain: Domain) -> io::Result<Self>;
 
+    /// Takes the listening socket that the supervisor of the process passed in under this name. Default:
+    /// `Unsupported`.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, it was taken before, or it is no listening socket.
+    fn inherited(name: &str) -> io::Result<Self> {
+        let _ = name;
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     /// Makes a socket for datagrams: UDP, or Unix datagrams. Default: `Unsupported`.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ pub mod closing;
 pub mod connecting;
 pub mod counting;
 pub mod datagrams;
+pub mod draining;
 pub mod ends;
 pub mod lines;
 pub mod listening;
@@ -19,6 +20,7 @@ pub mod messages;
 pub mod options;
 #[cfg(unix)]
 pub mod paths;
+pub mod proxied;
 pub mod rooms;
 pub mod sending;
 pub mod settings;
@@ -31,6 +33,7 @@ pub mod tls_handshakes;
 pub mod tls_listen;
 #[cfg(unix)]
 pub mod tls_paths;
+pub mod tls_serving;
 pub mod tls_trust;
 pub mod tls_upgrade;
 
@@ -181,6 +184,10 @@ rules! {
     A14,
     /// Listening and connecting in one call.
     A15,
+    /// The PROXY protocol.
+    A16,
+    /// Shutting down.
+    A17,
     /// A room reaches every member.
     R1,
     /// A message is stored once.
@@ -223,6 +230,10 @@ rules! {
     T12,
     /// Truncation.
     T13,
+    /// Certificates are replaced.
+    T14,
+    /// Failed handshakes are counted and told.
+    T15,
 }
 
 /// The table: where each test runs, in which module it is, and the rule that it holds. All else is made
@@ -453,6 +464,16 @@ macro_rules! __table {
                     A12 a12_finish_waits_for_the_open_ones
                     A12 a12_finish_waits_only_so_long
                 }
+                draining {
+                    A17 a17_connections_are_told_and_end_by_themselves
+                    A17 a17_idle_connections_are_closed_at_once
+                    A17 a17_what_is_left_at_the_limit_is_aborted
+                }
+                proxied {
+                    A16 a16_the_peer_is_the_client_that_the_proxy_names
+                    A16 a16_tls_begins_behind_the_header
+                    A16 a16_a_connection_without_a_header_is_reset
+                }
                 datagrams {
                     A11 a11_datagrams_stay_apart
                     A11 a11_an_empty_datagram_arrives
@@ -504,6 +525,12 @@ macro_rules! __table {
                     T6 t6_a_dropped_accept_loses_no_peer
                     T6 t6_finish_drops_silent_peers
                     T6 t6_settings_without_the_role_are_refused
+                }
+                tls_serving {
+                    T14 t14_new_certificates_reach_a_listener
+                    T7 t7_a_record_without_a_type_is_answered
+                    T7 t7_a_late_handshake_ends_with_an_alert
+                    T15 t15_a_failed_handshake_is_counted_and_told
                 }
                 tls_trust {
                     T1 t1_tls_asks_nothing_of_an_adapter

@@ -4,7 +4,6 @@ use core::time::Duration;
 
 use super::Link;
 use crate::deadlines::Expired;
-use crate::wire::{TlsError, TlsErrorKind};
 use crate::{Loss, Time};
 
 impl Link {
@@ -34,7 +33,7 @@ impl Link {
         }
         while let Some(expired) = self.deadlines.expire(&self.config, now) {
             match expired {
-                Expired::Handshake => self.fail_tls(TlsError::new(TlsErrorKind::TimedOut, "")),
+                Expired::Handshake => self.give_up_handshake(),
                 Expired::Send => {
                     self.gave_up = true;
                     return self.handle_write_lost(Loss::TimedOut);

@@ -101,10 +101,11 @@ impl Link {
         }
     }
 
-    /// Gives the secure layer up, for a reason that it does not know itself.
-    pub(super) fn fail_tls(&mut self, error: TlsError) {
+    /// The handshake has taken too long. The peer is told that nothing more will come.
+    pub(super) fn give_up_handshake(&mut self) {
         if let Some(wire) = &mut self.wire {
-            wire.fail(error);
+            wire.close();
+            wire.fail(TlsError::new(TlsErrorKind::TimedOut, ""));
         }
         self.drop_after_failure();
     }

@@ -1,6 +1,8 @@
 //! A secure layer between the transport and the connection: records on their way out, and the space that
 //! records come into. A plain connection has none.
 
+#[cfg(feature = "rustls")]
+pub(crate) mod date;
 mod error;
 mod layer;
 #[cfg(feature = "rustls")]
@@ -8,6 +10,7 @@ mod rustls;
 mod session;
 
 use alloc::boxed::Box;
+use alloc::string::ToString as _;
 use alloc::vec::Vec;
 use core::mem;
 
@@ -231,18 +234,12 @@ impl Wire {
 
     /// The transport read 0 bytes, or failed.
     pub(crate) fn handle_end(&mut self, loss: Option<Loss>) {
-        match loss {
-            // A peer that is gone needs no second reason.
-            Some(loss) => {
-                self.end.get_or_insert(Cause::Lost(loss));
-            }
-            None if self.is_handshaking() => {
-                self.fail(TlsError::new(TlsErrorKind::LeftInHandshake, ""));
-            }
-            None => {
-                self.end.get_or_insert(Cause::Truncated);
-            }
+        if self.is_handshaking() {
+            // However it left, nothing was agreed on.
+            let how = loss.map(|loss| loss.to_string()).unwrap_or_default();
+            return self.fail(TlsError::new(TlsErrorKind::LeftInHandshake, how));
         }
+        self.end.get_or_insert(loss.map_or(Cause::Truncated, Cause::Lost));
     }
 
     /// Takes the plaintext that came in while another task drove the handshake.

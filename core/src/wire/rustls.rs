@@ -13,6 +13,7 @@ use ::rustls::{
     ProtocolVersion, ServerConfig, ServerConnection,
 };
 
+use super::date::Date;
 use crate::{CertificateFault, Phase, SecureLayer, TlsError, TlsErrorKind, TlsSession};
 
 /// One end of a TLS connection.
@@ -90,14 +91,22 @@ impl TlsLayer {
                 self.phase = Phase::Open;
             }
             Ok(_) => {}
-            Err(error) => return Err(self.fail(&error)),
+            Err(error) => {
+                self.phase = Phase::Failed;
+                if !matches!(error, Error::AlertReceived(_)) {
+                    self.say_farewell(out);
+                }
+                return Err(describe(&error));
+            }
         }
         Ok(())
     }
 
-    fn fail(&mut self, error: &Error) -> TlsError {
-        self.phase = Phase::Failed;
-        describe(error)
+    /// Behind a few of its errors rustls says nothing: the peer gets a close notice then. Where it has sent an alert,
+    /// it sends nothing more.
+    fn say_farewell(&mut self, out: &mut Vec<u8>) {
+        self.conn.send_close_notify();
+        self.put_out(out);
     }
 
     fn check(&self) -> Result<(), TlsError> {
@@ -135,6 +144,7 @@ impl SecureLayer for TlsLayer {
             if rest.len() == before && self.phase != Phase::PeerClosed {
                 // It holds 64 KiB of records that together are not one message yet, and takes no more.
                 self.phase = Phase::Failed;
+                self.say_farewell(out);
                 let why = "the peer cuts a handshake message into too many records";
                 return Err(TlsError::new(TlsErrorKind::Protocol, why));
             }
@@ -156,8 +166,7 @@ impl SecureLayer for TlsLayer {
 
     fn close(&mut self, out: &mut Vec<u8>) {
         if self.phase != Phase::Failed {
-            self.conn.send_close_notify();
-            self.put_out(out);
+            self.say_farewell(out);
         }
     }
 
@@ -234,7 +243,20 @@ fn describe(error: &Error) -> TlsError {
         | Error::PeerSentOversizedRecord => TlsErrorKind::Protocol,
         _ => TlsErrorKind::Local,
     };
-    TlsError::new(kind, error.to_string())
+    TlsError::new(kind, detail(error))
+}
+
+/// What rustls says, with a date where it would say seconds.
+fn detail(error: &Error) -> String {
+    match error {
+        Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. }) => {
+            alloc::format!("it was valid until {}", Date(not_after.as_secs()))
+        }
+        Error::InvalidCertificate(CertificateError::NotValidYetContext { not_before, .. }) => {
+            alloc::format!("it is valid from {} on", Date(not_before.as_secs()))
+        }
+        other => other.to_string(),
+    }
 }
 
 fn fault(error: &CertificateError) -> CertificateFault {

@@ -1,6 +1,7 @@
 //! TLS by rustls under connections of ours, in memory. What a secure layer has to do with lines, ends and
 //! queues is in `../secure`; here is what only TLS itself can show.
 
+mod farewells;
 mod floods;
 mod handshakes;
 mod link;

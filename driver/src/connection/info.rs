@@ -6,7 +6,8 @@ use std::io;
 use super::handle::Handle;
 use crate::Transport;
 use crate::engine::Engine;
-use crate::net::{Address, PeerCred, Setting, SockOpt};
+use crate::net::open::Permit;
+use crate::net::{Address, Drain, PeerCred, Proxied, Setting, SockOpt};
 use crate::net::{address, options};
 
 /// The socket under a connection; made by [`Connection::socket`](crate::Connection::socket).
@@ -31,7 +32,7 @@ impl<'a, S: Transport> SocketInfo<'a, S> {
         self.handle.look(local_addr)
     }
 
-    /// The peer's address.
+    /// The peer's address. Behind a proxy it is the client's, if the proxy told it.
     ///
     /// # Errors
     ///
@@ -39,6 +40,21 @@ impl<'a, S: Transport> SocketInfo<'a, S> {
     #[doc(alias = "getPeerAddr")]
     pub fn peer_addr(&self) -> io::Result<Address> {
         self.handle.look(peer_addr)
+    }
+
+    /// What a proxy said about the client (PROXY protocol); `None` for a connection whose listener expects no
+    /// proxy, and for one that is closed.
+    #[must_use]
+    pub fn proxied(&self) -> Option<Proxied> {
+        self.handle.look(|engine| engine.permit.as_ref()?.proxied().cloned())
+    }
+
+    /// Tells when the listener of this connection shuts down. One of no listener, or that is closed, never hears of
+    /// it.
+    #[must_use]
+    pub fn drain(&self) -> Drain {
+        let of_listener = |engine: &Engine<S>| engine.permit.as_ref().map(Permit::drain);
+        self.handle.look(of_listener).unwrap_or(Drain::of(None))
     }
 
     /// The process at the other end of a Unix socket.
@@ -80,7 +96,9 @@ pub(super) fn local_addr<S: Transport>(engine: &Engine<S>) -> io::Result<Address
 }
 
 pub(super) fn peer_addr<S: Transport>(engine: &Engine<S>) -> io::Result<Address> {
-    stream(engine)?.peer_addr()
+    let stream = stream(engine)?;
+    let client = engine.permit.as_ref().and_then(Permit::client_addr);
+    client.map_or_else(|| stream.peer_addr(), |client| Ok(client.clone()))
 }
 
 fn stream<S: Transport>(engine: &Engine<S>) -> io::Result<&S> {

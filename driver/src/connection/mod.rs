@@ -124,8 +124,13 @@ impl<S: Transport> Connection<S> {
     /// ```
     pub fn from_parts(stream: S, early: Vec<u8>, config: Config) -> Self {
         let mut this = Self::new(stream, config);
-        this.handle.with(|engine| engine.set_early(early));
+        this.set_early(early);
         this
+    }
+
+    /// `bytes` were read from the stream before.
+    pub(crate) fn set_early(&mut self, bytes: Vec<u8>) {
+        self.handle.with(|engine| engine.set_early(bytes));
     }
 
     /// The stream, and the bytes received that no call has answered, an unfinished line or block included.

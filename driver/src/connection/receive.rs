@@ -349,6 +349,10 @@ impl<S: Transport> Connection<S> {
                 engine.link.bound_receive(within);
                 let polled = engine.poll_receive(inbound, cx, take);
                 *replied &= engine.link.unsent() > 0;
+                if let Poll::Ready(Err(_)) = polled {
+                    // Its listener may have aborted it.
+                    drop(engine.take_remains());
+                }
                 polled
             }
             Handle::Shared(shared) => {

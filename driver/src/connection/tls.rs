@@ -114,15 +114,13 @@ impl<S: Transport> Connection<S> {
         handle.with(|engine| engine.link.start_tls(inbound, layer))
     }
 
-    /// Ends a connection that no program gets to see, because its handshake failed: tells the peer why, unless it
-    /// has shown already that it does not listen.
-    pub(crate) async fn end_failed_handshake(&mut self) {
+    /// Ends a connection that no program gets to see, because its handshake failed: tells the peer why, and waits
+    /// until it knows, unless it has shown already that it does not listen.
+    pub(crate) async fn end_failed_handshake(mut self) {
         let late = self.handle.look(|engine| {
             engine.link.tls_error().is_some_and(|error| error.kind() == TlsErrorKind::TimedOut)
         });
-        if late {
-            self.abort();
-        } else {
+        if !late {
             // The error of the handshake is what counts.
             drop(self.close().await);
         }

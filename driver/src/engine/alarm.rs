@@ -22,6 +22,9 @@ impl<S: Transport> Engine<S> {
     /// wait.
     #[inline]
     pub(crate) fn poll_alarm(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.permit.is_some() && self.obeys_abort(cx) {
+            return Poll::Ready(());
+        }
         if self.link.has_deadlines() { self.poll_clock(cx) } else { Poll::Pending }
     }
 

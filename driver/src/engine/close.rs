@@ -60,6 +60,8 @@ impl<S: Transport> Engine<S> {
             match &self.phase {
                 Phase::Open => self.begin_close(),
                 Phase::Flushing => match ready!(self.poll_end_sending(cx)) {
+                    // It was aborted meanwhile.
+                    _ if self.phase.is_closed() => {}
                     Ok(()) => self.begin_drain(Ok(())),
                     // The alert that says why has to arrive.
                     Err(error @ Error::Tls(_)) => self.begin_drain(self.lost(error.into())),
@@ -68,7 +70,9 @@ impl<S: Transport> Engine<S> {
                 Phase::Draining(outcome) => {
                     let outcome = outcome.clone();
                     ready!(self.poll_drain(cx));
-                    self.finish_close(outcome);
+                    if !self.phase.is_closed() {
+                        self.finish_close(outcome);
+                    }
                 }
                 Phase::Closed(outcome) => {
                     return Poll::Ready(outcome.clone().map_err(|reason| (*reason).into()));

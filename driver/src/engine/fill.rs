@@ -103,7 +103,7 @@ impl<S: Transport> Engine<S> {
         while left > 0 {
             // The deadline comes first, however much the peer sends.
             self.keep_time(cx);
-            if self.link.close_timed_out() {
+            if self.link.close_timed_out() || self.phase.is_closed() {
                 break;
             }
             ready!(self.turns.take_read(cx));

@@ -51,6 +51,9 @@ impl<S: Transport> Engine<S> {
         self.link.reclaim(None, pool::give);
         if let Some(error) = self.link.tls_error() {
             log::handshake_failed(error);
+            if let Some(permit) = &mut self.permit {
+                permit.count_failure(error);
+            }
             // One attempt to tell the peer why. A close tries harder.
             let _ = self.poll_write_out(cx);
         }

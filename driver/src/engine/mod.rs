@@ -7,6 +7,7 @@ pub(crate) mod fan_out;
 mod fill;
 mod handshake;
 pub(crate) mod message;
+mod orders;
 pub(crate) mod pool;
 pub(crate) mod shared;
 mod sync;
@@ -185,6 +186,7 @@ impl<S: Transport> Engine<S> {
         match filled {
             Poll::Ready(filled) => filled?,
             Poll::Pending if self.link.is_late() => {}
+            Poll::Pending if self.is_tracked() && self.obeys_close(inbound, cx) => {}
             Poll::Pending => ready!(self.poll_alarm(cx)),
         }
         Poll::Ready(Ok(()))

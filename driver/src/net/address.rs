@@ -69,6 +69,20 @@ impl Address {
         }
     }
 
+    /// The path of these bytes, as a proxy names it.
+    #[cfg(all(unix, feature = "proxy"))]
+    pub(super) fn of_path_bytes(path: Vec<u8>) -> Self {
+        use std::os::unix::ffi::OsStringExt as _;
+
+        Self::Unix(std::ffi::OsString::from_vec(path).into())
+    }
+
+    /// The path of these bytes, as a proxy names it.
+    #[cfg(all(not(unix), feature = "proxy"))]
+    pub(super) fn of_path_bytes(path: Vec<u8>) -> Self {
+        Self::Unix(String::from_utf8_lossy(&path).into_owned().into())
+    }
+
     /// What `path` names.
     #[cfg(not(unix))]
     pub(crate) fn of_path(path: &std::path::Path) -> Self {

@@ -9,7 +9,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use super::error::failed;
-use super::place::{HostPort, Place, resolve, tls_name};
+use super::place::{HostPort, ONLY_LISTENED_AT, Place, resolve, tls_name};
 use super::race::race;
 use super::socket::shown;
 use super::{ConnectOptions, Domain, Setting, SockOpt};
@@ -78,13 +78,16 @@ async fn connect_to_place<R: Runtime>(
             let socket = make::<R>(Domain::Unix, &options)?;
             (R::connect(socket, &address).await?, None)
         }
+        Place::Inherited(_) => {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, ONLY_LISTENED_AT));
+        }
     };
-    let mut connection = Connection::new(stream, options.config);
+    let connection = Connection::new(stream, options.config);
     if let Ok(address) = connection.socket().peer_addr() {
         log::connected(address);
     }
     if let Some(layers) = &options.layers {
-        become_client(&mut connection, &**layers, host).await?;
+        return become_client(connection, &**layers, host).await;
     }
     Ok(connection)
 }
@@ -192,11 +195,11 @@ impl<R: Runtime> AsyncSocket<R> {
         self.check_stream()?;
         let stream = R::connect(self.take_socket_to(&address)?, &address).await?;
         log::connected(address);
-        let mut connection = Connection::new(stream, self.config);
-        if let Some(layers) = &self.layers {
-            become_client(&mut connection, &**layers, host).await?;
+        let connection = Connection::new(stream, self.config);
+        match &self.layers {
+            Some(layers) => become_client(connection, &**layers, host).await,
+            None => Ok(connection),
         }
-        Ok(connection)
     }
 
     /// Makes the connections of this socket TLS: Nim's `wrapSocket`. Those that it connects are clients, and
@@ -231,14 +234,14 @@ fn is_of_tls(error: &io::Error) -> bool {
 
 /// Goes through the handshake of a client that connected to `host`. After a failure the peer gets an alert.
 async fn become_client<S: Transport>(
-    connection: &mut Connection<S>,
+    mut connection: Connection<S>,
     layers: &dyn Layers,
     host: Option<&str>,
-) -> io::Result<()> {
+) -> io::Result<Connection<S>> {
     let layer = layers.client_layer(host.map(tls_name))?;
     if let Err(error) = connection.upgrade_tls(Side::custom(layer)).await {
         connection.end_failed_handshake().await;
         return Err(error.into());
     }
-    Ok(())
+    Ok(connection)
 }

@@ -8,8 +8,9 @@ use std::task::{Context, Poll, Waker};
 
 use super::Domain;
 use super::OsSocket;
+use super::address::AddressError;
 use super::error::failed;
-use super::place::{HostPort, Place, resolve, resolve_in};
+use super::place::{HostPort, ONLY_LISTENED_AT, Place, resolve, resolve_in};
 use crate::Address;
 use crate::engine::fan_out::FanOut;
 use crate::runtime::{Datagrams, Socket as _};
@@ -76,6 +77,7 @@ impl<R: Datagrams> Datagram<R> {
         let bound = async {
             match place {
                 Place::Unix(address) => Self::bind_one(&address),
+                Place::Inherited(_) => Err(AddressError::new(at, ONLY_LISTENED_AT).into()),
                 Place::Host(host, port) => {
                     let host = if host.is_empty() { "0.0.0.0" } else { host };
                     let mut last = io::ErrorKind::NotFound.into();

@@ -2,8 +2,7 @@
 
 use std::fmt;
 use std::future::{Future, poll_fn};
-use std::io::{self, ErrorKind};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::io;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
@@ -13,12 +12,14 @@ use asyncnet_core::{Config, Time};
 use futures_core::Stream;
 use socket2::SockRef;
 
+use super::accept_error::{is_passing, may_get_better};
+use super::bind::bind_to;
 use super::error::failed;
 use super::handshakes::Handshakes;
 use super::open::Open;
-use super::place::{Place, resolve};
-use super::silent::{Heard, Silent, Spoken};
-use super::{Domain, ListenOptions, OsSocket, Setting, SockOpt};
+use super::place::Place;
+use super::silent::{Heard, Opening, Silent, Spoken};
+use super::{Drain, Failures, Finished, ListenOptions, OpenConnection, OsSocket, SockOpt};
 use crate::engine::fan_out::{FanOut, Waiter};
 use crate::runtime::Socket as _;
 use crate::tls::Layers;
@@ -27,6 +28,9 @@ use crate::{Address, Clock as _, Connection, Runtime, Transport as _, log};
 /// How long an accept waits when the system will not let it: doubled from the first
 /// to the last, for as long as it lasts.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(5), Duration::from_secs(1));
+
+/// How long connections that were told to abort have time for it.
+const ABORT_GRACE: Duration = Duration::from_secs(1);
 
 /// How many peers one poll looks at, before other tasks get their turn; and how many errors about single
 /// peers may follow one another before accept takes them for a trouble of the machine.
@@ -48,6 +52,8 @@ pub struct Listener<R: Runtime> {
     layers: Option<Arc<dyn Layers>>,
     /// Bounds the handshakes of those, if they are to be bounded.
     handshakes: Option<Arc<Handshakes>>,
+    /// What its peers have to say before they are handed out.
+    opening: Opening,
     queue: Mutex<Queue<R>>,
     /// Counting, polling the runtime's listener and leaving a waker with it are one step.
     poll_lock: Mutex<()>,
@@ -70,7 +76,13 @@ struct Queue<R: Runtime> {
 type Accepted<R> = (Connection<<R as Runtime>::Stream>, Address);
 
 impl<R: Runtime> Listener<R> {
-    /// Listens at `"host:port"` or `"unix:/path"`, with the defaults of [`ListenOptions`].
+    /// Listens at `"host:port"`, `"unix:/path"`, `"unix:@name"` (an abstract name) or `"fd:NAME"`, with the defaults of
+    /// [`ListenOptions`].
+    ///
+    /// `"fd:NAME"` is a listening socket that the supervisor of this process passed in (`LISTEN_FDS`, as systemd
+    /// does): NAME is one of `LISTEN_FDNAMES`, or the number of the descriptor, as in `"fd:3"`. Each can be taken once. Take
+    /// them at the start, before the program opens anything. So a server can be restarted without a refused connection:
+    /// the socket stays open, and its queue holds the peers meanwhile.
     ///
     /// Port 0 lets the system choose: [`local_addr`](Self::local_addr) tells the port. No host (`":7777"`)
     /// and `"[::]:7777"` are all addresses of this machine, IPv4 and IPv6. A name with several addresses
@@ -110,24 +122,16 @@ impl<R: Runtime> Listener<R> {
     pub async fn bind_with(at: &str, options: ListenOptions) -> io::Result<Self> {
         let place = Place::parse(at)?;
         let failed = failed("listen on", at);
-        let bound = async {
-            let at = match place {
-                Place::Unix(address) => vec![address],
-                Place::Host("", port) => vec![
-                    SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)).into(),
-                    SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)).into(),
-                ],
-                Place::Host(host, port) => {
-                    resolve::<R>(host, port).await?.into_iter().map(Address::Ip).collect()
-                }
-            };
-            Self::new(bind_first::<R>(&at, &options)?, options)
-        };
+        let bound = async { Self::new(bind_to::<R>(place, &options).await?, options) };
         bound.await.map_err(failed)
     }
 
     pub(super) fn new(socket: R::Socket, options: ListenOptions) -> io::Result<Self> {
-        let ListenOptions { config, layers, max_open, max_silent, max_handshakes, .. } = options;
+        let fan_out = FanOut::new();
+        let waker = fan_out.waker();
+        let open = Open::new(fan_out, &options);
+        let handshakes = options.max_handshakes.map(Handshakes::new);
+        let ListenOptions { config, layers, max_open, max_silent, header, .. } = options;
         if let Some(layers) = &layers {
             // Settings that cannot work are told now, not to the first peer.
             drop(layers.server_layer()?);
@@ -135,18 +139,16 @@ impl<R: Runtime> Listener<R> {
         let config = Arc::new(config);
         let nodelay = socket.get(SockOpt::NoDelay).unwrap_or(false);
         let inner = R::listener(socket)?;
-        let fan_out = FanOut::new();
+        let opening = Opening { header, hello: layers.is_some() };
         let queue = Queue {
             clock: R::clock(),
-            silent: Silent::new(max_silent, config.handshake_timeout, &fan_out),
+            silent: Silent::new(max_silent, config.handshake_timeout, opening, &open),
             back_off: None,
             wait: BACK_OFF.0,
             passing: 0,
             last_said: None,
         };
-        let (waker, open) = (fan_out.waker(), Open::new(fan_out));
         let (queue, poll_lock) = (Mutex::new(queue), Mutex::new(()));
-        let handshakes = max_handshakes.map(Handshakes::new);
         Ok(Self {
             inner,
             config,
@@ -156,6 +158,7 @@ impl<R: Runtime> Listener<R> {
             waker,
             layers,
             handshakes,
+            opening,
             queue,
             poll_lock,
         })
@@ -192,6 +195,9 @@ impl<R: Runtime> Listener<R> {
     /// [`Config::handshake_timeout`]; when that place is full, the oldest silent peer is reset. No cryptography runs
     /// in accept: the handshake goes on in the task that uses the connection.
     ///
+    /// Behind a proxy ([`proxy_protocol`](ListenOptions)) the address is the client's, as far as the proxy knows it, and
+    /// peers wait in the same place until their header has come.
+    ///
     /// # Errors
     ///
     /// Errors of the listener itself (its descriptor is closed), TLS settings without a server's part, or
@@ -212,23 +218,59 @@ impl<R: Runtime> Listener<R> {
         Incoming { accepting: Some(Accepting::new(self)) }
     }
 
-    /// Stops to listen and waits until every connection of this listener is closed, for at most `limit`.
-    /// Returns how many are still open.
+    /// Shuts down: stops to listen, tells its connections ([`drain`](Self::drain)), and waits until every one of them
+    /// is closed, for at most `limit`. Those that are left then are aborted if the listener
+    /// [tracks](ListenOptions::track) them, and left open otherwise. Returns what became of them.
+    ///
+    /// With [`ListenOptions::close_idle`] a connection that waits for a message, of which nothing has come, and
+    /// that has sent everything, is closed at once: its receive answers `Closed`.
+    ///
+    /// An abort happens in the task that uses the connection, so there is up to a second more for those tasks to
+    /// notice. Peers that were not handed out yet are closed.
+    ///
+    /// ```
+    /// # async fn stop<R: asyncnet::Runtime>(listener: asyncnet::Listener<R>) {
+    /// use std::time::Duration;
+    ///
+    /// let finished = listener.finish(Duration::from_secs(10)).await;
+    /// println!("{} closed in time, {} aborted", finished.closed, finished.aborted);
+    /// # }
+    /// ```
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe: the listener is closed in any case.
-    pub async fn finish(self, limit: Duration) -> usize {
+    /// Cancel safe: the listener is closed and its connections are told in any case, once it was polled. None is
+    /// aborted if it is dropped before the limit.
+    pub async fn finish(self, limit: Duration) -> Finished {
         let Self { inner, open, queue, .. } = self;
         // Silent peers will not be handed out any more.
         drop((inner, queue));
-        let (waiter, mut limit) = (open.fan_out.waiter(), pin!(R::sleep(limit)));
-        poll_fn(|cx| {
-            waiter.wait(cx.waker());
-            let left = open.count();
-            if left == 0 { Poll::Ready(0) } else { limit.as_mut().poll(cx).map(|()| left) }
-        })
-        .await
+        let before = open.count();
+        open.begin_drain();
+        if !all_closed::<R>(&open, limit).await && open.abort_all() {
+            all_closed::<R>(&open, ABORT_GRACE).await;
+        }
+        let (aborted, left) = (open.aborted(), open.count());
+        Finished { closed: before.saturating_sub(aborted + left), aborted, left }
+    }
+
+    /// What tells the connections of this listener that it shuts down.
+    #[must_use]
+    pub fn drain(&self) -> Drain {
+        Drain::of(Some(Arc::clone(&self.open)))
+    }
+
+    /// The open connections, the oldest first. Empty unless the listener [tracks](ListenOptions::track) them.
+    #[must_use]
+    pub fn connections(&self) -> Vec<OpenConnection> {
+        let now = self.queue.lock().unwrap_or_else(PoisonError::into_inner).clock.now();
+        self.open.list(now)
+    }
+
+    /// How many of its connections came to nothing so far, by cause.
+    #[must_use]
+    pub fn failures(&self) -> Failures {
+        *self.open.failures()
     }
 
     /// How many of its connections are open. Peers of a TLS listener that are still silent do not count.
@@ -256,7 +298,9 @@ impl<R: Runtime> Listener<R> {
             let room = self.open.count() < self.max_open;
             if room {
                 match queue.silent.hear() {
-                    Heard::Bytes(spoken) => return Poll::Ready(self.hand_out_spoken(spoken)),
+                    Heard::Bytes(spoken) => {
+                        return Poll::Ready(self.hand_out_spoken(queue, spoken));
+                    }
                     Heard::Left(stream) => gone.push(stream),
                     Heard::Silence => {}
                     Heard::Nothing => match self.poll_new(queue, gone) {
@@ -299,28 +343,34 @@ impl<R: Runtime> Listener<R> {
             let _ = SockRef::from(&socket).set_tcp_nodelay(true);
         }
         log::accepted(&address);
-        if self.layers.is_some() {
+        if self.opening.header.is_some() || self.opening.hello {
             let now = queue.clock.now();
             gone.extend(queue.silent.push(stream, address, now));
             return Poll::Ready(None);
         }
-        let permit = self.open.permit();
+        let permit = self.open.permit(&address, None, || queue.clock.now());
         let connection = Connection::of(stream, Arc::clone(&self.config), Some(permit));
         Poll::Ready(Some(Ok((connection, address))))
     }
 
-    /// A connection whose handshake goes on in the task that uses it.
-    fn hand_out_spoken(&self, spoken: Spoken<R::Stream>) -> io::Result<Accepted<R>> {
-        let Spoken { stream, address, early } = spoken;
-        let layer = match &self.layers {
-            Some(layers) => layers.server_layer()?,
-            None => return Err(ErrorKind::InvalidInput.into()),
-        };
-        let permit = self.open.permit();
+    /// A connection of which the first bytes have come. A handshake goes on in the task that uses it.
+    fn hand_out_spoken(
+        &self,
+        queue: &mut Queue<R>,
+        spoken: Spoken<R::Stream>,
+    ) -> io::Result<Accepted<R>> {
+        let Spoken { stream, address, early, proxied } = spoken;
+        let layer = self.layers.as_ref().map(|layers| layers.server_layer()).transpose()?;
+        let permit = self.open.permit(&address, proxied, || queue.clock.now());
         let mut connection = Connection::of(stream, Arc::clone(&self.config), Some(permit));
-        connection.begin_tls(layer, early)?;
-        if let Some(handshakes) = &self.handshakes {
-            connection.bound_handshake(handshakes.slot());
+        match layer {
+            Some(layer) => {
+                connection.begin_tls(layer, early)?;
+                if let Some(handshakes) = &self.handshakes {
+                    connection.bound_handshake(handshakes.slot());
+                }
+            }
+            None => connection.set_early(early),
         }
         Ok((connection, address))
     }
@@ -381,48 +431,24 @@ impl<R: Runtime> Queue<R> {
     }
 }
 
-/// A socket that listens on the first of `addresses` that can be bound.
-fn bind_first<R: Runtime>(addresses: &[Address], options: &ListenOptions) -> io::Result<R::Socket> {
-    let mut last = ErrorKind::NotFound.into();
-    for address in addresses {
-        match bind_one::<R>(address, options) {
-            Ok(socket) => return Ok(socket),
-            Err(error) => last = error,
-        }
-        // Half of "all addresses" would be a surprise.
-        if last.kind() == ErrorKind::AddrInUse {
-            break;
-        }
-    }
-    Err(last)
-}
-
-fn bind_one<R: Runtime>(address: &Address, options: &ListenOptions) -> io::Result<R::Socket> {
-    let domain = address.ip().map_or(Domain::Unix, Domain::of);
-    let socket = R::Socket::stream(domain)?;
-    if let Some(ip) = address.ip() {
-        socket.set(Setting::Flag(SockOpt::NoDelay, true))?;
-        if !cfg!(windows) {
-            socket.set(Setting::Flag(SockOpt::ReuseAddr, true))?;
-        }
-        if ip.is_ipv6() && ip.ip().is_unspecified() {
-            // Some systems have no sockets for both families; there it is IPv6 alone.
-            let _ = socket.set(Setting::OnlyV6(false));
-        }
-    }
-    for setting in &options.settings {
-        socket.set(*setting)?;
-    }
-    socket.bind(address)?;
-    socket.listen(options.backlog.try_into().unwrap_or(i32::MAX))?;
-    Ok(socket)
-}
-
 impl<R: Runtime> fmt::Debug for Listener<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let address = self.local_addr().ok();
         f.debug_struct("Listener").field("local_addr", &address).finish_non_exhaustive()
     }
+}
+
+/// Whether all connections are closed, which is waited for `limit`.
+async fn all_closed<R: Runtime>(open: &Open, limit: Duration) -> bool {
+    let (waiter, mut limit) = (open.fan_out.waiter(), pin!(R::sleep(limit)));
+    poll_fn(|cx| {
+        waiter.wait(cx.waker());
+        match open.count() {
+            0 => Poll::Ready(true),
+            _ => limit.as_mut().poll(cx).map(|()| false),
+        }
+    })
+    .await
 }
 
 /// An accept that goes on until it has a connection.
@@ -470,36 +496,3 @@ impl<R: Runtime> fmt::Debug for Incoming<'_, R> {
         f.debug_struct("Incoming").finish_non_exhaustive()
     }
 }
-
-/// Whether an error of accept is about one peer, which is gone, or about nothing.
-fn is_passing(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::ConnectionAborted
-            | ErrorKind::ConnectionReset
-            | ErrorKind::Interrupted
-            | ErrorKind::TimedOut
-            | ErrorKind::HostUnreachable
-            | ErrorKind::NetworkUnreachable
-            | ErrorKind::NetworkDown
-    ) || error.raw_os_error().is_some_and(|code| PASSING.contains(&code))
-}
-
-/// Whether a later accept may do better: no descriptor or memory is left, or the system has a reason that
-/// we do not know. What remains is a socket that is none, or a runtime that is gone.
-fn may_get_better(error: &io::Error) -> bool {
-    error.kind() == ErrorKind::OutOfMemory
-        || error.raw_os_error().is_some_and(|code| !HOPELESS.contains(&code))
-}
-
-/// A peer's protocol error, and one that a firewall refused.
-#[cfg(unix)]
-const PASSING: [i32; 2] = [libc::EPROTO, libc::EPERM];
-#[cfg(not(unix))]
-const PASSING: [i32; 0] = [];
-
-#[cfg(unix)]
-const HOPELESS: [i32; 4] = [libc::EBADF, libc::EINVAL, libc::ENOTSOCK, libc::EFAULT];
-/// WSAEBADF, WSAEINVAL, WSAENOTSOCK, WSAEFAULT and WSANOTINITIALISED.
-#[cfg(not(unix))]
-const HOPELESS: [i32; 5] = [10009, 10022, 10038, 10014, 10093];

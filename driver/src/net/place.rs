@@ -15,6 +15,8 @@ pub(super) enum Place<'a> {
     Host(&'a str, u16),
     /// `"unix:/path"` or `"unix:@name"`.
     Unix(Address),
+    /// `"fd:NAME"`: a socket that was passed in.
+    Inherited(&'a str),
 }
 
 impl<'a> Place<'a> {
@@ -25,6 +27,12 @@ impl<'a> Place<'a> {
                 _ if path.is_empty() => wrong("no path: write it as in unix:/run/chat.sock"),
                 Some(name) => Ok(Self::Unix(Address::Abstract(name.into()))),
                 None => Ok(Self::Unix(Address::Unix(path.into()))),
+            };
+        }
+        if let Some(name) = text.strip_prefix("fd:") {
+            return match name {
+                "" => wrong("no name: write it as in fd:chat, or fd:3 for a descriptor"),
+                name => Ok(Self::Inherited(name)),
             };
         }
         let Some((host, port)) = text.rsplit_once(':') else {
@@ -46,6 +54,9 @@ fn port_has_sign(text: &str) -> bool {
     text.rsplit_once(':').is_some_and(|(_, port)| port.starts_with('+'))
 }
 
+/// Why `"fd:NAME"` is no address.
+pub(super) const ONLY_LISTENED_AT: &str = "a socket that was passed in can only be listened at";
+
 impl FromStr for Address {
     type Err = AddressError;
 
@@ -54,6 +65,7 @@ impl FromStr for Address {
     fn from_str(text: &str) -> Result<Self, AddressError> {
         match Place::parse(text)? {
             Place::Unix(address) => Ok(address),
+            Place::Inherited(_) => Err(AddressError::new(text, ONLY_LISTENED_AT)),
             Place::Host(host, port) => match literal(host, port)? {
                 Some(address) => Ok(Self::Ip(address)),
                 None => Err(AddressError::new(text, "the host must be an IP address here")),
@@ -106,6 +118,7 @@ pub fn host_name(at: &str) -> io::Result<&str> {
     match Place::parse(at)? {
         Place::Host(host, _) => Ok(tls_name(host)),
         Place::Unix(_) => Err(AddressError::new(at, "a Unix address has no host").into()),
+        Place::Inherited(_) => Err(AddressError::new(at, ONLY_LISTENED_AT).into()),
     }
 }
 
@@ -241,6 +254,8 @@ mod tests {
         assert!(error("example.org:http").contains("0 to 65535"));
         assert!(error("example.org:+80").contains("0 to 65535"));
         assert!(error("127.0.0.1:65536").contains("0 to 65535"));
+        assert!(error("fd:").contains("fd:chat"));
+        assert!(error("fd:3").contains("listened at"));
         assert!(error("unix:").contains("unix:/run/chat.sock"));
         assert!(error("example.org:80").contains("IP address"));
         assert!(matches!(Place::parse(":80"), Ok(Place::Host("", 80))));

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use asyncnet_core::Config;
 
-use super::Setting;
+use super::failures::OnFailure;
+use super::proxied::Parse;
+use super::{HandshakeFailure, Setting};
 use crate::Address;
 #[cfg(feature = "tls")]
 use crate::TlsContext;
@@ -103,6 +105,11 @@ pub struct ListenOptions {
     pub(super) max_open: usize,
     pub(super) max_silent: usize,
     pub(super) max_handshakes: Option<usize>,
+    /// Reads the header of a proxy, if there has to be one.
+    pub(super) header: Option<Parse>,
+    pub(super) on_failure: Option<OnFailure>,
+    pub(super) track: bool,
+    pub(super) close_idle: bool,
     pub(super) backlog: u32,
 }
 
@@ -115,6 +122,10 @@ impl Default for ListenOptions {
             max_open: usize::MAX,
             max_silent: 4096,
             max_handshakes: None,
+            header: None,
+            on_failure: None,
+            track: false,
+            close_idle: false,
             backlog: 1024,
         }
     }
@@ -134,6 +145,17 @@ impl ListenOptions {
     }
 
     /// Sets an option of the listening socket. Later ones come behind earlier ones and the defaults.
+    ///
+    /// [`SockOpt::ReusePort`](super::SockOpt) lets several processes listen at one address, one on each core or the new
+    /// one beside the old. When one of them stops, peers that wait in its own queue are reset; a socket that is
+    /// handed on (`"fd:NAME"` of [`Listener::bind`](crate::Listener::bind)) loses none.
+    ///
+    /// ```
+    /// use asyncnet::net::{ListenOptions, Setting, SockOpt};
+    ///
+    /// let options = ListenOptions::new().set(Setting::Flag(SockOpt::ReusePort, true));
+    /// # drop(options);
+    /// ```
     pub fn set(mut self, setting: Setting) -> Self {
         self.settings.push(setting);
         self
@@ -148,8 +170,8 @@ impl ListenOptions {
         self
     }
 
-    /// How many peers of a TLS listener may wait that have not sent a byte yet (0 counts as 1). The next
-    /// one takes the place of the oldest, which is reset. Default 4096; each holds a descriptor.
+    /// How many peers of a TLS listener may wait that have not sent a byte yet, or of a listener behind a proxy
+    /// that have not sent their header (0 counts as 1). The next one takes the place of the oldest, which is reset. Default 4096; each holds a descriptor.
     pub const fn max_silent(mut self, peers: usize) -> Self {
         self.max_silent = peers;
         self
@@ -174,6 +196,39 @@ impl ListenOptions {
         self
     }
 
+    /// Keeps a list of the open connections, for [`Listener::connections`](crate::Listener::connections), and so that
+    /// [`Listener::finish`](crate::Listener::finish) can abort what is left at its limit. It costs each connection about
+    /// 300 bytes, and a lock whenever it waits. Default: no.
+    pub const fn track(mut self, on: bool) -> Self {
+        self.track = on;
+        self
+    }
+
+    /// Whether [`Listener::finish`](crate::Listener::finish) closes idle connections at once, and others as soon as
+    /// they are idle: those that wait for a message of which nothing has come, and have sent everything. It
+    /// [tracks](Self::track) them for that. Default: no; a protocol says goodbye by itself.
+    pub const fn close_idle(mut self, on: bool) -> Self {
+        self.close_idle = on;
+        self
+    }
+
+    /// Calls `tell` for each TLS handshake of its connections that failed, once that connection is closed. It runs in
+    /// the task that used the connection, and must not block.
+    ///
+    /// ```
+    /// use asyncnet::net::ListenOptions;
+    ///
+    /// let options = ListenOptions::new().on_handshake_failure(|failure| eprintln!("{failure}"));
+    /// # drop(options);
+    /// ```
+    pub fn on_handshake_failure(
+        mut self,
+        tell: impl Fn(&HandshakeFailure) + Send + Sync + 'static,
+    ) -> Self {
+        self.on_failure = Some(Arc::new(tell));
+        self
+    }
+
     /// TLS from the first byte.
     ///
     /// A connection is handed out once its peer has sent a byte, and its handshake goes on in the task that
@@ -182,6 +237,34 @@ impl ListenOptions {
     #[cfg(feature = "tls")]
     pub fn tls(mut self, context: &TlsContext) -> Self {
         self.layers = Some(Arc::new(context.clone()));
+        self
+    }
+
+    /// Expects every connection to begin with a header of the PROXY protocol, version 1 or 2, in front of TLS if
+    /// there is any. Listen so only where the proxy alone can connect: whoever sends a header says who the
+    /// client is.
+    ///
+    /// A connection is handed out once its header has come; over TLS, once a byte behind it has come too. Its
+    /// `peer_addr`, and that of [`accept_addr`](crate::Listener::accept_addr), is then the client's;
+    /// [`SocketInfo::proxied`](super::SocketInfo::proxied) tells the rest. The connection is reset when
+    ///
+    /// - it begins with anything else, or the header is malformed: another command, a datagram, addresses or
+    ///   fields that do not fit into the length;
+    /// - the header is longer than 107 bytes (version 1) or 4096 bytes (version 2);
+    ///
+    /// and closed when the header has not come within [`Config::handshake_timeout`]. A proxy that speaks for
+    /// itself (`LOCAL`) or does not know the client (`UNKNOWN`, `UNSPEC`) is accepted, and `peer_addr` is the
+    /// proxy's. Only the first header is one: a second is what the client sent.
+    ///
+    /// ```
+    /// use asyncnet::net::ListenOptions;
+    ///
+    /// let options = ListenOptions::new().proxy_protocol();
+    /// # drop(options);
+    /// ```
+    #[cfg(feature = "proxy")]
+    pub fn proxy_protocol(mut self) -> Self {
+        self.header = Some(super::proxy::parse);
         self
     }
 
@@ -200,6 +283,9 @@ impl fmt::Debug for ListenOptions {
             .field("max_open", &self.max_open)
             .field("max_silent", &self.max_silent)
             .field("max_handshakes", &self.max_handshakes)
+            .field("proxy_protocol", &self.header.is_some())
+            .field("track", &self.track)
+            .field("close_idle", &self.close_idle)
             .field("backlog", &self.backlog)
             .finish()
     }

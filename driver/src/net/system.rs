@@ -20,6 +20,11 @@ impl Socket for SystemSocket {
         Self::new(family(domain), Type::STREAM, protocol)
     }
 
+    #[cfg(unix)]
+    fn inherited(name: &str) -> io::Result<Self> {
+        super::inherited::take(name)
+    }
+
     fn datagram(domain: Domain) -> io::Result<Self> {
         let protocol = (domain != Domain::Unix).then_some(Protocol::UDP);
         Self::new(family(domain), Type::DGRAM, protocol)

@@ -6,11 +6,13 @@ use std::sync::Arc;
 
 use rustls::client::{Resumption, WantsClientCert};
 use rustls::crypto::CryptoProvider;
+use rustls::sign::SingleCertAndKey;
 use rustls::{ClientConfig, ConfigBuilder, KeyLogFile, RootCertStore};
 use rustls_platform_verifier::Verifier;
 
 use super::TlsContext;
 use super::error::ContextError;
+use super::identities::expiry;
 use super::pem::{Identity, add_roots, read};
 use super::shared::{Shared, shared_settings};
 
@@ -25,12 +27,13 @@ enum Roots {
 #[must_use = "call `build` to get a context"]
 pub struct ClientBuilder {
     shared: Shared,
+    identity: Option<Identity>,
     roots: Roots,
 }
 
 impl ClientBuilder {
     pub(super) fn new() -> Self {
-        Self { shared: Shared::default(), roots: Roots::Platform }
+        Self { shared: Shared::default(), identity: None, roots: Roots::Platform }
     }
 
     /// Trusts the authorities that Mozilla trusts, in the edition that the crate `webpki-roots` was built
@@ -46,7 +49,7 @@ impl ClientBuilder {
     ///
     /// If there is none in it.
     pub fn ca_pem(mut self, pem: &[u8]) -> Result<Self, ContextError> {
-        add_roots(self.given(), pem)?;
+        add_roots(self.given(), pem, None)?;
         Ok(self)
     }
 
@@ -55,9 +58,10 @@ impl ClientBuilder {
     /// # Errors
     ///
     /// If it cannot be read, or there is none in it.
-    pub fn ca_file(self, path: impl AsRef<Path>) -> Result<Self, ContextError> {
-        let pem = read(path.as_ref())?;
-        self.ca_pem(&pem)
+    pub fn ca_file(mut self, path: impl AsRef<Path>) -> Result<Self, ContextError> {
+        let path = path.as_ref();
+        add_roots(self.given(), &read(path)?, Some(path))?;
+        Ok(self)
     }
 
     fn given(&mut self) -> &mut RootCertStore {
@@ -76,7 +80,21 @@ impl ClientBuilder {
     ///
     /// If either holds none.
     pub fn identity_pem(mut self, chain: &[u8], key: &[u8]) -> Result<Self, ContextError> {
-        self.shared.identity = Some(Identity::parse(chain, key)?);
+        self.identity = Some(Identity::parse(chain, key)?);
+        Ok(self)
+    }
+
+    /// As [`identity_pem`](Self::identity_pem), from files.
+    ///
+    /// # Errors
+    ///
+    /// If one cannot be read, or holds none.
+    pub fn identity_files(
+        mut self,
+        chain: impl AsRef<Path>,
+        key: impl AsRef<Path>,
+    ) -> Result<Self, ContextError> {
+        self.identity = Some(Identity::read(chain.as_ref(), key.as_ref())?);
         Ok(self)
     }
 
@@ -100,19 +118,24 @@ impl ClientBuilder {
     ///
     /// [`ContextError::Refused`]: a key that does not fit, or a system without trusted authorities.
     pub fn build(self) -> Result<TlsContext, ContextError> {
-        let Shared { provider, identity, alpn, resumption, key_log } = self.shared;
+        let Shared { provider, alpn, resumption, key_log } = self.shared;
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()?;
         let builder: ConfigBuilder<ClientConfig, WantsClientCert> = match self.roots {
             Roots::Given(roots) => builder.with_root_certificates(roots),
             Roots::Platform => {
-                let verifier = Arc::new(Verifier::new(provider)?);
+                let verifier = Arc::new(Verifier::new(Arc::clone(&provider))?);
                 // Not dangerous: it verifies as the system does.
                 builder.dangerous().with_custom_certificate_verifier(verifier)
             }
         };
-        let mut config = match identity {
-            Some(Identity { chain, key }) => builder.with_client_auth_cert(chain, key)?,
+        let mut config = match self.identity {
+            Some(identity) => {
+                let key = identity.certified(&provider)?;
+                // Says so if it has expired, or soon will.
+                key.cert.first().and_then(|certificate| expiry(certificate, &provider));
+                builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(key)))
+            }
             None => builder.with_no_client_auth(),
         };
         config.alpn_protocols = alpn;

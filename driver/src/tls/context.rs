@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use asyncnet_core::{SecureLayer, TlsLayer};
 use rustls::pki_types::ServerName;
@@ -10,6 +11,8 @@ use rustls::{ClientConfig, ServerConfig};
 use super::UpgradeRefused;
 use super::client::ClientBuilder;
 use super::error::ContextError;
+use super::identities::Identities;
+use super::pem::Identity;
 use super::server::ServerBuilder;
 use super::{Layers, Side};
 use crate::Error;
@@ -40,8 +43,15 @@ use crate::Error;
 #[derive(Clone)]
 pub struct TlsContext {
     client: Option<Arc<ClientConfig>>,
-    server: Option<Arc<ServerConfig>>,
+    server: Option<Server>,
     server_name: Option<ServerName<'static>>,
+}
+
+#[derive(Clone)]
+struct Server {
+    config: Arc<ServerConfig>,
+    /// What it shows, unless it was made elsewhere.
+    identities: Option<Arc<Identities>>,
 }
 
 impl TlsContext {
@@ -76,6 +86,68 @@ impl TlsContext {
         }
     }
 
+    pub(super) fn of_server(config: Arc<ServerConfig>, identities: Arc<Identities>) -> Self {
+        let server = Server { config, identities: Some(identities) };
+        Self { client: None, server: Some(server), server_name: None }
+    }
+
+    /// Reads the server's certificates and keys again, from the files that they came from, and shows them from the
+    /// next handshake on: in all clones of these settings, and so in every listener that has one. Open connections
+    /// are untouched. Those that came from no file stay.
+    ///
+    /// It reads files, and so blocks for a moment: call it where a signal handler's message arrives, for example.
+    ///
+    /// ```
+    /// # fn reload(context: &asyncnet::TlsContext) {
+    /// if let Err(error) = context.reload() {
+    ///     eprintln!("the old certificate stays: {error}");
+    /// }
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`identity_files`](ServerBuilder::identity_files) and [`build`](ServerBuilder::build),
+    /// [`ContextError::Expired`] for a certificate that has expired, and [`ContextError::Fixed`] where there is no file. What was shown
+    /// before is shown on.
+    pub fn reload(&self) -> Result<(), ContextError> {
+        self.identities()?.reload()
+    }
+
+    /// Shows these certificates (and those in between) from the next handshake on, each with its key in PEM,
+    /// instead of those that the server showed before: otherwise as [`reload`](Self::reload).
+    ///
+    /// ```
+    /// # fn replace(context: &asyncnet::TlsContext, chain: &[u8], key: &[u8]) -> Result<(), asyncnet::Error> {
+    /// context.replace_identities([(chain, key)])?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`reload`](Self::reload).
+    pub fn replace_identities<C: AsRef<[u8]>, K: AsRef<[u8]>>(
+        &self,
+        identities: impl IntoIterator<Item = (C, K)>,
+    ) -> Result<(), ContextError> {
+        let parse = |(chain, key): (C, K)| Identity::parse(chain.as_ref(), key.as_ref());
+        self.identities()?.replace(identities.into_iter().map(parse).collect::<Result<_, _>>()?)
+    }
+
+    /// When the server's certificate expires; of several, the first to expire. `None` without a server's part,
+    /// and for one that was made as a `rustls::ServerConfig`.
+    #[must_use]
+    pub fn expiry(&self) -> Option<SystemTime> {
+        self.identities().ok()?.expiry()
+    }
+
+    fn identities(&self) -> Result<&Identities, ContextError> {
+        let identities = self.server.as_ref().and_then(|server| server.identities.as_deref());
+        let why =
+            "these TLS settings have no server's certificate that was given to TlsContext::server";
+        identities.ok_or(ContextError::Fixed(why))
+    }
+
     /// The same settings, but a client verifies that the server is `name`, whatever it connects to: for Unix
     /// sockets, tunnels and tests.
     ///
@@ -100,7 +172,8 @@ impl From<Arc<ClientConfig>> for TlsContext {
 
 impl From<Arc<ServerConfig>> for TlsContext {
     fn from(config: Arc<ServerConfig>) -> Self {
-        Self { client: None, server: Some(config), server_name: None }
+        let server = Server { config, identities: None };
+        Self { client: None, server: Some(server), server_name: None }
     }
 }
 
@@ -125,7 +198,7 @@ impl Layers for TlsContext {
     }
 
     fn server_layer(&self) -> Result<Box<dyn SecureLayer>, Error> {
-        match &self.server {
+        match self.server.as_ref().map(|server| &server.config) {
             Some(config) if config.max_early_data_size > 0 => {
                 let why = "the TLS settings allow early data (0-RTT), which this library does not read: \
                            set max_early_data_size to 0";

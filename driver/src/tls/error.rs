@@ -11,8 +11,13 @@ use crate::Error;
 pub enum ContextError {
     /// A file cannot be read.
     Read(PathBuf, io::Error),
-    /// What should be PEM is not, or holds no certificate or key where one is needed.
+    /// What should be PEM is not, or holds no certificate or key where one is needed. The text names the file,
+    /// if there is one, and the line at fault.
     Pem(String),
+    /// The certificate has expired; the text has the date.
+    Expired(String),
+    /// The server's certificates cannot be replaced in this way: the text says why.
+    Fixed(&'static str),
     /// It is neither a DNS name nor an IP address.
     Name(String),
     /// rustls refuses the settings: a key that does not fit its certificate, no root that can be used.
@@ -24,7 +29,12 @@ impl fmt::Display for ContextError {
         match self {
             Self::Read(path, error) => write!(f, "cannot read {}: {error}", path.display()),
             Self::Pem(why) => write!(f, "invalid PEM: {why}"),
+            Self::Expired(why) => f.write_str(why),
+            Self::Fixed(why) => f.write_str(why),
             Self::Name(name) => write!(f, "{name:?} is neither a DNS name nor an IP address"),
+            Self::Refused(rustls::Error::InconsistentKeys(_)) => {
+                f.write_str("the private key does not belong to the certificate")
+            }
             Self::Refused(error) => write!(f, "these TLS settings cannot be used: {error}"),
         }
     }
@@ -35,7 +45,7 @@ impl std::error::Error for ContextError {
         match self {
             Self::Read(_, error) => Some(error),
             Self::Refused(error) => Some(error),
-            Self::Pem(_) | Self::Name(_) => None,
+            Self::Pem(_) | Self::Name(_) | Self::Expired(_) | Self::Fixed(_) => None,
         }
     }
 }

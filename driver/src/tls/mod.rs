@@ -10,6 +10,8 @@ mod context;
 #[cfg(feature = "tls")]
 mod error;
 #[cfg(feature = "tls")]
+mod identities;
+#[cfg(feature = "tls")]
 mod pem;
 #[cfg(feature = "tls")]
 mod server;

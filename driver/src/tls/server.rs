@@ -10,6 +10,7 @@ use rustls::{KeyLogFile, RootCertStore, ServerConfig};
 
 use super::TlsContext;
 use super::error::ContextError;
+use super::identities::Identities;
 use super::pem::{Identity, add_roots, read};
 use super::shared::{Shared, shared_settings};
 
@@ -26,6 +27,7 @@ pub enum ClientCertificates {
 #[must_use = "call `build` to get a context"]
 pub struct ServerBuilder {
     shared: Shared,
+    identities: Vec<Identity>,
     clients: Option<(RootCertStore, ClientCertificates)>,
 }
 
@@ -34,16 +36,34 @@ const SESSIONS: usize = 1024;
 
 impl ServerBuilder {
     pub(super) fn new() -> Self {
-        Self { shared: Shared::default(), clients: None }
+        Self { shared: Shared::default(), identities: Vec::new(), clients: None }
     }
 
-    /// Shows this certificate (and those in between) to every client.
+    /// Shows this certificate (and those in between) to clients.
+    ///
+    /// Call it, or [`identity_files`](Self::identity_files), several times for several certificates: a client gets
+    /// the first that is for the name which it asks for, and the very first if none is or it asks for none. They
+    /// can be replaced later: see [`TlsContext::reload`].
     ///
     /// # Errors
     ///
     /// If either holds none.
     pub fn identity_pem(mut self, chain: &[u8], key: &[u8]) -> Result<Self, ContextError> {
-        self.shared.identity = Some(Identity::parse(chain, key)?);
+        self.identities.push(Identity::parse(chain, key)?);
+        Ok(self)
+    }
+
+    /// As [`identity_pem`](Self::identity_pem), from files.
+    ///
+    /// # Errors
+    ///
+    /// If one cannot be read, or holds none.
+    pub fn identity_files(
+        mut self,
+        chain: impl AsRef<Path>,
+        key: impl AsRef<Path>,
+    ) -> Result<Self, ContextError> {
+        self.identities.push(Identity::read(chain.as_ref(), key.as_ref())?);
         Ok(self)
     }
 
@@ -56,12 +76,21 @@ impl ServerBuilder {
     ///
     /// If there is none in it.
     pub fn client_ca_pem(
-        mut self,
+        self,
         pem: &[u8],
         certificates: ClientCertificates,
     ) -> Result<Self, ContextError> {
+        self.client_ca(pem, None, certificates)
+    }
+
+    fn client_ca(
+        mut self,
+        pem: &[u8],
+        file: Option<&Path>,
+        certificates: ClientCertificates,
+    ) -> Result<Self, ContextError> {
         let mut roots = RootCertStore::empty();
-        add_roots(&mut roots, pem)?;
+        add_roots(&mut roots, pem, file)?;
         self.clients = Some((roots, certificates));
         Ok(self)
     }
@@ -76,8 +105,8 @@ impl ServerBuilder {
         path: impl AsRef<Path>,
         certificates: ClientCertificates,
     ) -> Result<Self, ContextError> {
-        let pem = read(path.as_ref())?;
-        self.client_ca_pem(&pem, certificates)
+        let path = path.as_ref();
+        self.client_ca(&read(path)?, Some(path), certificates)
     }
 
     /// Speaks these application protocols, the best first; a client that offers others alone is refused.
@@ -95,17 +124,16 @@ impl ServerBuilder {
 
     shared_settings!();
 
-    /// The settings.
+    /// The settings. A certificate that has expired, or expires within 14 days, is used all the same: it is said
+    /// with a `tracing` warning, and [`TlsContext::expiry`] tells.
     ///
     /// # Errors
     ///
     /// [`ContextError::Pem`] without an identity; [`ContextError::Refused`] if the key does not fit
     /// the certificate.
     pub fn build(self) -> Result<TlsContext, ContextError> {
-        let Shared { provider, identity, alpn, resumption, key_log } = self.shared;
-        let Some(Identity { chain, key }) = identity else {
-            return Err(ContextError::Pem("a server needs a certificate and a key".into()));
-        };
+        let Shared { provider, alpn, resumption, key_log } = self.shared;
+        let identities = Arc::new(Identities::new(self.identities, Arc::clone(&provider))?);
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()?;
         let builder = match self.clients {
@@ -120,7 +148,7 @@ impl ServerBuilder {
                 builder.with_client_cert_verifier(verifier.build().map_err(refused)?)
             }
         };
-        let mut config = builder.with_single_cert(chain, key)?;
+        let mut config = builder.with_cert_resolver(Arc::<Identities>::clone(&identities));
         config.alpn_protocols = alpn;
         if resumption {
             config.session_storage = ServerSessionMemoryCache::new(SESSIONS);
@@ -131,7 +159,7 @@ impl ServerBuilder {
         if key_log {
             config.key_log = Arc::new(KeyLogFile::new());
         }
-        Ok(Arc::new(config).into())
+        Ok(TlsContext::of_server(Arc::new(config), identities))
     }
 }
 

@@ -4,12 +4,9 @@ use std::sync::Arc;
 
 use rustls::crypto::{CryptoProvider, ring};
 
-use super::pem::Identity;
-
 /// The settings of either end.
 pub(super) struct Shared {
     pub(super) provider: Arc<CryptoProvider>,
-    pub(super) identity: Option<Identity>,
     pub(super) alpn: Vec<Vec<u8>>,
     pub(super) resumption: bool,
     pub(super) key_log: bool,
@@ -19,7 +16,6 @@ impl Default for Shared {
     fn default() -> Self {
         Self {
             provider: Arc::new(ring::default_provider()),
-            identity: None,
             alpn: Vec::new(),
             resumption: true,
             key_log: false,
@@ -30,20 +26,6 @@ impl Default for Shared {
 /// Expands to the methods of both builders that are the same, down to the documentation.
 macro_rules! shared_settings {
     () => {
-        /// As [`identity_pem`](Self::identity_pem), from files.
-        ///
-        /// # Errors
-        ///
-        /// If one cannot be read, or holds none.
-        pub fn identity_files(
-            mut self,
-            chain: impl AsRef<Path>,
-            key: impl AsRef<Path>,
-        ) -> Result<Self, ContextError> {
-            self.shared.identity = Some(Identity::read(chain.as_ref(), key.as_ref())?);
-            Ok(self)
-        }
-
         /// Writes the keys of all connections to the file that `SSLKEYLOGFILE` names, for tools that look into
         /// recorded traffic. Default: no, whatever that variable says.
         pub const fn key_log(mut self, on: bool) -> Self {

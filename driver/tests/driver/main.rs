@@ -5,9 +5,12 @@
 
 mod batch;
 mod bounds;
+#[cfg(feature = "tls")]
+mod certificates;
 mod clock;
 mod closing;
 mod dot;
+mod draining;
 mod drops;
 mod ends;
 mod flushing;
@@ -22,6 +25,8 @@ mod next_line;
 mod outcomes;
 mod parts;
 mod pipe;
+#[cfg(feature = "proxy")]
+mod proxied;
 mod rates;
 mod room;
 mod schedules;

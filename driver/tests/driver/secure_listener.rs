@@ -23,7 +23,7 @@ use crate::toy::{self, Toy};
 const HELLO: &[u8] = b"hello";
 
 /// A listener's certificate, and a client's context that trusts it.
-fn contexts() -> (TlsContext, TlsContext) {
+pub(crate) fn contexts() -> (TlsContext, TlsContext) {
     let made = rcgen::generate_simple_self_signed(["server.test".to_owned()]).unwrap();
     let (key, cert) = (made.signing_key.serialize_pem(), made.cert.pem());
     let server = TlsContext::server().identity_pem(cert.as_bytes(), key.as_bytes());

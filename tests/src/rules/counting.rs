@@ -101,7 +101,7 @@ pub async fn a12_every_way_to_close_counts<P: Platform>() {
 /// It stops to listen, and comes back when the last is closed.
 pub async fn a12_finish_waits_for_the_open_ones<P: Platform>() {
     let (listener, _) = listen::<P::Runtime>().await;
-    assert_eq!(listener.finish(LONG).await, 0, "there is none");
+    assert_eq!(listener.finish(LONG).await.left, 0, "there is none");
 
     let (listener, address) = listen::<P::Runtime>().await;
     let peers = [SocketPeer::connect(&address.into()), SocketPeer::connect(&address.into())];
@@ -118,8 +118,8 @@ pub async fn a12_finish_waits_for_the_open_ones<P: Platform>() {
         peers[1].shutdown().await;
         second.close().await.expect("a connection");
     };
-    let (left, ()) = zip(listener.finish(LONG), close).await;
-    assert_eq!(left, 0);
+    let (finished, ()) = zip(listener.finish(LONG), close).await;
+    assert_eq!((finished.closed, finished.aborted, finished.left), (2, 0, 0));
 }
 
 /// And otherwise it says how many are left.
@@ -129,5 +129,6 @@ pub async fn a12_finish_waits_only_so_long<P: Platform>() {
     let _first = listener.accept().await.expect("a connection");
     let second = listener.accept().await.expect("a connection");
     drop(second);
-    assert_eq!(listener.finish(Duration::from_millis(20)).await, 1);
+    let finished = listener.finish(Duration::from_millis(20)).await;
+    assert_eq!((finished.closed, finished.aborted, finished.left), (0, 0, 1));
 }

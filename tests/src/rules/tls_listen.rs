@@ -8,7 +8,7 @@ use std::sync::mpsc::channel;
 use std::thread::sleep;
 use std::time::Duration;
 
-use asyncnet::net::ListenOptions;
+use asyncnet::net::{Finished, ListenOptions};
 use asyncnet::tls::{TlsErrorKind, UpgradeRefused};
 use asyncnet::{AsyncSocket, Config, Error, Listener, TlsContext};
 use blocking::{Task, unblock};
@@ -335,7 +335,7 @@ pub async fn t6_finish_drops_silent_peers<P: Platform>() {
     let (listener, address) = listen::<P::Runtime>(context(), Config::default()).await;
     let mut silent: Vec<_> = (0..3).map(|_| connect(address)).collect();
     assert!(waits(pin!(listener.accept())).await, "they say nothing");
-    assert_eq!(listener.finish(Duration::from_secs(10)).await, 0);
+    assert_eq!(listener.finish(Duration::from_secs(10)).await, Finished::default());
     let end = |socket: &mut TcpStream| {
         let mut said = Vec::new();
         socket.read_to_end(&mut said).map(|_| said)

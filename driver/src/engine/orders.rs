@@ -1,0 +1,46 @@
+//! What a listener that shuts down tells its connections to do.
+
+use std::task::Context;
+
+use asyncnet_core::driver::Inbound;
+
+use super::Engine;
+use crate::Transport;
+use crate::net::open::Permit;
+
+impl<S: Transport> Engine<S> {
+    /// Aborts the connection if its listener says so. To be called before a wait.
+    pub(super) fn obeys_abort(&mut self, cx: &Context<'_>) -> bool {
+        let told = self.permit.as_ref().is_some_and(|permit| permit.aborts(cx.waker()));
+        if !told || self.is_closed() {
+            return false;
+        }
+        if let Some(permit) = &self.permit {
+            permit.count_abort();
+        }
+        self.abort();
+        true
+    }
+
+    /// Begins to close the connection if its listener says so and nothing is half done: the receive that is about to
+    /// wait has nothing of its message yet. Keeps the listener informed besides.
+    #[cold]
+    pub(super) fn obeys_close(&mut self, inbound: &Inbound, cx: &mut Context<'_>) -> bool {
+        let Some(permit) = &self.permit else { return false };
+        let Some(tracked) = permit.tracked() else { return false };
+        tracked.note(inbound.stats().bytes_received, self.link.transmitted_total());
+        let is_idle = inbound.arrived() == 0 && self.unsent() == 0 && !self.link.is_unsettled();
+        if !is_idle || self.is_closing() || !permit.closes_idle(cx.waker()) {
+            return false;
+        }
+        // What is left of it is up to the task, which is told now.
+        let _ = self.poll_close(cx);
+        true
+    }
+
+    /// Whether the listener keeps a list of its connections.
+    #[inline]
+    pub(super) fn is_tracked(&self) -> bool {
+        self.permit.as_ref().is_some_and(|permit| Permit::tracked(permit).is_some())
+    }
+}
