@@ -77,6 +77,8 @@
 
 mod binding;
 mod clock;
+#[cfg(unix)]
+mod pipes;
 mod short;
 mod stream;
 
@@ -84,7 +86,7 @@ pub use binding::Smol;
 pub use clock::SmolClock;
 #[cfg(feature = "tls")]
 pub use short::connect_tls;
-pub use short::{connect, connect_with, listen, listen_with};
+pub use short::{child, connect, connect_with, listen, listen_with, stdio};
 pub use stream::Stream;
 
 #[doc(no_inline)]
@@ -102,3 +104,8 @@ pub type Writer = asyncnet::Writer<Stream>;
 pub type Room = asyncnet::Room<Stream>;
 /// A socket for datagrams.
 pub type Datagram = asyncnet::net::Datagram<Smol>;
+/// The standard streams of this process or of a child: see [`process`].
+pub type PipeStream = process::PipeStream<SmolClock>;
+
+#[cfg(not(unix))]
+impl runtime::Pipes for Smol {}

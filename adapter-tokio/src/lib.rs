@@ -92,6 +92,8 @@ macro_rules! either {
 
 mod binding;
 mod clock;
+#[cfg(unix)]
+mod pipes;
 mod short;
 mod stream;
 mod tokio_io;
@@ -100,7 +102,7 @@ pub use binding::{Acceptor, DatagramSocket, Tokio};
 pub use clock::TokioClock;
 #[cfg(feature = "tls")]
 pub use short::connect_tls;
-pub use short::{connect, connect_with, listen, listen_with};
+pub use short::{child, connect, connect_with, listen, listen_with, stdio};
 pub use stream::Stream;
 pub use tokio_io::TokioIo;
 
@@ -119,3 +121,8 @@ pub type Writer = asyncnet::Writer<Stream>;
 pub type Room = asyncnet::Room<Stream>;
 /// A socket for datagrams.
 pub type Datagram = asyncnet::net::Datagram<Tokio>;
+/// The standard streams of this process or of a child: see [`process`].
+pub type PipeStream = process::PipeStream<TokioClock>;
+
+#[cfg(not(unix))]
+impl runtime::Pipes for Tokio {}

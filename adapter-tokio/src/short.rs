@@ -1,13 +1,14 @@
-//! Listening and connecting in one call.
+//! Listening and connecting in one call, and the streams of processes.
 
 use std::io;
+use std::process::{Child, Command};
 
-use asyncnet::net;
 use asyncnet::net::{ConnectOptions, ListenOptions};
+use asyncnet::{net, process};
 
 #[cfg(feature = "tls")]
 use crate::TlsContext;
-use crate::{Connection, Listener, Tokio};
+use crate::{Connection, Listener, PipeStream, Tokio};
 
 /// Listens at `"host:port"`, `"unix:/path"` or `"fd:NAME"`: see [`Listener::bind`](asyncnet::Listener::bind).
 ///
@@ -89,4 +90,50 @@ pub async fn connect_tls(to: &str, context: &TlsContext) -> io::Result<Connectio
 /// As [`connect`].
 pub async fn connect_with(to: &str, options: ConnectOptions) -> io::Result<Connection> {
     net::connect::<Tokio>(to, options).await
+}
+
+/// Takes over the standard input and output of this process: see [`process::stdio`].
+///
+/// ```no_run
+/// # async fn serve() -> Result<(), asyncnet_tokio::Error> {
+/// use asyncnet_tokio::{Config, Framing};
+///
+/// let mut conn = asyncnet_tokio::stdio()?.into_connection(Config::default().framing(Framing::Lf));
+/// while let Some(line) = conn.next_line().await? {
+///     eprintln!("{} bytes", line.len());
+/// }
+/// # Ok(()) }
+/// ```
+///
+/// # Errors
+///
+/// As [`process::stdio`].
+pub fn stdio() -> io::Result<PipeStream> {
+    process::stdio::<Tokio>()
+}
+
+/// Starts a child and connects to its standard input and output: see [`process::child`].
+///
+/// ```
+/// # async fn sort() -> Result<(), asyncnet_tokio::Error> {
+/// use std::process::Command;
+///
+/// use asyncnet_tokio::Config;
+///
+/// let (mut child, stream) = asyncnet_tokio::child(&mut Command::new("sort"))?;
+/// let mut conn = stream.into_connection(Config::default());
+/// conn.send_all("b\na\n").await?;
+/// conn.shutdown_write().await?;
+/// assert_eq!(conn.next_line().await?, Some(&b"a"[..]));
+/// assert_eq!(conn.next_line().await?, Some(&b"b"[..]));
+/// assert_eq!(conn.next_line().await?, None);
+/// child.wait()?;
+/// # Ok(()) }
+/// ```
+///
+/// # Errors
+///
+/// As [`process::child`].
+pub fn child(command: &mut Command) -> io::Result<(Child, PipeStream)> {
+    process::child::<Tokio>(command)
 }

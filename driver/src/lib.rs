@@ -49,7 +49,8 @@
 //! | shut down in good order | [`Listener::finish`], [`net::Drain`] |
 //! | stand behind a proxy, take a socket from a supervisor | [`ListenOptions::proxy_protocol`](net::ListenOptions), [`Listener::bind`] with `"fd:NAME"` |
 //! | replace certificates, see handshakes that fail | [`TlsContext::reload`](tls), [`Listener::failures`], [`ListenOptions::on_handshake_failure`](net::ListenOptions) |
-//! | use pipes, a child's streams, a stream of my own | [`Duplex`], [`Io`], [`Transport`] |
+//! | use this process's standard streams, or a child's | [`process::stdio`], [`process::child`] |
+//! | use pipes, a stream of my own | [`Duplex`], [`Io`], [`Transport`] |
 //! | test a protocol without sockets | [`net::pipe`] |
 //! | come from Nim's `asyncnet` | [`nim`] |
 //!
@@ -72,6 +73,7 @@ mod error;
 mod log;
 pub mod net;
 pub mod nim;
+pub mod process;
 pub mod room;
 pub mod runtime;
 pub mod tls;

@@ -7,6 +7,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crate::net::{Domain, Setting, SockOpt};
+#[cfg(unix)]
+use crate::process::Descriptor;
 use crate::transport::OsSocket;
 pub use crate::transport::{MaybeClock, NoClock, Sleep};
 use crate::{Address, Clock, Transport};
@@ -220,6 +222,47 @@ pub trait Datagrams: Runtime {
         let _ = socket;
         None
     }
+}
+
+/// A runtime that polls pipes: what [`process::stdio`](crate::process::stdio) and
+/// [`process::child`](crate::process::child) need.
+pub trait Pipes: Runtime {
+    /// A registered descriptor.
+    #[cfg(unix)]
+    type Pipe: Send + Unpin + 'static;
+
+    /// Registers a descriptor.
+    ///
+    /// # Errors
+    ///
+    /// If the runtime cannot register it.
+    #[cfg(unix)]
+    fn pipe(descriptor: Descriptor) -> io::Result<Self::Pipe>;
+
+    /// Calls `read` at once, and again whenever the descriptor may be readable, until it does not answer
+    /// `WouldBlock`. On `Pending` it wakes the waker of the last poll.
+    ///
+    /// # Errors
+    ///
+    /// Those of `read`.
+    #[cfg(unix)]
+    fn poll_pipe_read(
+        pipe: &Self::Pipe,
+        cx: &mut Context<'_>,
+        read: &mut dyn FnMut(&Descriptor) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>>;
+
+    /// The same for a write and a descriptor that may be writable.
+    ///
+    /// # Errors
+    ///
+    /// Those of `write`.
+    #[cfg(unix)]
+    fn poll_pipe_write(
+        pipe: &Self::Pipe,
+        cx: &mut Context<'_>,
+        write: &mut dyn FnMut(&Descriptor) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>>;
 }
 
 /// A [`Runtime`] whose connections and futures can move between threads: for generic code that spawns.

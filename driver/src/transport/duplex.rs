@@ -1,12 +1,15 @@
 //! A reader and a writer as one transport.
 
+use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use asyncnet_core::Config;
 use futures_io::{AsyncRead, AsyncWrite};
 
 use super::{Clock, MaybeClock, NoClock, Transport, broken_pipe};
+use crate::Connection;
 
 /// A reader and a writer as one [`Transport`]: pipes, the standard streams of a child.
 ///
@@ -25,7 +28,6 @@ use super::{Clock, MaybeClock, NoClock, Transport, broken_pipe};
 /// # drop(conn);
 /// # }
 /// ```
-#[derive(Debug)]
 pub struct Duplex<R, W, C = NoClock> {
     reader: R,
     /// Gone once the sending direction has ended.
@@ -49,6 +51,21 @@ impl<R, W, C> Duplex<R, W, C> {
     /// Takes both out; the writer is gone once the sending direction has ended.
     pub fn into_inner(self) -> (R, Option<W>) {
         (self.reader, self.writer)
+    }
+}
+
+impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin, C: MaybeClock> Duplex<R, W, C> {
+    /// A connection over the two.
+    #[must_use]
+    pub fn into_connection(self, config: Config) -> Connection<Self> {
+        Connection::new(self, config)
+    }
+}
+
+impl<R, W, C> fmt::Debug for Duplex<R, W, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let has_ended = self.writer.is_none();
+        f.debug_struct("Duplex").field("has_ended", &has_ended).finish_non_exhaustive()
     }
 }
 

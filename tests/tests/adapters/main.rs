@@ -6,6 +6,12 @@ mod on_smol {
 
     include!("suite.rs");
 
+    #[cfg(unix)] // It starts `cat`, `sh` and `sort`.
+    mod pipes {
+        use super::*;
+        include!("pipes.rs");
+    }
+
     #[test]
     fn a_socket_of_the_runtime_itself_becomes_a_stream() {
         run(async {
@@ -45,6 +51,12 @@ mod on_tokio {
     }
 
     include!("suite.rs");
+
+    #[cfg(unix)] // It starts `cat`, `sh` and `sort`.
+    mod pipes {
+        use super::*;
+        include!("pipes.rs");
+    }
 
     #[test]
     fn a_task_without_budget_still_writes() {
