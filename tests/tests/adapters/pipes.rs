@@ -3,9 +3,10 @@
 use std::fs::{File, OpenOptions};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::process::{Child, Command, Stdio, exit};
+use std::process::{Child, Command, ExitStatus, Stdio, exit};
 
 use asyncnet::process::{PipeStream, child, from_fds, stdio};
+use blocking::unblock;
 use futures_lite::future::zip;
 use asyncnet::{Cause, CloseLimits, Config, Connection, Error, Framing, Timeout};
 
@@ -22,6 +23,11 @@ fn start(command: &mut Command) -> (Child, Conn) {
     (child, stream.into_connection(config()))
 }
 
+/// Waits for the end of a child.
+async fn ended(mut child: Child) -> ExitStatus {
+    unblock(move || child.wait()).await.unwrap()
+}
+
 fn sh(script: &str) -> Command {
     let mut command = Command::new("sh");
     command.args(["-c", script]);
@@ -31,7 +37,7 @@ fn sh(script: &str) -> Command {
 #[test]
 fn p1_lines_go_to_a_child_and_back() {
     run(async {
-        let (mut child, mut conn) = start(&mut Command::new("cat"));
+        let (child, mut conn) = start(&mut Command::new("cat"));
         let long = "x".repeat(900_000);
         let writer = conn.writer();
         for line in ["one", "", &long] {
@@ -40,40 +46,40 @@ fn p1_lines_go_to_a_child_and_back() {
             assert_eq!((sent, line_back), (Ok(()), Ok(line.as_bytes())));
         }
         conn.close().await.unwrap();
-        assert!(child.wait().unwrap().success());
+        assert!(ended(child).await.success());
     });
 }
 
 #[test]
 fn p2_to_close_ends_the_child_at_once() {
     run(async {
-        let (mut child, mut conn) = start(&mut Command::new("cat"));
+        let (child, mut conn) = start(&mut Command::new("cat"));
         conn.close().await.unwrap();
-        assert!(child.wait().unwrap().success());
+        assert!(ended(child).await.success());
     });
 }
 
 #[test]
 fn p2_to_drop_the_connection_ends_the_child() {
     run(async {
-        let (mut child, mut conn) = start(&mut Command::new("cat"));
+        let (child, mut conn) = start(&mut Command::new("cat"));
         conn.send_line("1").await.unwrap();
         drop(conn);
-        child.wait().unwrap();
+        ended(child).await;
     });
 }
 
 #[test]
 fn p2_to_end_our_side_ends_the_child_and_receiving_goes_on() {
     run(async {
-        let (mut child, mut conn) = start(&mut Command::new("sort"));
+        let (child, mut conn) = start(&mut Command::new("sort"));
         conn.feed("2\n1\n").unwrap();
         conn.shutdown_write().await.unwrap();
         assert_eq!(conn.send_line("3").await, Err(Error::Closed));
         assert_eq!(conn.next_line().await.unwrap(), Some(&b"1"[..]));
         assert_eq!(conn.next_line().await.unwrap(), Some(&b"2"[..]));
         assert_eq!(conn.next_line().await.unwrap(), None);
-        assert!(child.wait().unwrap().success());
+        assert!(ended(child).await.success());
     });
 }
 
@@ -85,34 +91,34 @@ fn p2_the_end_of_the_child_is_seen_at_once() {
         assert_eq!(conn.next_line().await.unwrap(), Some(&b"1"[..]));
         child.kill().unwrap();
         assert_eq!(conn.next_line().await.unwrap(), None);
-        child.wait().unwrap();
+        ended(child).await;
         assert!(matches!(conn.send_line("2").await, Err(Error::Disconnected(_))));
 
-        let (mut child, mut conn) = start(&mut sh("printf 'half a li'"));
+        let (child, mut conn) = start(&mut sh("printf 'half a li'"));
         let Err(Error::Disconnected(end)) = conn.next_line().await else { panic!("an end") };
         assert_eq!((end.cause, end.partial), (Cause::Eof, 9));
-        child.wait().unwrap();
+        ended(child).await;
     });
 }
 
 #[test]
 fn d1_a_silent_child_is_a_timeout_and_nothing_is_lost() {
     run(async {
-        let (mut child, mut conn) = start(&mut sh("printf half; read line; echo \" $line\""));
+        let (child, mut conn) = start(&mut sh("printf half; read line; echo \" $line\""));
         conn.peek(4).await.unwrap();
         let silent = conn.within(Duration::from_millis(1)).next_line().await;
         assert_eq!(silent, Err(Error::TimedOut(Timeout::Receive { partial: 4 })));
         conn.send_line("and half").await.unwrap();
         assert_eq!(conn.next_line().await.unwrap(), Some(&b"half and half"[..]));
         assert_eq!(conn.next_line().await.unwrap(), None);
-        child.wait().unwrap();
+        ended(child).await;
     });
 }
 
 #[test]
 fn c1_a_dropped_receive_loses_nothing() {
     run(async {
-        let (mut child, mut conn) = start(&mut Command::new("cat"));
+        let (child, mut conn) = start(&mut Command::new("cat"));
         let (mut sent, mut dropped) = (0, 0);
         for expected in 0..500 {
             // A receive that is dropped before the child can have answered, and one that waits.
@@ -126,7 +132,7 @@ fn c1_a_dropped_receive_loses_nothing() {
         }
         assert_eq!(dropped, 500);
         conn.close().await.unwrap();
-        child.wait().unwrap();
+        ended(child).await;
     });
 }
 
@@ -160,7 +166,7 @@ fn p1_a_child_that_does_not_read_costs_no_more_than_the_queue() {
         assert!(conn.send_all(vec![0; 4 << 20]).await.is_err());
         assert!(conn.stats().queued <= conn.config().max_queue);
         child.kill().unwrap();
-        child.wait().unwrap();
+        ended(child).await;
     });
 }
 
@@ -221,7 +227,7 @@ async fn ask(mut conn: Conn, mut server: Child, threads: &str) {
     conn.shutdown_write().await.unwrap();
     assert_eq!(conn.next_line().await.unwrap(), None);
     server.kill().unwrap();
-    server.wait().unwrap();
+    ended(server).await;
 }
 
 #[test]
@@ -254,6 +260,7 @@ fn p2_the_end_of_our_side_of_a_socket_for_both_directions_is_seen() {
         let mut conn = stream.into_connection(config());
         conn.feed_line("the last").unwrap();
         conn.shutdown_write().await.unwrap();
+        theirs.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
         let mut said = String::new();
         io::Read::read_to_string(&mut theirs, &mut said).unwrap();
         assert_eq!(said, "the last\n");
