@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use asyncnet::net::{ConnectOptions, ListenOptions};
+use asyncnet::runtime::Pipes;
 use asyncnet::{Connection, SendRuntime, TlsContext};
 use asyncnet_async_std::AsyncStd;
 use asyncnet_smol::Smol;
@@ -29,7 +30,7 @@ pub enum Runtime {
 /// A runtime with the two things that asyncnet leaves to it: to run a future to its end, and to spawn one.
 pub trait Platform: 'static {
     /// Its sockets and its clock.
-    type Runtime: SendRuntime;
+    type Runtime: SendRuntime + Pipes;
 
     /// Runs `future` to its end.
     fn block_on<T>(future: impl Future<Output = T>) -> T;
