@@ -1,6 +1,8 @@
 //! What the example programs share: the choice of a runtime, and TLS options. A program for one runtime needs
 //! none of this: it depends on one adapter, such as `asyncnet-tokio`.
 
+pub mod pipeline;
+
 use std::error::Error;
 use std::future::Future;
 use std::io;

@@ -1,6 +1,14 @@
 //! What the tests of the examples share.
+#![allow(dead_code, reason = "no test needs all of it")]
 
-/// Makes a test of each `async fn name<P: Platform>() -> Result<(), Error>`, on every runtime, and bounds it in time.
+use std::time::Duration;
+
+use asyncnet::net::{Pipe, pipe};
+use asyncnet::{Cause, Config, Connection, Error, Io, Runtime as _};
+use asyncnet_examples::Platform;
+use futures_lite::future::or;
+
+/// Makes a test of each `async fn name<P: Platform>() -> Result<(), Error>`, on every runtime, bounded in time.
 #[macro_export]
 macro_rules! on_every_runtime {
     ($($name:ident)*) => {
@@ -21,12 +29,6 @@ macro_rules! on_every_runtime {
     };
 }
 
-use std::time::Duration;
-
-use asyncnet::{Error, Runtime as _};
-use asyncnet_examples::Platform;
-use futures_lite::future::or;
-
 /// A test, within a minute.
 pub(crate) async fn bounded<P: Platform, T>(
     test: impl Future<Output = Result<T, Error>>,
@@ -36,4 +38,38 @@ pub(crate) async fn bounded<P: Platform, T>(
         panic!("the test hangs");
     };
     or(test, limit).await
+}
+
+/// A connection in memory, with the clock of a runtime.
+pub(crate) type Conn<P> =
+    Connection<Io<Pipe, <<P as Platform>::Runtime as asyncnet::Runtime>::Clock>>;
+
+/// The two ends of a connection in memory, which moves at most `chunk` bytes in a read: the client's and the server's.
+pub(crate) fn pair<P: Platform>(config: Config, chunk: usize) -> (Conn<P>, Conn<P>) {
+    let (client, server) = pipe(chunk);
+    let over = |end, config| Connection::new(Io::new(end).with_clock(P::Runtime::clock()), config);
+    (over(client, config), over(server, Config::default()))
+}
+
+/// A client whose server has said `script` and ended its side, and that server, which is to be kept.
+pub(crate) async fn scripted<P: Platform>(
+    config: Config,
+    script: &[u8],
+) -> Result<(Conn<P>, Conn<P>), Error> {
+    let (client, mut server) = pair::<P>(config, 1);
+    server.send_all(script).await?;
+    server.shutdown_write().await?;
+    Ok((client, server))
+}
+
+/// How many bytes of an unfinished message came before the end that `result` says.
+#[track_caller]
+pub(crate) fn cut_off<T: std::fmt::Debug>(result: Result<T, Error>) -> usize {
+    match result {
+        Err(Error::Disconnected(end)) => {
+            assert_eq!(end.cause, Cause::Eof);
+            end.partial
+        }
+        other => panic!("no end, but {other:?}"),
+    }
 }
