@@ -105,8 +105,9 @@ async fn l4_a_frame_without_an_end_is_an_error_and_the_next_one_is_read<P: Platf
 -> Result<(), Error> {
     let (mut client, mut server) = pair::<P>(config().max_line(100), 1000);
     let served = async {
+        let piece = vec![b'x'; 1000];
         for _ in 0..1000 {
-            server.send_all([b'x'; 1000]).await?;
+            server.send_all(&piece).await?;
         }
         server.send_all("\0M\n\n\0").await
     };
