@@ -50,6 +50,36 @@ impl From<Loss> for ErrorKind {
     }
 }
 
+/// What a read or write that failed so says of the connection: it is lost, as `handle_lost` and
+/// `handle_write_lost` want to know it.
+///
+/// A kind that no loss has is [`Loss::Other`]. `WouldBlock`, `TimedOut` of a socket with a timeout, and `Interrupted` are
+/// no loss: look for them first.
+///
+/// ```
+/// use std::io::ErrorKind;
+///
+/// use asyncnet_core::Loss;
+///
+/// assert_eq!(Loss::from(ErrorKind::ConnectionReset), Loss::Reset);
+/// assert_eq!(Loss::from(ErrorKind::PermissionDenied), Loss::Other);
+/// ```
+impl From<ErrorKind> for Loss {
+    fn from(kind: ErrorKind) -> Self {
+        match kind {
+            ErrorKind::ConnectionReset | ErrorKind::NotConnected => Self::Reset,
+            ErrorKind::ConnectionAborted => Self::Aborted,
+            ErrorKind::BrokenPipe => Self::BrokenPipe,
+            ErrorKind::TimedOut => Self::TimedOut,
+            ErrorKind::HostUnreachable => Self::HostUnreachable,
+            ErrorKind::NetworkUnreachable => Self::NetworkUnreachable,
+            ErrorKind::NetworkDown => Self::NetworkDown,
+            ErrorKind::WriteZero => Self::WriteZero,
+            _ => Self::Other,
+        }
+    }
+}
+
 impl From<io::Error> for Error {
     /// An `io::Error` that holds an [`Error`] comes back as what it was; any other is an
     /// [`Io`](Self::Io).
