@@ -110,19 +110,28 @@ impl Blocking {
         Time::from_start(self.start.elapsed())
     }
 
-    /// How long the next call of the system may block. `None` is for ever.
-    fn patience(&mut self) -> Option<Duration> {
+    /// Bounds the next call of the system. False: it is too late for one, and the state machine knows.
+    fn bound(
+        &mut self,
+        set_timeout: fn(&TcpStream, Option<Duration>) -> io::Result<()>,
+    ) -> io::Result<bool> {
         let now = self.now();
-        let at = self.conn.poll_timeout(now)?;
-        // The system takes 0 for "for ever".
-        Some(at.since(now).max(Duration::from_millis(1)))
+        let left = self.conn.poll_timeout(now).map(|at| at.since(now));
+        // Without this a peer that sends a byte now and then would never be late.
+        if left == Some(Duration::ZERO) {
+            self.conn.handle_timeout(now);
+            return Ok(false);
+        }
+        set_timeout(&self.socket, left)?;
+        Ok(true)
     }
 
     /// Transmits, reads once, and tells the state machine what happened.
     fn turn(&mut self) -> Result<(), Error> {
         self.transmit()?;
-        let patience = self.patience();
-        self.socket.set_read_timeout(patience)?;
+        if !self.bound(TcpStream::set_read_timeout)? {
+            return Ok(());
+        }
         match self.socket.read(self.conn.space()) {
             Ok(0) => self.conn.handle_eof(),
             Ok(n) => self.conn.handle_read(n),
@@ -134,16 +143,18 @@ impl Blocking {
 
     /// Puts on the wire what is queued. A loss is for the next call to say.
     fn transmit(&mut self) -> Result<(), Error> {
-        loop {
-            let patience = self.patience();
-            self.socket.set_write_timeout(patience)?;
-            let Some(piece) = self.conn.outgoing().next() else { return Ok(()) };
+        while self.conn.outgoing().next().is_some() {
+            if !self.bound(TcpStream::set_write_timeout)? {
+                continue;
+            }
+            let Some(piece) = self.conn.outgoing().next() else { break };
             match self.socket.write(piece) {
                 Ok(n) => self.conn.transmitted(n),
                 Err(error) if is_no_loss(&error) => self.conn.handle_timeout(self.now()),
                 Err(error) => self.conn.handle_write_lost(error.kind().into()),
             }
         }
+        Ok(())
     }
 }
 
