@@ -66,21 +66,21 @@ use crate::{
 ///         conn.transmitted(n);
 ///     }
 ///     let limit = conn.poll_timeout(now()).map(|at| at.since(now()));
-///     if !conn.wants_read() {
-///         // A rate holds up what has arrived.
+///     if !conn.wants_read() || limit == Some(Duration::ZERO) {
+///         // A rate holds up what has arrived. Or it is too late, though a byte may be here: otherwise a peer that
+///         // trickles would never be late.
 ///         std::thread::sleep(limit.unwrap_or_default());
 ///         conn.handle_timeout(now());
 ///         return Ok(());
 ///     }
-///     // A limit of 0 would be none.
-///     socket.set_read_timeout(limit.map(|limit| limit.max(Duration::from_millis(1))))?;
+///     socket.set_read_timeout(limit)?;
 ///     match socket.read(conn.space()) {
 ///         Ok(0) => conn.handle_eof(),
 ///         Ok(n) => conn.handle_read(n),
 ///         Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
 ///             conn.handle_timeout(now());
 ///         }
-///         Err(_) => conn.handle_lost(Loss::Reset),
+///         Err(e) => conn.handle_lost(e.kind().into()),
 ///     }
 ///     Ok(())
 /// }
