@@ -18,7 +18,6 @@ use nats::{Options, Tally, persist, publish, receive};
 
 on_every_runtime! {
     n1_messages_are_whole_in_any_chunking
-    what_we_publish_is_what_a_server_reads
     pings_are_answered_and_messages_go_on
     bad_events_are_typed_errors
     d1_a_silent_server_is_asked_and_then_given_up
@@ -59,11 +58,11 @@ async fn n1_messages_are_whole_in_any_chunking<P: Platform>() -> Result<(), Erro
     Ok(())
 }
 
-async fn what_we_publish_is_what_a_server_reads<P: Platform>() -> Result<(), Error> {
+#[test]
+fn what_we_publish_is_what_a_server_reads() {
     assert_eq!(publication("a.b", "", b"h\r\ni"), b"PUB a.b 4\r\nh\r\ni\r\n");
     let with_headers = publication("a", "A: b\r\n", b"hi");
     assert_eq!(with_headers, b"HPUB a 18 20\r\nNATS/1.0\r\nA: b\r\n\r\nhi\r\n");
-    Ok(())
 }
 
 async fn pings_are_answered_and_messages_go_on<P: Platform>() -> Result<(), Error> {
