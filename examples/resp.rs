@@ -168,10 +168,7 @@ pub(crate) async fn message<S: Transport>(
     conn: &mut Connection<S>,
     replies: &mut Replies,
 ) -> Result<Value, Error> {
-    match conn.next_with(|unread| replies.reply(unread)).await? {
-        Some(value) => Ok(value),
-        None => Err(conn.end().map_or(Error::Closed, Error::Disconnected)),
-    }
+    conn.expect_with(|unread| replies.reply(unread)).await
 }
 
 /// Commands from any number of tasks, and the task that receives the replies.

@@ -162,11 +162,8 @@ pub(crate) fn frame(unread: &mut Unread<'_>) -> Result<Frame, Error> {
 
 /// The next frame. An end, and the server's `ERROR`, are errors.
 pub(crate) async fn next<S: Transport>(conn: &mut Connection<S>) -> Result<Frame, Error> {
-    match conn.next_with(frame).await? {
-        Some(frame) if frame.command == "ERROR" => Err(Error::protocol(frame.to_string())),
-        Some(frame) => Ok(frame),
-        None => Err(conn.end().map_or(Error::Closed, Error::Disconnected)),
-    }
+    let frame = conn.expect_with(frame).await?;
+    if frame.command == "ERROR" { Err(Error::protocol(frame.to_string())) } else { Ok(frame) }
 }
 
 /// Sends a frame, and waits for the one that answers it.
