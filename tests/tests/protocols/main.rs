@@ -1,10 +1,8 @@
-//! Four protocols on the public calls, each a page of a cookbook: what a client needs, the small server at its
+//! Three protocols on the public calls, each a page of a cookbook: what a client needs, the small server at its
 //! other end, and tests that run both on tokio, smol and async-std. The protocol code is generic over the stream.
 
 mod imap;
 mod irc;
-#[cfg(unix)] // It starts `cat`, `sh` and `sort`.
-mod json_lines;
 mod resp;
 
 use std::process::Command;
