@@ -125,7 +125,11 @@ pub(crate) async fn publish<S: Transport>(
             it.pings.push_back(it.published);
         }
     });
-    writer.feed_wait(message).await
+    match writer.feed(&message) {
+        // The server does not keep up: wait in turn.
+        Err(Error::Full { .. } | Error::TooLarge { .. }) => writer.feed_wait(message).await,
+        fed => fed,
+    }
 }
 
 /// Receives until `on` says that it has enough, with the number of messages that the server has confirmed.
