@@ -8,6 +8,7 @@
 //! `checkpoint` (no part of a long array is parsed twice), on `writer` (any task sends), and on `src/pipeline.rs`
 //! (whose answer is whose, though callers give up).
 
+use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -153,10 +154,14 @@ fn bulk(unread: &mut Unread<'_>, len: usize) -> Result<Bytes, Error> {
 
 /// A command: an array of strings, which may hold any bytes.
 pub(crate) fn command<T: AsRef<[u8]>>(words: &[T]) -> Vec<u8> {
-    let mut command = format!("*{}\r\n", words.len()).into_bytes();
+    let mut command = Vec::with_capacity(words.iter().map(|it| it.as_ref().len() + 16).sum());
+    let head = |command: &mut Vec<u8>, mark, n: usize| {
+        write!(command, "{mark}{n}\r\n").expect("memory takes all");
+    };
+    head(&mut command, '*', words.len());
     for word in words {
         let word = word.as_ref();
-        command.extend_from_slice(format!("${}\r\n", word.len()).as_bytes());
+        head(&mut command, '$', word.len());
         command.extend_from_slice(word);
         command.extend_from_slice(b"\r\n");
     }

@@ -13,8 +13,8 @@ mod resp;
 use std::error::Error;
 use std::time::Instant;
 
-use asyncnet_tokio::net::ConnectOptions;
 use asyncnet_tokio::connect_with;
+use asyncnet_tokio::net::ConnectOptions;
 use futures_lite::StreamExt as _;
 
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
@@ -37,17 +37,29 @@ async fn main() -> Outcome<()> {
     let (redis, nats) = (arguments.next().ok_or(usage)?, arguments.next().ok_or(usage)?);
     let rounds = arguments.next().map_or(Ok(7), |rounds| rounds.parse())?;
     println!("{:<28} {:>12} {:>12} {:>7}   spread", "", "asyncnet/s", "peer/s", "ratio");
-    race("resp: 64 tasks ask", rounds, CALLERS * CALLS, async || our_callers(&redis).await, async || {
-        redis_callers(&redis).await
-    })
+    race(
+        "resp: 64 tasks ask",
+        rounds,
+        CALLERS * CALLS,
+        async || our_callers(&redis).await,
+        async || redis_callers(&redis).await,
+    )
     .await?;
-    race("resp: 100000 in flight", rounds, IN_FLIGHT, async || our_pipeline(&redis).await, async || {
-        redis_pipeline(&redis).await
-    })
+    race(
+        "resp: 100000 in flight",
+        rounds,
+        IN_FLIGHT,
+        async || our_pipeline(&redis).await,
+        async || redis_pipeline(&redis).await,
+    )
     .await?;
-    race("nats: publish", rounds, MESSAGES, async || our_publisher(&nats).await, async || {
-        nats_publisher(&nats).await
-    })
+    race(
+        "nats: publish",
+        rounds,
+        MESSAGES,
+        async || our_publisher(&nats).await,
+        async || nats_publisher(&nats).await,
+    )
     .await
 }
 
