@@ -3,7 +3,7 @@
 //! `cargo run --example chat_room -- --listen 127.0.0.1:6142`, then `nc 127.0.0.1 6142` from several terminals.
 //!
 //! tokio's `examples/chat.rs` of August 2026 has 256 lines, 128 without comments and empty lines; this one has
-//! 86, 60 without. What clients see is the same, but for CR LF where the original sends LF.
+//! 88, 62 without. What clients see is the same, but for CR LF where the original sends LF.
 //!
 //! Gained: a client that does not read costs a bounded number of bytes and is disconnected (there, its channel grows for
 //! ever); a line without an end is an error and the memory stays flat (there, it grows for ever); a line need not be
