@@ -80,7 +80,7 @@ use crate::{
 ///         Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
 ///             conn.handle_timeout(now());
 ///         }
-///         Err(e) => conn.handle_lost(e.kind().into()),
+///         Err(_) => conn.handle_lost(Loss::Reset),
 ///     }
 ///     Ok(())
 /// }

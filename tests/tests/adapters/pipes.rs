@@ -161,7 +161,7 @@ fn p1_a_regular_file_is_read_and_written_by_a_thread() {
 #[test]
 fn p1_a_child_that_does_not_read_costs_no_more_than_the_queue() {
     run(async {
-        let (mut child, mut conn) = start(&mut Command::new("sleep").arg("1000"));
+        let (mut child, mut conn) = start(Command::new("sleep").arg("1000"));
         conn.configure(|config| config.send_timeout(Duration::from_millis(1)));
         assert!(conn.send_all(vec![0; 4 << 20]).await.is_err());
         assert!(conn.stats().queued <= conn.config().max_queue);
