@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use super::Link;
 use crate::inbox::LARGEST_READ;
 use crate::outbox::Outgoing;
+use crate::wire::Wire;
 use crate::{Cause, Inbound, Loss};
 
 impl Link {
@@ -113,7 +114,9 @@ impl Link {
     /// whether there was anything.
     #[inline]
     pub fn pass_on(&mut self, inbound: &mut Inbound) -> bool {
-        (self.wire.is_some() || self.gave_up) && self.pass_on_more(inbound)
+        let has_news = |wire: &Wire| wire.has_news();
+        let news = self.gave_up || self.wire.as_deref().is_some_and(has_news);
+        news && self.pass_on_more(inbound)
     }
 
     fn pass_on_more(&mut self, inbound: &mut Inbound) -> bool {

@@ -211,7 +211,9 @@ impl Wire {
         let (layer, out) = (&mut self.layer, &mut self.out);
         let result = match inbound {
             Some(inbound) => {
-                inbound.handle_plain(&mem::take(&mut self.early));
+                if !self.early.is_empty() {
+                    inbound.handle_plain(&mem::take(&mut self.early));
+                }
                 layer.received(wire, out, &mut |plain| inbound.handle_plain(plain))
             }
             None => {
@@ -240,6 +242,12 @@ impl Wire {
             return self.fail(TlsError::new(TlsErrorKind::LeftInHandshake, how));
         }
         self.end.get_or_insert(loss.map_or(Cause::Truncated, Cause::Lost));
+    }
+
+    /// Whether there is plaintext that came in while another task drove the handshake, or an end.
+    #[inline]
+    pub(crate) const fn has_news(&self) -> bool {
+        !self.early.is_empty() || self.end.is_some()
     }
 
     /// Takes the plaintext that came in while another task drove the handshake.
