@@ -15,7 +15,7 @@ impl Pipes for Tokio {
     fn pipe(descriptor: Descriptor) -> io::Result<Self::Pipe> {
         #[allow(
             deprecated,
-            reason = "the call of newer versions is an unsafe one; a `Descriptor` owns what it names"
+            reason = "newer versions have a call instead that safe code cannot make; a `Descriptor` owns what it names"
         )]
         AsyncFd::new(descriptor)
     }
