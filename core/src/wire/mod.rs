@@ -32,6 +32,8 @@ const PIECES: usize = 32;
 /// A layer, and what lies between it and the transport.
 pub(crate) struct Wire {
     pub(crate) layer: Box<dyn SecureLayer>,
+    /// Where the layer stands; only its calls that take or make records change that.
+    phase: Phase,
     /// `out[head..]` is not transmitted yet.
     out: Vec<u8>,
     head: usize,
@@ -62,6 +64,7 @@ pub(crate) struct Wire {
 impl Wire {
     pub(crate) fn new(layer: Box<dyn SecureLayer>) -> Self {
         Self {
+            phase: layer.phase(),
             layer,
             out: Vec::new(),
             head: 0,
@@ -86,12 +89,12 @@ impl Wire {
     }
 
     pub(crate) fn is_handshaking(&self) -> bool {
-        self.end.is_none() && self.layer.phase() == Phase::Handshaking
+        self.end.is_none() && self.phase == Phase::Handshaking
     }
 
     /// Whether data, or the close notice, can be sealed now.
     pub(crate) fn can_seal(&self) -> bool {
-        let open = matches!(self.layer.phase(), Phase::Open | Phase::PeerClosed);
+        let open = matches!(self.phase, Phase::Open | Phase::PeerClosed);
         open && self.failure.is_none() && !self.noticed
     }
 
@@ -118,6 +121,12 @@ impl Wire {
 
     /// Seals the front of `outbox`.
     pub(crate) fn seal(&mut self, outbox: &Outbox) {
+        let mut outgoing = outbox.outgoing();
+        let Some(first) = outgoing.next() else { return };
+        if first.len() == outbox.len() && first.len() <= BATCH {
+            // Mostly there is one.
+            return self.seal_pieces(&[first], first.len());
+        }
         let mut pieces = [&[][..]; PIECES];
         let (mut n, mut count) = (0, 0);
         for (slot, piece) in pieces.iter_mut().zip(outbox.outgoing()) {
@@ -143,6 +152,7 @@ impl Wire {
     pub(crate) fn close(&mut self) {
         self.noticed = true;
         self.layer.close(&mut self.out);
+        self.phase = self.layer.phase();
     }
 
     /// Latches a failure; the first stays.
@@ -155,7 +165,9 @@ impl Wire {
         }
     }
 
+    /// Notes where the layer stands behind one of its calls, and the failure of that.
     fn note(&mut self, result: Result<(), TlsError>) {
+        self.phase = self.layer.phase();
         if let Err(error) = result {
             self.fail(error);
         }
@@ -229,7 +241,7 @@ impl Wire {
             self.flight = self.outgoing().len();
         }
         self.note(result);
-        if self.failure.is_none() && self.layer.phase() == Phase::PeerClosed {
+        if self.failure.is_none() && self.phase == Phase::PeerClosed {
             self.end = Some(Cause::Eof);
         }
     }
