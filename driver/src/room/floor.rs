@@ -94,36 +94,34 @@ impl<S: Transport> Floor<S> {
         while done < SHARE / 2 {
             let Some(id) = self.called.pop_front() else { break };
             done += 1;
-            self.serve(id, |seat, log, limits, count| {
-                // One that leaves is served in the round.
-                if seat.is_leaving() { Fate::Stays } else { seat.go_on(log, limits, count) }
-            });
+            let Self { seats, log, limits, .. } = self;
+            // It may have left since it was called. One that leaves is served in the round.
+            let Some(seat) = seats.get_mut(&id).filter(|seat| !seat.is_leaving()) else { continue };
+            let mut count = MemberStats::default();
+            let fate = seat.go_on(log, limits, &mut count);
+            seat.tally().add(&count);
+            self.settle(id, fate, &count);
         }
         while done < SHARE {
             let Some(from) = self.round else { return };
-            let Some(id) = self.seats.range(from..).next().map(|(id, _)| *id) else {
+            let Self { seats, log, limits, .. } = self;
+            let Some((&id, seat)) = seats.range_mut(from..).next() else {
                 self.round = None;
                 return;
             };
             done += 1;
-            self.serve(id, |seat, log, limits, count| seat.visit(log, limits, count, &mut done));
             self.round = Some(id + 1);
+            let mut count = MemberStats::default();
+            let fate = seat.visit(log, limits, &mut count, &mut done);
+            seat.tally().add(&count);
+            self.settle(id, fate, &count);
         }
     }
 
-    /// Does `work` for a member, adds what it counts to the numbers, and lets it go if that is its fate.
-    fn serve(
-        &mut self,
-        id: u64,
-        work: impl FnOnce(&mut Seat<S>, &mut Log, &Limits, &mut MemberStats) -> Fate,
-    ) {
-        let Self { seats, log, limits, stats, .. } = self;
-        // It may have left since it was called.
-        let Some(seat) = seats.get_mut(&id) else { return };
-        let mut count = MemberStats::default();
-        let fate = work(seat, log, limits, &mut count);
-        seat.tally().add(&count);
-        stats.total.add(&count);
+    /// Adds what was counted for a member to the numbers of the room, and lets it go if that is its fate.
+    fn settle(&mut self, id: u64, fate: Fate, count: &MemberStats) {
+        let Self { seats, log, stats, .. } = self;
+        stats.total.add(count);
         match fate {
             Fate::Stays => return,
             Fate::Gone => {}

@@ -14,7 +14,12 @@ const PART: usize = size_of::<Part>();
 /// The segments, by their numbers. A segment stays while a member holds it.
 #[derive(Default)]
 pub(super) struct Log {
-    segments: BTreeMap<u64, Segment>,
+    /// The newest, which members that are not behind ask for again and again.
+    newest: Option<(u64, Segment)>,
+    /// All others.
+    older: BTreeMap<u64, Segment>,
+    /// None of those has this number, or a higher one.
+    older_end: u64,
     /// The number of the next segment.
     end: u64,
 }
@@ -27,25 +32,45 @@ impl Log {
     /// Appends what was said, held by that many members.
     pub(super) fn push(&mut self, draft: Draft, holders: usize) {
         if holders > 0 {
-            self.segments.insert(self.end, draft.freeze(holders));
+            let newest = (self.end, draft.freeze(holders));
+            if let Some((number, segment)) = self.newest.replace(newest) {
+                self.older.insert(number, segment);
+                self.older_end = number + 1;
+            }
         }
         self.end += 1;
     }
 
     /// The first segment from `from` on and before `until`.
     pub(super) fn first(&self, from: u64, until: u64) -> Option<(u64, &Segment)> {
+        let older = if from < self.older_end { self.first_older(from, until) } else { None };
+        older.or_else(|| {
+            let (number, segment) = self.newest.as_ref()?;
+            (from..until).contains(number).then_some((*number, segment))
+        })
+    }
+
+    fn first_older(&self, from: u64, until: u64) -> Option<(u64, &Segment)> {
         if from >= until {
             return None;
         }
-        self.segments.range(from..until).next().map(|(number, segment)| (*number, segment))
+        self.older.range(from..until).next().map(|(number, segment)| (*number, segment))
     }
 
     /// One member holds the segment no longer.
     pub(super) fn release(&mut self, number: u64) {
-        let Some(segment) = self.segments.get_mut(&number) else { return };
+        let newest = self.newest.as_mut().filter(|(newest, _)| *newest == number);
+        let is_newest = newest.is_some();
+        let segment = newest.map(|(_, segment)| segment).or_else(|| self.older.get_mut(&number));
+        let Some(segment) = segment else { return };
         segment.holders -= 1;
-        if segment.holders == 0 {
-            self.segments.remove(&number);
+        if segment.holders > 0 {
+            return;
+        }
+        if is_newest {
+            self.newest = None;
+        } else {
+            self.older.remove(&number);
         }
     }
 }
@@ -68,6 +93,9 @@ struct Part {
 
 impl Segment {
     fn own(&self, member: u64) -> &[Part] {
+        if self.parts.is_empty() {
+            return &[];
+        }
         let start = self.parts.partition_point(|part| part.speaker < member);
         let end = self.parts.partition_point(|part| part.speaker <= member);
         &self.parts[start..end]
