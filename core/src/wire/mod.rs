@@ -258,7 +258,7 @@ impl Wire {
 
     /// Whether there is plaintext that came in while another task drove the handshake, or an end.
     #[inline]
-    pub(crate) const fn has_news(&self) -> bool {
+    pub(crate) fn has_news(&self) -> bool {
         !self.early.is_empty() || self.end.is_some()
     }
 

@@ -9,7 +9,7 @@ use asyncnet_core::{Bytes, Items, Unread};
 use crate::engine::Engine;
 use crate::engine::fan_out::Place;
 use crate::engine::shared::Shared;
-use crate::{Error, Transport};
+use crate::{Error, Transport, log};
 
 /// Where the answers of a batch go.
 pub(super) enum Out<'a, S: Transport> {
@@ -46,7 +46,7 @@ impl<'a, S: Transport> Batch<'a, S> {
     // As a call it would take as long as the search.
     #[inline(always)]
     pub fn next_line(&mut self) -> Result<Option<&'a [u8]>, Error> {
-        if self.is_held_up() { Ok(None) } else { self.items.next_line() }
+        if self.is_held_up() { Ok(None) } else { self.items.next_line().inspect_err(dropped) }
     }
 
     /// The next `n` bytes. `None`: they are not all here, and nothing was taken; or as
@@ -95,7 +95,7 @@ impl<'a, S: Transport> Batch<'a, S> {
         &mut self,
         parse: impl FnOnce(&mut Unread<'a>) -> Result<T, Error>,
     ) -> Result<Option<T>, Error> {
-        if self.is_held_up() { Ok(None) } else { self.items.next_with(parse) }
+        if self.is_held_up() { Ok(None) } else { self.items.next_with(parse).inspect_err(dropped) }
     }
 
     /// Whether too many answers are unsent: they are to be written first.
@@ -114,6 +114,12 @@ impl<'a, S: Transport> Batch<'a, S> {
         }
         held_up
     }
+}
+
+/// An item was an error instead.
+#[cold]
+fn dropped(error: &Error) {
+    log::receive_failed(error);
 }
 
 /// # Answering

@@ -12,7 +12,7 @@ use super::handle::Handle;
 use super::{Batch, Connection, NextLine, Once, Receiver};
 use crate::engine::fan_out::Place;
 use crate::nim::Flags;
-use crate::{Error, Transport};
+use crate::{Error, Transport, log};
 
 /// # Receiving many at once
 impl<S: Transport> Connection<S> {
@@ -105,7 +105,7 @@ impl<S: Transport> Connection<S> {
     ///
     /// [`Error::Line`] for a bad line, as [`next_line`](Self::next_line).
     pub fn try_next_line(&mut self) -> Result<Option<&[u8]>, Error> {
-        let span = self.receiver.inbound.try_line()?;
+        let span = self.receiver.inbound.try_line().inspect_err(log::receive_failed)?;
         Ok(span.map(|span| self.receiver.inbound.bytes(span)))
     }
 
