@@ -1,17 +1,17 @@
 //! A connection as a state machine without I/O.
 
+mod nim;
+
 use alloc::boxed::Box;
-use alloc::string::String;
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 
 use bytes::Bytes;
 
 use crate::link::Link;
 use crate::shortfall::Shortfall;
 use crate::{
-    Config, End, Error, Flags, Inbound, Items, Loss, Outgoing, SecureLayer, Span, Stats, Step,
-    Time, TlsSession, Unread,
+    Config, End, Error, Inbound, Items, Loss, Outgoing, SecureLayer, Span, Stats, Step, Time,
+    TlsSession, Unread,
 };
 
 /// One end of a line connection, as a state machine without I/O.
@@ -467,71 +467,6 @@ impl Connection {
     /// Ends the sending side alone. What is queued is still [`outgoing`](Self::outgoing).
     pub fn close_write(&mut self) {
         self.link.close_write();
-    }
-
-    // ---- commands: Nim-style calls ---------------------------------------------------------------
-
-    /// Nim's `recv`. Buffered: `n` bytes, and fewer only at the end. Unbuffered: what there is, at
-    /// most `n`. Empty: the end, or `n` is 0.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::TooLarge`], [`Error::TimedOut`], [`Error::Closed`]; without [`Flags::SAFE_DISCONN`] also
-    /// [`Error::Disconnected`] for an end that was not orderly.
-    pub fn recv(&mut self, n: usize) -> Result<Step<Vec<u8>>, Error> {
-        let flags = self.config().nim_flags;
-        self.receive(|inbound| inbound.recv(n, flags))
-    }
-
-    /// Nim's `recvInto`: as [`recv`](Self::recv) for as many bytes as fit into `buf`, and returns
-    /// how many came. `buf` is written only when the call completes.
-    ///
-    /// # Errors
-    ///
-    /// As [`recv`](Self::recv).
-    pub fn recv_into(&mut self, buf: &mut [u8]) -> Result<Step<usize>, Error> {
-        let flags = self.config().nim_flags;
-        self.receive(|inbound| inbound.recv_into(buf, flags))
-    }
-
-    /// Nim's `recvLine`: a line without its terminator, `"\r\n"` for an empty one, `""` at the end.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Line`] for a bad line (one that is not UTF-8 is consumed, its bytes are in the
-    /// error), [`Error::TimedOut`], [`Error::Closed`]; without [`Flags::SAFE_DISCONN`] also [`Error::Disconnected`] for
-    /// an end that was not orderly.
-    pub fn recv_line(&mut self) -> Result<Step<String>, Error> {
-        let flags = self.config().nim_flags;
-        self.receive(|inbound| inbound.recv_line(flags))
-    }
-
-    /// Nim's `recvLineInto`: as [`recv_line`](Self::recv_line) in bytes. The content of `line` is
-    /// replaced when the call completes, by nothing at the end.
-    ///
-    /// # Errors
-    ///
-    /// As [`recv_line`](Self::recv_line), but for UTF-8, which is not checked.
-    pub fn recv_line_into(&mut self, line: &mut Vec<u8>) -> Result<Step<()>, Error> {
-        let flags = self.config().nim_flags;
-        self.receive(|inbound| inbound.recv_line_into(line, flags))
-    }
-
-    /// Nim's `send`: queues a copy of `message`. With [`Flags::SAFE_DISCONN`] a peer that is gone is no
-    /// error; [`is_disconnected`](Self::is_disconnected) tells.
-    ///
-    /// # Errors
-    ///
-    /// As [`feed`](Self::feed).
-    pub fn send(&mut self, message: &[u8]) -> Result<(), Error> {
-        match self.link.feed(message) {
-            Err(Error::Disconnected(_))
-                if self.config().nim_flags.contains(Flags::SAFE_DISCONN) =>
-            {
-                Ok(())
-            }
-            result => result,
-        }
     }
 
     // ---- output: what to put on the wire ---------------------------------------------------------
