@@ -168,7 +168,9 @@ pub async fn d1_a_receive_ends_in_time_though_bytes_trickle<P: Platform>() {
         assert_err!(repeated.await, Error::TimedOut(Timeout::Receive { .. }));
         peer.send(b"\nnext\n").await;
         let line = conn.next_line().await.expect("a line").expect("no end").to_vec();
-        assert_eq!(line, vec![b'x'; sent]);
+        assert!(line.iter().all(|byte| *byte == b'x'));
+        // The last send was dropped, perhaps behind its byte.
+        assert!((sent..=sent + 1).contains(&line.len()), "{sent}: {}", line.len());
         assert_line!(conn, "next");
     });
 }
