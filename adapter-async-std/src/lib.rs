@@ -1,75 +1,4 @@
-//! **async-std is discontinued** (RUSTSEC-2025-0052). This crate is for programs that still run on it; to move to
-//! smol, replace `asyncnet-async-std` by `asyncnet-smol` and `async_std::task` by `smol`.
-//!
-//! `asyncnet` on async-std: line sockets whose protocol runs on any runtime.
-//!
-//! A server that answers every line with itself, and a client:
-//!
-//! ```
-//! use asyncnet_async_std::{Connection, Error, connect, listen};
-//!
-//! async fn echo(mut conn: Connection) -> Result<(), Error> {
-//!     while let Some(mut batch) = conn.next_batch().await? {
-//!         while let Some(line) = batch.next_line()? {
-//!             batch.reply_line(line)?;
-//!         }
-//!     }
-//!     conn.close().await
-//! }
-//!
-//! fn main() -> Result<(), Error> {
-//!     async_std::task::block_on(async {
-//!         let listener = listen("127.0.0.1:0").await?;
-//!         let address = listener.local_addr()?.to_string();
-//!         async_std::task::spawn(async move {
-//!             while let Ok(conn) = listener.accept().await {
-//!                 async_std::task::spawn(echo(conn));
-//!             }
-//!         });
-//!
-//!         let mut conn = connect(&address).await?;
-//!         conn.send_line("hello").await?;
-//!         assert_eq!(conn.expect_line().await?, b"hello");
-//!         conn.close().await
-//!     })
-//! }
-//! ```
-//!
-//! A chat room: every line goes to everyone; a client that does not read is disconnected and never waited for.
-//!
-//! ```
-//! use asyncnet_async_std::room::Limits;
-//! use asyncnet_async_std::{Connection, Error, Listener, Room, connect, listen};
-//!
-//! async fn client(mut conn: Connection, room: Room) -> Result<(), Error> {
-//!     let _member = room.join(conn.writer())?;
-//!     while let Some(line) = conn.next_line().await? {
-//!         room.send_line(line).await?;
-//!     }
-//!     Ok(())
-//! }
-//!
-//! async fn serve(listener: Listener) -> Result<(), Error> {
-//!     let (room, task) = Room::new(Limits::default());
-//!     async_std::task::spawn(task);
-//!     loop {
-//!         async_std::task::spawn(client(listener.accept().await?, room.clone()));
-//!     }
-//! }
-//!
-//! fn main() -> Result<(), Error> {
-//!     async_std::task::block_on(async {
-//!         let listener = listen("127.0.0.1:0").await?;
-//!         let address = listener.local_addr()?.to_string();
-//!         async_std::task::spawn(serve(listener));
-//!
-//!         let mut ann = connect(&address).await?;
-//!         ann.send_line("Is anybody there?").await?;
-//!         assert_eq!(ann.expect_line().await?, b"Is anybody there?");
-//!         Ok(())
-//!     })
-//! }
-//! ```
+#![doc = include_str!("../README.md")]
 //!
 //! Everything of the driver, the crate `asyncnet`, is here too: a program needs no other crate of ours.
 //! [`Connection`], [`Writer`], [`Listener`] and [`Room`] are here without their type parameter.
@@ -79,6 +8,8 @@
 //! async-std runs on the reactor of smol (`async-io`), so this crate is [`asyncnet_smol`] under other names:
 //! [`AsyncStd`] is its runtime, and only the conversions of async-std's own sockets ([`tcp_stream`], `unix_stream`)
 //! are added.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 use std::io;
 

@@ -1,72 +1,4 @@
-//! `asyncnet` on smol: line sockets whose protocol runs on any runtime.
-//!
-//! A server that answers every line with itself, and a client:
-//!
-//! ```
-//! use asyncnet_smol::{Connection, Error, connect, listen};
-//!
-//! async fn echo(mut conn: Connection) -> Result<(), Error> {
-//!     while let Some(mut batch) = conn.next_batch().await? {
-//!         while let Some(line) = batch.next_line()? {
-//!             batch.reply_line(line)?;
-//!         }
-//!     }
-//!     conn.close().await
-//! }
-//!
-//! fn main() -> Result<(), Error> {
-//!     smol::block_on(async {
-//!         let listener = listen("127.0.0.1:0").await?;
-//!         let address = listener.local_addr()?.to_string();
-//!         smol::spawn(async move {
-//!             while let Ok(conn) = listener.accept().await {
-//!                 smol::spawn(echo(conn)).detach();
-//!             }
-//!         }).detach();
-//!
-//!         let mut conn = connect(&address).await?;
-//!         conn.send_line("hello").await?;
-//!         assert_eq!(conn.expect_line().await?, b"hello");
-//!         conn.close().await
-//!     })
-//! }
-//! ```
-//!
-//! A chat room: every line goes to everyone; a client that does not read is disconnected and never waited for.
-//!
-//! ```
-//! use asyncnet_smol::room::Limits;
-//! use asyncnet_smol::{Connection, Error, Listener, Room, connect, listen};
-//!
-//! async fn client(mut conn: Connection, room: Room) -> Result<(), Error> {
-//!     let _member = room.join(conn.writer())?;
-//!     while let Some(line) = conn.next_line().await? {
-//!         room.send_line(line).await?;
-//!     }
-//!     Ok(())
-//! }
-//!
-//! async fn serve(listener: Listener) -> Result<(), Error> {
-//!     let (room, task) = Room::new(Limits::default());
-//!     smol::spawn(task).detach();
-//!     loop {
-//!         smol::spawn(client(listener.accept().await?, room.clone())).detach();
-//!     }
-//! }
-//!
-//! fn main() -> Result<(), Error> {
-//!     smol::block_on(async {
-//!         let listener = listen("127.0.0.1:0").await?;
-//!         let address = listener.local_addr()?.to_string();
-//!         smol::spawn(serve(listener)).detach();
-//!
-//!         let mut ann = connect(&address).await?;
-//!         ann.send_line("Is anybody there?").await?;
-//!         assert_eq!(ann.expect_line().await?, b"Is anybody there?");
-//!         Ok(())
-//!     })
-//! }
-//! ```
+#![doc = include_str!("../README.md")]
 //!
 //! Everything of the driver, the crate `asyncnet`, is here too: a program needs no other crate of ours.
 //! [`Connection`], [`Writer`], [`Listener`] and [`Room`] are here without their type parameter.
@@ -74,6 +6,8 @@
 //! cancelled call leaves behind.
 //!
 //! A connection over a socket of smol's own begins with [`Stream`].
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod binding;
 mod clock;

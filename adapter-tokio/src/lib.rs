@@ -1,70 +1,4 @@
-//! `asyncnet` on tokio: line sockets whose protocol runs on any runtime.
-//!
-//! A server that answers every line with itself, and a client:
-//!
-//! ```
-//! use asyncnet_tokio::{Connection, Error, connect, listen};
-//!
-//! async fn echo(mut conn: Connection) -> Result<(), Error> {
-//!     while let Some(mut batch) = conn.next_batch().await? {
-//!         while let Some(line) = batch.next_line()? {
-//!             batch.reply_line(line)?;
-//!         }
-//!     }
-//!     conn.close().await
-//! }
-//!
-//! #[tokio::main]
-//! async fn main() -> Result<(), Error> {
-//!     let listener = listen("127.0.0.1:0").await?;
-//!     let address = listener.local_addr()?.to_string();
-//!     tokio::spawn(async move {
-//!         while let Ok(conn) = listener.accept().await {
-//!             tokio::spawn(echo(conn));
-//!         }
-//!     });
-//!
-//!     let mut conn = connect(&address).await?;
-//!     conn.send_line("hello").await?;
-//!     assert_eq!(conn.expect_line().await?, b"hello");
-//!     conn.close().await
-//! }
-//! ```
-//!
-//! A chat room: every line goes to everyone; a client that does not read is disconnected and never waited for.
-//!
-//! ```
-//! use asyncnet_tokio::room::Limits;
-//! use asyncnet_tokio::{Connection, Error, Listener, Room, connect, listen};
-//!
-//! async fn client(mut conn: Connection, room: Room) -> Result<(), Error> {
-//!     let _member = room.join(conn.writer())?;
-//!     while let Some(line) = conn.next_line().await? {
-//!         room.send_line(line).await?;
-//!     }
-//!     Ok(())
-//! }
-//!
-//! async fn serve(listener: Listener) -> Result<(), Error> {
-//!     let (room, task) = Room::new(Limits::default());
-//!     tokio::spawn(task);
-//!     loop {
-//!         tokio::spawn(client(listener.accept().await?, room.clone()));
-//!     }
-//! }
-//!
-//! #[tokio::main]
-//! async fn main() -> Result<(), Error> {
-//!     let listener = listen("127.0.0.1:0").await?;
-//!     let address = listener.local_addr()?.to_string();
-//!     tokio::spawn(serve(listener));
-//!
-//!     let mut ann = connect(&address).await?;
-//!     ann.send_line("Is anybody there?").await?;
-//!     assert_eq!(ann.expect_line().await?, b"Is anybody there?");
-//!     Ok(())
-//! }
-//! ```
+#![doc = include_str!("../README.md")]
 //!
 //! Everything of the driver, the crate `asyncnet`, is here too: a program needs no other crate of ours.
 //! [`Connection`], [`Writer`], [`Listener`] and [`Room`] are here without their type parameter.
@@ -78,6 +12,8 @@
 //! both on, a [`Builder`](tokio::runtime::Builder) does with `enable_all()`. Without the I/O driver making a socket
 //! panics; without the time driver a wait that is bounded in time does, and every close and TLS handshake is. A
 //! connection that outlives its runtime does not panic: its calls, `close` included, end with errors.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 /// The same expression for either kind of socket in an `Inner`.
 macro_rules! either {

@@ -1,24 +1,8 @@
-//! The sans-I/O core of `asyncnet`: a line connection as a pure state machine.
+#![doc = include_str!("../README.md")]
 //!
-//! Nothing here reads, writes, waits, locks or looks at a clock, and the crate is `no_std`. What the
-//! transport did goes in, what the application asks is answered, what belongs on the wire comes out:
-//! [`Connection`] says how. Most programs want the crates on top, `asyncnet-tokio`, `asyncnet-smol` or
-//! `asyncnet-async-std`; take this one to bring your own I/O.
-//!
-//! ```
-//! use asyncnet_core::{Config, Connection, Step};
-//!
-//! let mut conn = Connection::new(Config::default());
-//! conn.handle_input(b"NICK ann\r\nUSER a");
-//! assert_eq!(conn.next_line(), Ok(Step::Ready(Some(&b"NICK ann"[..]))));
-//! assert_eq!(conn.next_line(), Ok(Step::NeedInput));
-//!
-//! // The peer leaves in the middle of a line: that is not a line, and not a clean end either.
-//! conn.handle_eof();
-//! assert!(conn.next_line().is_err());
-//! assert_eq!(conn.partial(), b"USER a");
-//! ```
+//! [`Connection`] says how a program drives it.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![no_std]
 
 extern crate alloc;

@@ -66,6 +66,8 @@
 //! | `proxy` | the PROXY protocol in front of accepted connections: [`ListenOptions::proxy_protocol`](net::ListenOptions) |
 //! | `tracing` | events for connect, accept, ends and dropped lines; never a byte of what is sent or received |
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod connection;
 pub mod dot;
 mod engine;
