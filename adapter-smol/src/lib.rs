@@ -1,5 +1,9 @@
 #![doc = include_str!("../README.md")]
 //!
+#![doc = include_str!("want.md")]
+//!
+//! # Where to read on
+//!
 //! Everything of the driver, the crate `asyncnet`, is here too: a program needs no other crate of ours.
 //! [`Connection`], [`Writer`], [`Listener`] and [`Room`] are here without their type parameter.
 //! [`asyncnet::Connection`] is where to read on: what is seen when the peer goes away, how sending works, and what a

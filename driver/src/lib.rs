@@ -29,30 +29,9 @@
 //! }
 //! ```
 //!
-//! # I want to ..
+#![doc = include_str!("want.md")]
 //!
-//! | | |
-//! |---|---|
-//! | answer lines | [`Connection::next_batch`], [`Batch::reply_line`] |
-//! | read one line, or a line that has to come | [`Connection::next_line`], [`Connection::expect_line`] |
-//! | read a block of known length | [`Connection::next_block`]; a large one: [`Connection::next_bytes`], [`Connection::skip`] |
-//! | read a header and its payload as one message | [`Connection::next_with`], [`Connection::expect_with`], [`Batch::next_with`] |
-//! | read or send a text that a single dot ends (SMTP, POP3, NNTP) | [`dot`] |
-//! | bound a receive in time | [`Connection::within`], [`Config::receive_timeout`], [`Config::idle_timeout`] |
-//! | bound how fast a peer is received | [`Config::max_lines_per_second`], [`Config::max_bytes_per_second`] |
-//! | send a line, or bytes, and learn that the peer is gone | [`Connection::send_line`], [`Connection::send_all`] |
-//! | send without waiting | [`Connection::feed`] and its kin |
-//! | send from other tasks | [`Connection::writer`] |
-//! | send to many clients | [`Room`] |
-//! | listen and connect | [`Listener::bind`], [`net::connect`], or `listen` and `connect` of an adapter |
-//! | go over to TLS | [`Connection::upgrade_tls`]; from the first byte: [`ListenOptions::tls`](net::ListenOptions), [`ConnectOptions::tls`](net::ConnectOptions) |
-//! | shut down in good order | [`Listener::finish`], [`net::Drain`] |
-//! | stand behind a proxy, take a socket from a supervisor | [`ListenOptions::proxy_protocol`](net::ListenOptions), [`Listener::bind`] with `"fd:NAME"` |
-//! | replace certificates, see handshakes that fail | [`TlsContext::reload`](tls), [`Listener::failures`], [`ListenOptions::on_handshake_failure`](net::ListenOptions) |
-//! | use this process's standard streams, or a child's | [`process::stdio`], [`process::child`] |
-//! | use pipes, a stream of my own | [`Duplex`], [`Io`], [`Transport`] |
-//! | test a protocol without sockets | [`net::pipe`] |
-//! | come from Nim's `asyncnet` | [`nim`] |
+//! # Where to read on
 //!
 //! [`Connection`] is where to read on: what is seen when the peer goes away, how sending works, and what a
 //! cancelled call leaves behind. The rules, with their numbers, are in `docs/contract.md` of the repository.
