@@ -41,7 +41,8 @@ pub type OsSocket<'a> = std::os::windows::io::BorrowedSocket<'a>;
 /// - A stream whose [`os_socket`](Self::os_socket) answers needs no method but [`clock`](Self::clock).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a stream that a connection can run over",
-    note = "wrap a `futures-io` stream in `asyncnet::Io::new(..)`, a reader and a writer in `asyncnet::Duplex::new(..)`, and a socket of your runtime in the `Stream` of its adapter crate"
+    note = "a socket of tokio or smol goes into the `Stream` of its adapter crate: `asyncnet_tokio::Stream::from(socket)`, `asyncnet_smol::Stream::try_from(socket)`",
+    note = "a `futures-io` stream goes into `asyncnet::Io::new(..)`, a reader and a writer into `asyncnet::Duplex::new(..)`"
 )]
 pub trait Transport: AsyncRead + AsyncWrite + Unpin {
     /// The clock of the stream. A connection over a stream without a clock has no timeouts. Default: none.
