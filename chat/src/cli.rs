@@ -57,6 +57,10 @@ pub(crate) struct Serve {
     /// How long is too long, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().soft_for.as_secs())]
     pub(crate) soft_seconds: u64,
+    /// At SIGTERM or SIGINT, how long clients may take to read what was said; a second signal
+    /// ends it at once, with status 1
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    stop_seconds: u64,
     #[command(flatten)]
     pub(crate) pace: Pace,
     #[command(flatten)]
@@ -122,6 +126,10 @@ impl Serve {
         Err(io::Error::other(format!(
             "--hard-limit {hard_limit} has no room for a line of --max-line {max_line} bytes and its end"
         )))
+    }
+
+    pub(crate) fn stop_limit(&self) -> Duration {
+        Duration::from_secs(self.stop_seconds)
     }
 
     pub(crate) fn limits(&self) -> Limits {

@@ -6,8 +6,11 @@
 
 mod cli;
 mod client;
+mod guest;
 mod runtime;
 mod server;
+mod signals;
+mod stop;
 mod tls;
 
 use std::io::{self, IsTerminal, Write};
@@ -16,6 +19,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::cli::{Cli, Command};
+use crate::stop::Stop;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -43,8 +47,7 @@ fn main() -> ExitCode {
 
 fn serve(options: cli::Serve) -> io::Result<()> {
     options.check()?;
-    let stop = server::Stop::new();
-    let signalled = stop.clone();
-    ctrlc::set_handler(move || signalled.now()).map_err(io::Error::other)?;
+    let stop = Stop::new(options.stop_limit());
+    signals::watch(stop.clone())?;
     runtime::serve(options, stop)
 }

@@ -6,7 +6,8 @@ use asyncnet_async_std::AsyncStd;
 use asyncnet_smol::Smol;
 use asyncnet_tokio::Tokio;
 
-use crate::server::{Job, Stop};
+use crate::server::Job;
+use crate::stop::Stop;
 use crate::{cli, client, server};
 
 /// Serves until `stop`.

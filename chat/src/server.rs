@@ -1,20 +1,17 @@
 //! The server, written once for every runtime.
 
-use std::convert::Infallible;
 use std::future::Future;
 use std::io::{self, Write};
 use std::pin::Pin;
-use std::time::Duration;
 
-use async_channel::{Receiver, Sender};
 use asyncnet::net::ListenOptions;
 use asyncnet::room::{MemberStats, RoomStats};
-use asyncnet::{
-    Address, Batch, Connection, Error, Listener, Room, SendRuntime, Timeout, Transport,
-};
+use asyncnet::{Address, Listener, Room, SendRuntime};
 use futures_lite::future;
 use tracing::{info, warn};
 
+use crate::guest::{self, Place};
+use crate::stop::{Silence, Speaking, Stop};
 use crate::tls::Shown;
 use crate::{cli, tls};
 
@@ -24,39 +21,7 @@ pub(crate) type Job = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// How many connections may wait to be accepted. The system may lower it.
 const BACKLOG: u32 = 4096;
 
-/// How long clients may take to read what waits for them once the server stops.
-const PARTING: Duration = Duration::from_secs(10);
-
-/// Tells every task that has a clone of it that the server stops.
-#[derive(Clone)]
-pub(crate) struct Stop {
-    sender: Sender<Infallible>,
-    receiver: Receiver<Infallible>,
-}
-
-impl Stop {
-    pub(crate) fn new() -> Self {
-        // It carries no message: all that happens to it is that it is closed.
-        let (sender, receiver) = async_channel::bounded(1);
-        Self { sender, receiver }
-    }
-
-    /// The server stops. A second call changes nothing.
-    pub(crate) fn now(&self) {
-        self.sender.close();
-    }
-
-    /// What `future` comes to, or `otherwise` if the server stops first.
-    async fn or<T>(&self, future: impl Future<Output = T>, otherwise: T) -> T {
-        let stopping = async {
-            let _ = self.receiver.recv().await;
-            otherwise
-        };
-        future::or(future, stopping).await
-    }
-}
-
-/// Serves until `stop`. What was said by then still goes to every client that reads.
+/// Serves until it is told to stop. What was said by then still goes to every client that reads.
 pub(crate) async fn serve<R: SendRuntime>(
     options: cli::Serve,
     spawn: impl Fn(Job),
@@ -72,31 +37,57 @@ pub(crate) async fn serve<R: SendRuntime>(
         // `Room::stats` has what it came to.
         let _ = task.await;
     }));
+    let (speaking, silence) = Speaking::new();
     let accepting = async {
         loop {
             let (conn, address) = listener.accept_addr().await?;
             let place = Place { room: room.clone(), stop: stop.clone(), line_timeout };
-            spawn(Box::pin(client(conn, address, place)));
+            spawn(Box::pin(guest::serve(conn, address, place, speaking.another())));
         }
     };
-    let result = stop.or(accepting, Ok(())).await;
+    let result = stop.asked.or(accepting).await.unwrap_or(Ok(()));
+    drop(speaking);
+    finish(listener, &room, &stop, &silence).await;
+    tell(&room.stats());
+    if stop.at_once.is_raised() {
+        let why = "a second signal came: the open connections were reset";
+        return Err(io::Error::other(why));
+    }
+    result
+}
+
+/// Stops: passes on what has arrived, and gives every client that reads all that was said.
+async fn finish<R: SendRuntime>(
+    listener: Listener<R>,
+    room: &Room<R::Stream>,
+    stop: &Stop,
+    silence: &Silence,
+) {
     info!("stopping");
     // Where accepting failed, the clients are not told yet.
-    stop.now();
-    room.close();
-    let left = listener.finish(PARTING).await.left;
-    if left > 0 {
-        warn!(left, "clients did not read what was said, and are disconnected");
+    stop.asked.raise();
+    let closing = async {
+        // A client that never stops talking has half of the time.
+        future::or(silence.begun(), R::sleep(stop.limit / 2)).await;
+        room.close();
+        stop.closing.raise();
+    };
+    let (finished, ()) = future::zip(listener.finish(stop.limit), closing).await;
+    let lost = finished.aborted + finished.left;
+    if lost > 0 {
+        warn!(lost, "clients did not read what was said in time, and were reset");
     }
-    tell(&room.stats());
-    result
 }
 
 async fn listen<R: SendRuntime>(
     options: &cli::Serve,
     shown: Option<&Shown>,
 ) -> io::Result<Listener<R>> {
-    let mut settings = ListenOptions::new().config(options.config()).backlog(BACKLOG);
+    let mut settings = ListenOptions::new()
+        .config(options.config())
+        .backlog(BACKLOG)
+        // Those that do not read in time are reset: what they have looks as incomplete as it is.
+        .track(true);
     if let Some(shown) = shown {
         settings = settings.tls(&shown.context);
     }
@@ -138,100 +129,4 @@ fn tell(stats: &RoomStats) {
     let RoomStats { total, evicted_hard, evicted_soft, .. } = stats;
     let MemberStats { messages, bytes, dropped_messages, .. } = total;
     info!(messages, bytes, dropped_messages, evicted_hard, evicted_soft, "the room in numbers");
-}
-
-/// Where a client comes in.
-struct Place<S: Transport> {
-    room: Room<S>,
-    stop: Stop,
-    line_timeout: Option<Duration>,
-}
-
-/// One client, from its arrival to its leaving.
-async fn client<S: Transport>(mut conn: Connection<S>, address: Address, place: Place<S>) {
-    match place.stop.or(conn.handshake(), Ok(())).await {
-        Ok(()) => stay(&mut conn, &address, &place).await,
-        Err(error) => warn!(%address, "not let in: {error}"),
-    }
-    if let Err(error) = conn.close().await {
-        info!(%address, "gone before it had everything: {error}");
-    }
-}
-
-/// A client that is in the room.
-async fn stay<S: Transport>(conn: &mut Connection<S>, address: &Address, place: &Place<S>) {
-    // The room is closed only when the server is stopping.
-    let Ok(member) = place.room.join(conn.writer()) else { return };
-    info!(%address, "joined");
-    let left = relay(conn, address, place).await;
-    if let Err(Error::TimedOut(timeout)) = &left {
-        // It comes behind all that was said before. In a closed room nobody is told anything any more.
-        let _ =
-            member.tell_line(format!("You are disconnected: {}.", reason(timeout, "you"))).await;
-    }
-    // What it said last comes back to it too.
-    let MemberStats { messages, dropped_messages, .. } = member.leave().await;
-    if dropped_messages > 0 {
-        warn!(messages, dropped_messages, %address, "it read too slowly to get everything");
-    }
-    match left {
-        Ok(()) => info!(%address, "left"),
-        Err(Error::TimedOut(timeout)) => {
-            warn!(%address, "disconnected: {}", reason(&timeout, "it"));
-        }
-        Err(Error::Closed) => warn!(%address, "disconnected: it did not read what was said"),
-        Err(error) => warn!(%address, "lost: {error}"),
-    }
-}
-
-/// Why a client is disconnected that took too long.
-fn reason(timeout: &Timeout, who: &str) -> String {
-    match timeout {
-        Timeout::Idle => format!("{who} said nothing for too long"),
-        _ => format!("{who} did not end a line in time"),
-    }
-}
-
-/// What has arrived, once that is a line. A line has to be whole `line_timeout` after its first byte; in front of that
-/// byte a client may be silent.
-async fn next_batch<S: Transport>(
-    conn: &mut Connection<S>,
-    line_timeout: Option<Duration>,
-) -> Result<Option<Batch<'_, S>>, Error> {
-    let Some(time) = line_timeout else { return conn.next_batch().await };
-    if !conn.has_data_buffered() {
-        // Of any other error, the batch says what it is.
-        if let Err(error @ Error::TimedOut(_)) = conn.peek(1).await {
-            return Err(error);
-        }
-    }
-    conn.within(time).next_batch().await
-}
-
-/// Passes on every line of a client until it leaves or the server stops.
-async fn relay<S: Transport>(
-    conn: &mut Connection<S>,
-    address: &Address,
-    place: &Place<S>,
-) -> Result<(), Error> {
-    let Place { room, stop, line_timeout } = place;
-    while let Some(mut batch) = stop.or(next_batch(conn, *line_timeout), Ok(None)).await? {
-        loop {
-            let line = match batch.next_line() {
-                Ok(Some(line)) => line,
-                Ok(None) => break,
-                Err(error) => {
-                    warn!(%address, "line dropped: {error}");
-                    continue;
-                }
-            };
-            match room.send_line(line).await {
-                Ok(()) => {}
-                Err(Error::LineBreak) => warn!(%address, "line dropped: it holds a CR"),
-                // The room is closed: the server is stopping.
-                Err(_) => return Ok(()),
-            }
-        }
-    }
-    Ok(())
 }

@@ -1,7 +1,7 @@
 //! The program as a child process, and a client that can misbehave.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -234,6 +234,12 @@ impl Client {
     /// Waits for an end or a reset, after whatever is still on its way.
     pub(crate) fn wait_for_any_end(&mut self) {
         let _ = self.stream.read_to_end(&mut Vec::new());
+    }
+
+    /// Whatever is still on its way may come, and then a reset.
+    pub(crate) fn expect_reset(&mut self) {
+        let error = self.stream.read_to_end(&mut Vec::new()).expect_err("a reset");
+        assert_eq!(error.kind(), ErrorKind::ConnectionReset);
     }
 
     pub(crate) fn end_sending(&mut self) {

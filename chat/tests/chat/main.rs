@@ -31,3 +31,4 @@ mod person;
 mod program;
 mod secure;
 mod slow;
+mod stop;

@@ -16,17 +16,17 @@ on_every_runtime! {
 }
 
 /// A directory of its own, which goes when this goes.
-struct Dir(PathBuf);
+pub(crate) struct Dir(PathBuf);
 
 impl Dir {
-    fn new(test: &str, runtime: &str) -> Self {
+    pub(crate) fn new(test: &str, runtime: &str) -> Self {
         let path =
             std::env::temp_dir().join(format!("chat-{}-{test}-{runtime}", std::process::id()));
         fs::create_dir(&path).unwrap();
         Self(path)
     }
 
-    fn file(&self, name: &str) -> String {
+    pub(crate) fn file(&self, name: &str) -> String {
         self.0.join(name).to_str().unwrap().to_owned()
     }
 }
@@ -37,14 +37,14 @@ impl Drop for Dir {
     }
 }
 
-fn secure(runtime: &str, ca: &str) -> Server {
-    Server::start(runtime, &["--tls-self-signed", "--cert-out", ca])
+pub(crate) fn secure(runtime: &str, ca: &str, options: &[&str]) -> Server {
+    Server::start(runtime, &[&["--tls-self-signed", "--cert-out", ca], options].concat())
 }
 
 fn people_who_trust_the_certificate_hear_each_other(runtime: &str) {
     let dir = Dir::new("hear", runtime);
     let ca = dir.file("ca.pem");
-    let mut server = secure(runtime, &ca);
+    let mut server = secure(runtime, &ca, &[]);
     let how = server.program.line();
     assert!(how.contains(&format!("join --tls --ca {ca} {}", server.address)), "{how}");
     let fingerprint = server.program.line();
@@ -78,8 +78,8 @@ fn refusal(person: &mut Program) -> String {
 fn who_does_not_trust_the_certificate_is_told_and_stays_out(runtime: &str) {
     let dir = Dir::new("trust", runtime);
     let (ca, others) = (dir.file("ca.pem"), dir.file("others.pem"));
-    let server = secure(runtime, &ca);
-    let _another = secure(runtime, &others);
+    let server = secure(runtime, &ca, &[]);
+    let _another = secure(runtime, &others, &[]);
     let error = refusal(&mut join_with(&server, &["--tls", "--ca", &others]));
     assert!(error.contains("certificate"), "{error}");
     let mut person = join_with(&server, &["--tls", "--ca", &ca]);
@@ -90,7 +90,7 @@ fn who_does_not_trust_the_certificate_is_told_and_stays_out(runtime: &str) {
 fn a_certificate_for_another_name_is_refused(runtime: &str) {
     let dir = Dir::new("name", runtime);
     let ca = dir.file("ca.pem");
-    let server = secure(runtime, &ca);
+    let server = secure(runtime, &ca, &[]);
     let error =
         refusal(&mut join_with(&server, &["--tls", "--ca", &ca, "--name", "elsewhere.test"]));
     assert!(error.contains("for another name"), "{error}");
@@ -102,7 +102,7 @@ fn a_certificate_for_another_name_is_refused(runtime: &str) {
 fn somebody_in_plain_stays_out_and_disturbs_nobody(runtime: &str) {
     let dir = Dir::new("plain", runtime);
     let ca = dir.file("ca.pem");
-    let server = secure(runtime, &ca);
+    let server = secure(runtime, &ca, &[]);
     let mut plain = server.connect();
     plain.say(b"GET / HTTP/1.1");
     let _silent = server.connect();

@@ -1,0 +1,164 @@
+//! One client of the server, from its arrival to its leaving.
+
+use std::time::Duration;
+
+use asyncnet::room::MemberStats;
+use asyncnet::{Address, Batch, CloseLimits, Connection, Error, Room, Timeout, Transport};
+use tracing::{info, warn};
+
+use crate::stop::{Speaking, Stop};
+
+/// Once the server stops, a client that has said nothing for so long has been heard.
+const QUIET: Duration = Duration::from_millis(100);
+
+/// Where a client comes in.
+pub(crate) struct Place<S: Transport> {
+    pub(crate) room: Room<S>,
+    pub(crate) stop: Stop,
+    pub(crate) line_timeout: Option<Duration>,
+}
+
+/// Serves one client.
+pub(crate) async fn serve<S: Transport>(
+    mut conn: Connection<S>,
+    address: Address,
+    place: Place<S>,
+    speaking: Speaking,
+) {
+    let served = place.stop.at_once.or(visit(&mut conn, &address, &place, speaking)).await;
+    if served.is_none() {
+        conn.abort();
+    }
+}
+
+async fn visit<S: Transport>(
+    conn: &mut Connection<S>,
+    address: &Address,
+    place: &Place<S>,
+    speaking: Speaking,
+) {
+    match place.stop.asked.or(conn.handshake()).await {
+        Some(Ok(())) => stay(conn, address, place, speaking).await,
+        Some(Err(error)) => warn!(%address, "not let in: {error}"),
+        // It was not in the room yet.
+        None => {}
+    }
+    if place.stop.asked.is_raised() {
+        // A client that reads gets everything that the time of the stop allows.
+        let limits = CloseLimits::default().flush(place.stop.limit, place.stop.limit);
+        conn.configure(|config| config.close(limits));
+    }
+    if let Err(error) = conn.close().await {
+        info!(%address, "gone before it had everything: {error}");
+    }
+}
+
+/// A client that is in the room.
+async fn stay<S: Transport>(
+    conn: &mut Connection<S>,
+    address: &Address,
+    place: &Place<S>,
+    speaking: Speaking,
+) {
+    // The room is closed only when the server is stopping.
+    let Ok(member) = place.room.join(conn.writer()) else { return };
+    info!(%address, "joined");
+    let left = relay(conn, address, place).await;
+    drop(speaking);
+    if let Ok(Leaving::Stop) = left {
+        // Others may still be heard.
+        place.stop.closing.raised().await;
+    }
+    if let Err(Error::TimedOut(timeout)) = &left {
+        // It comes behind all that was said before. In a closed room nobody is told anything any more.
+        let _ =
+            member.tell_line(format!("You are disconnected: {}.", reason(timeout, "you"))).await;
+    }
+    // What it said last comes back to it too.
+    let MemberStats { messages, dropped_messages, .. } = member.leave().await;
+    if dropped_messages > 0 {
+        warn!(messages, dropped_messages, %address, "it read too slowly to get everything");
+    }
+    match left {
+        Ok(_) => info!(%address, "left"),
+        Err(Error::TimedOut(timeout)) => {
+            warn!(%address, "disconnected: {}", reason(&timeout, "it"));
+        }
+        Err(Error::Closed) => warn!(%address, "disconnected: it did not read what was said"),
+        Err(error) => warn!(%address, "lost: {error}"),
+    }
+}
+
+/// Why a client leaves in good order.
+enum Leaving {
+    /// It ended its side.
+    End,
+    /// The server stops.
+    Stop,
+}
+
+/// Why a client is disconnected that took too long.
+fn reason(timeout: &Timeout, who: &str) -> String {
+    match timeout {
+        Timeout::Idle => format!("{who} said nothing for too long"),
+        _ => format!("{who} did not end a line in time"),
+    }
+}
+
+/// What has arrived, once that is a line. A line has to be whole `line_timeout` after its first byte; in front of that
+/// byte a client may be silent.
+async fn next_batch<S: Transport>(
+    conn: &mut Connection<S>,
+    line_timeout: Option<Duration>,
+) -> Result<Option<Batch<'_, S>>, Error> {
+    let Some(time) = line_timeout else { return conn.next_batch().await };
+    if !conn.has_data_buffered() {
+        // Of any other error, the batch says what it is.
+        if let Err(error @ Error::TimedOut(_)) = conn.peek(1).await {
+            return Err(error);
+        }
+    }
+    conn.within(time).next_batch().await
+}
+
+/// Passes on every line of a client until it leaves, or until the server stops and all that has arrived was passed on.
+async fn relay<S: Transport>(
+    conn: &mut Connection<S>,
+    address: &Address,
+    place: &Place<S>,
+) -> Result<Leaving, Error> {
+    let stop = &place.stop;
+    while let Some(received) = stop.asked.or(next_batch(conn, place.line_timeout)).await {
+        let Some(batch) = received? else { return Ok(Leaving::End) };
+        pass_on(batch, address, &place.room).await;
+    }
+    while let Some(received) = stop.closing.or(conn.within(QUIET).next_batch()).await {
+        match received {
+            Ok(Some(batch)) => pass_on(batch, address, &place.room).await,
+            Ok(None) => return Ok(Leaving::End),
+            Err(Error::TimedOut(_)) => break,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(Leaving::Stop)
+}
+
+/// Says every line of a batch in the room.
+async fn pass_on<S: Transport>(mut batch: Batch<'_, S>, address: &Address, room: &Room<S>) {
+    loop {
+        let line = match batch.next_line() {
+            Ok(Some(line)) => line,
+            Ok(None) => return,
+            Err(error) => {
+                warn!(%address, "line dropped: {error}");
+                continue;
+            }
+        };
+        match room.send_line(line).await {
+            Ok(()) => {}
+            Err(Error::LineBreak) => warn!(%address, "line dropped: it holds a CR"),
+            // The room is closed: the server has waited long enough.
+            Err(_) => return,
+        }
+    }
+}
