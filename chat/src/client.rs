@@ -1,11 +1,12 @@
 //! A small client for people: standard input to the room, the room to standard output.
 
-use std::io::{self, BufRead, Write};
+use std::io::{self, BufRead, IsTerminal, Write};
 use std::thread;
 
 use asyncnet_smol::{Connection, Error, Writer, connect, connect_tls};
 use futures_lite::future;
 
+use crate::shown::shown;
 use crate::{cli, tls};
 
 /// Joins the room of these options, until it closes. The end of standard input ends our side only: what
@@ -42,14 +43,19 @@ fn say(writer: &Writer) -> io::Result<()> {
     Ok(future::block_on(writer.shutdown_write())?)
 }
 
-/// Prints every line of the room.
+/// Prints every line of the room: byte by byte, but a terminal never gets the control bytes of others.
 async fn print(conn: &mut Connection) -> io::Result<()> {
+    let is_terminal = io::stdout().is_terminal();
     while let Some(mut batch) = conn.next_batch().await? {
         let mut out = io::stdout().lock();
         loop {
             match batch.next_line() {
                 Ok(Some(line)) => {
-                    out.write_all(line)?;
+                    if is_terminal {
+                        out.write_all(shown(line).as_bytes())?;
+                    } else {
+                        out.write_all(line)?;
+                    }
                     out.write_all(b"\n")?;
                 }
                 Ok(None) => break,

@@ -9,6 +9,7 @@ mod client;
 mod guest;
 mod runtime;
 mod server;
+mod shown;
 mod signals;
 mod stop;
 mod tls;
@@ -19,6 +20,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::cli::{Cli, Command};
+use crate::shown::shown;
 use crate::stop::Stop;
 
 fn main() -> ExitCode {
@@ -38,8 +40,9 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Standard error may be closed.
-            let _ = writeln!(io::stderr(), "asyncnet-chat: {error}");
+            // Standard error may be closed, or a terminal that shows what a peer's certificate says.
+            let _ =
+                writeln!(io::stderr(), "asyncnet-chat: {}", shown(error.to_string().as_bytes()));
             ExitCode::FAILURE
         }
     }

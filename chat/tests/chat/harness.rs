@@ -33,7 +33,11 @@ pub(crate) struct Program {
 
 impl Program {
     pub(crate) fn spawn(command: &mut Command) -> Self {
-        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        Self::spawn_with(command, Stdio::piped())
+    }
+
+    pub(crate) fn spawn_with(command: &mut Command, stdout: Stdio) -> Self {
+        command.stdin(Stdio::piped()).stdout(stdout);
         let mut child = command.spawn().expect("the program starts");
         let (pid, stdin) = (child.id(), child.stdin.take());
         let stdout = child.stdout.take().map(BufReader::new);

@@ -32,3 +32,4 @@ mod program;
 mod secure;
 mod slow;
 mod stop;
+mod terminal;
