@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::log::Form;
 use asyncnet::Config;
 use asyncnet::room::{Limits, Policy};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -63,6 +64,13 @@ pub(crate) struct Serve {
     stop_seconds: u64,
     #[command(flatten)]
     pub(crate) pace: Pace,
+    /// Do not tell a client that a line of its own was dropped; otherwise it gets a line about that,
+    /// which begins with "[server] "
+    #[arg(long)]
+    pub(crate) quiet_rules: bool,
+    /// The form of the log, which goes to standard error
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) log: Form,
     #[command(flatten)]
     pub(crate) tls: ServeTls,
 }

@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
-use asyncnet::room::MemberStats;
-use asyncnet::{Address, Batch, CloseLimits, Connection, Error, Room, Timeout, Transport};
+use asyncnet::room::{Member, MemberStats};
+use asyncnet::{
+    Address, Batch, CloseLimits, Connection, Error, Room, SendRuntime, Timeout, Transport,
+};
+use futures_lite::future;
 use tracing::{info, warn};
 
+use crate::rules::{Dropped, PREFIX};
 use crate::stop::{Speaking, Stop};
 
 /// Once the server stops, a client that has said nothing for so long has been heard.
@@ -16,29 +20,31 @@ pub(crate) struct Place<S: Transport> {
     pub(crate) room: Room<S>,
     pub(crate) stop: Stop,
     pub(crate) line_timeout: Option<Duration>,
+    /// Whether clients are not told which lines were dropped.
+    pub(crate) quiet: bool,
 }
 
 /// Serves one client.
-pub(crate) async fn serve<S: Transport>(
-    mut conn: Connection<S>,
+pub(crate) async fn serve<R: SendRuntime>(
+    mut conn: Connection<R::Stream>,
     address: Address,
-    place: Place<S>,
+    place: Place<R::Stream>,
     speaking: Speaking,
 ) {
-    let served = place.stop.at_once.or(visit(&mut conn, &address, &place, speaking)).await;
+    let served = place.stop.at_once.or(visit::<R>(&mut conn, &address, &place, speaking)).await;
     if served.is_none() {
         conn.abort();
     }
 }
 
-async fn visit<S: Transport>(
-    conn: &mut Connection<S>,
+async fn visit<R: SendRuntime>(
+    conn: &mut Connection<R::Stream>,
     address: &Address,
-    place: &Place<S>,
+    place: &Place<R::Stream>,
     speaking: Speaking,
 ) {
     match place.stop.asked.or(conn.handshake()).await {
-        Some(Ok(())) => stay(conn, address, place, speaking).await,
+        Some(Ok(())) => stay::<R>(conn, address, place, speaking).await,
         Some(Err(error)) => warn!(%address, "not let in: {error}"),
         // It was not in the room yet.
         None => {}
@@ -54,16 +60,18 @@ async fn visit<S: Transport>(
 }
 
 /// A client that is in the room.
-async fn stay<S: Transport>(
-    conn: &mut Connection<S>,
+async fn stay<R: SendRuntime>(
+    conn: &mut Connection<R::Stream>,
     address: &Address,
-    place: &Place<S>,
+    place: &Place<R::Stream>,
     speaking: Speaking,
 ) {
     // The room is closed only when the server is stopping.
     let Ok(member) = place.room.join(conn.writer()) else { return };
     info!(%address, "joined");
-    let left = relay(conn, address, place).await;
+    let mut dropped = Dropped::new(conn.config().max_line);
+    let left = relay::<R>(conn, address, place, &member, &mut dropped).await;
+    dropped.report(address, &member, place.quiet).await;
     drop(speaking);
     if let Ok(Leaving::Stop) = left {
         // Others may still be heard.
@@ -71,8 +79,8 @@ async fn stay<S: Transport>(
     }
     if let Err(Error::TimedOut(timeout)) = &left {
         // It comes behind all that was said before. In a closed room nobody is told anything any more.
-        let _ =
-            member.tell_line(format!("You are disconnected: {}.", reason(timeout, "you"))).await;
+        let why = reason(timeout, "you");
+        let _ = member.tell_line(format!("{PREFIX}You are disconnected: {why}.")).await;
     }
     // What it said last comes back to it too.
     let MemberStats { messages, dropped_messages, .. } = member.leave().await;
@@ -122,19 +130,31 @@ async fn next_batch<S: Transport>(
 }
 
 /// Passes on every line of a client until it leaves, or until the server stops and all that has arrived was passed on.
-async fn relay<S: Transport>(
-    conn: &mut Connection<S>,
+async fn relay<R: SendRuntime>(
+    conn: &mut Connection<R::Stream>,
     address: &Address,
-    place: &Place<S>,
+    place: &Place<R::Stream>,
+    member: &Member<R::Stream>,
+    dropped: &mut Dropped,
 ) -> Result<Leaving, Error> {
     let stop = &place.stop;
-    while let Some(received) = stop.asked.or(next_batch(conn, place.line_timeout)).await {
-        let Some(batch) = received? else { return Ok(Leaving::End) };
-        pass_on(batch, address, &place.room).await;
+    loop {
+        let due = report_due::<R, _>(dropped);
+        let next = future::or(async { Some(next_batch(conn, place.line_timeout).await) }, due);
+        match stop.asked.or(next).await {
+            Some(Some(Ok(Some(batch)))) => pass_on(batch, &place.room, dropped).await,
+            Some(Some(Ok(None))) => return Ok(Leaving::End),
+            Some(Some(Err(error))) => return Err(error),
+            Some(None) => {}
+            None => break,
+        }
+        if dropped.due_in() == Some(Duration::ZERO) {
+            dropped.report(address, member, place.quiet).await;
+        }
     }
     while let Some(received) = stop.closing.or(conn.within(QUIET).next_batch()).await {
         match received {
-            Ok(Some(batch)) => pass_on(batch, address, &place.room).await,
+            Ok(Some(batch)) => pass_on(batch, &place.room, dropped).await,
             Ok(None) => return Ok(Leaving::End),
             Err(Error::TimedOut(_)) => break,
             Err(error) => return Err(error),
@@ -143,22 +163,28 @@ async fn relay<S: Transport>(
     Ok(Leaving::Stop)
 }
 
+/// Waits until dropped lines may be reported.
+async fn report_due<R: SendRuntime, T>(dropped: &Dropped) -> Option<T> {
+    match dropped.due_in() {
+        Some(time) => R::sleep(time).await,
+        None => future::pending().await,
+    }
+    None
+}
+
 /// Says every line of a batch in the room.
-async fn pass_on<S: Transport>(mut batch: Batch<'_, S>, address: &Address, room: &Room<S>) {
+async fn pass_on<S: Transport>(mut batch: Batch<'_, S>, room: &Room<S>, dropped: &mut Dropped) {
     loop {
-        let line = match batch.next_line() {
-            Ok(Some(line)) => line,
+        match batch.next_line() {
+            Ok(Some(line)) => match room.send_line(line).await {
+                Ok(()) => {}
+                Err(Error::LineBreak) => dropped.with_cr(),
+                // The room is closed: the server has waited long enough.
+                Err(_) => return,
+            },
             Ok(None) => return,
-            Err(error) => {
-                warn!(%address, "line dropped: {error}");
-                continue;
-            }
-        };
-        match room.send_line(line).await {
-            Ok(()) => {}
-            Err(Error::LineBreak) => warn!(%address, "line dropped: it holds a CR"),
-            // The room is closed: the server has waited long enough.
-            Err(_) => return,
+            // Nothing else breaks this framing.
+            Err(_) => dropped.too_long(),
         }
     }
 }

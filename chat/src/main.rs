@@ -7,6 +7,8 @@
 mod cli;
 mod client;
 mod guest;
+mod log;
+mod rules;
 mod runtime;
 mod server;
 mod shown;
@@ -14,38 +16,45 @@ mod signals;
 mod stop;
 mod tls;
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
 
 use crate::cli::{Cli, Command};
+use crate::log::{Form, Log};
 use crate::shown::shown;
 use crate::stop::Stop;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let colours = io::stderr().is_terminal();
-    tracing_subscriber::fmt()
-        .with_writer(io::stderr)
-        .with_ansi(colours)
-        .with_target(false)
-        // Where standard error is closed, a word about that on standard error would be a panic.
-        .log_internal_errors(false)
-        .init();
-    let result = match cli.command() {
+    let command = Cli::parse().command();
+    let form = match &command {
+        Command::Serve(options) => options.log,
+        Command::Join(_) => Form::Text,
+    };
+    let mut log = match Log::start(form) {
+        Ok(log) => log,
+        Err(error) => return fail(&mut io::stderr(), &error),
+    };
+    let result = match command {
         Command::Serve(options) => serve(options),
         Command::Join(options) => runtime::join(&options),
     };
-    match result {
+    let code = match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            // Standard error may be closed, or a terminal that shows what a peer's certificate says.
-            let _ =
-                writeln!(io::stderr(), "asyncnet-chat: {}", shown(error.to_string().as_bytes()));
-            ExitCode::FAILURE
-        }
-    }
+        Err(error) => fail(&mut log, &error),
+    };
+    log.finish();
+    code
+}
+
+/// Says why the program fails.
+fn fail(to: &mut impl Write, error: &io::Error) -> ExitCode {
+    // A terminal would obey what a peer's certificate says.
+    let text = format!("asyncnet-chat: {}\n", shown(error.to_string().as_bytes()));
+    // Standard error may be closed.
+    let _ = to.write_all(text.as_bytes());
+    ExitCode::FAILURE
 }
 
 fn serve(options: cli::Serve) -> io::Result<()> {

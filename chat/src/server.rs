@@ -32,7 +32,7 @@ pub(crate) async fn serve<R: SendRuntime>(
     announce(&listener.local_addr()?, &options, shown.as_ref())?;
 
     let (room, task) = Room::new(options.limits());
-    let line_timeout = options.pace.line_timeout();
+    let (line_timeout, quiet) = (options.pace.line_timeout(), options.quiet_rules);
     spawn(Box::pin(async {
         // `Room::stats` has what it came to.
         let _ = task.await;
@@ -41,8 +41,8 @@ pub(crate) async fn serve<R: SendRuntime>(
     let accepting = async {
         loop {
             let (conn, address) = listener.accept_addr().await?;
-            let place = Place { room: room.clone(), stop: stop.clone(), line_timeout };
-            spawn(Box::pin(guest::serve(conn, address, place, speaking.another())));
+            let place = Place { room: room.clone(), stop: stop.clone(), line_timeout, quiet };
+            spawn(Box::pin(guest::serve::<R>(conn, address, place, speaking.another())));
         }
     };
     let result = stop.asked.or(accepting).await.unwrap_or(Ok(()));

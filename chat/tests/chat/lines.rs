@@ -8,6 +8,7 @@ on_every_runtime! {
     bytes_are_bytes
     a_line_that_is_too_long_is_dropped_and_logged
     a_line_that_holds_a_cr_is_dropped_and_logged
+    a_sender_is_told_that_its_line_was_dropped_and_nobody_else
     bytes_without_a_newline_cost_no_memory_and_nobody_else_a_line
 }
 
@@ -45,7 +46,7 @@ fn bytes_are_bytes(runtime: &str) {
 }
 
 fn a_line_that_is_too_long_is_dropped_and_logged(runtime: &str) {
-    let server = Server::start(runtime, &["--max-line", "64"]);
+    let server = Server::start(runtime, &["--max-line", "64", "--quiet-rules"]);
     let (mut speaker, mut other) = (server.client(), server.client());
     speaker.say(&[b'a'; 64]);
     speaker.say(&[b'b'; 65]);
@@ -56,22 +57,43 @@ fn a_line_that_is_too_long_is_dropped_and_logged(runtime: &str) {
         client.expect(&[b'a'; 64]);
         client.expect(b"next");
     }
-    for _ in 0..2 {
-        server.program.wait_for(&speaker.name, "line dropped");
-    }
+    speaker.end_sending();
+    assert_eq!(dropped(&server, &speaker.name, "too_long"), 2);
 }
 
 fn a_line_that_holds_a_cr_is_dropped_and_logged(runtime: &str) {
-    let server = Server::start(runtime, &[]);
+    let server = Server::start(runtime, &["--quiet-rules"]);
     let (mut speaker, mut other) = (server.client(), server.client());
     speaker.write(b"first\na\rb\n\r\r\nnext\n");
     for client in [&mut speaker, &mut other] {
         client.expect(b"first");
         client.expect(b"next");
     }
-    for _ in 0..2 {
-        server.program.wait_for(&speaker.name, "line dropped");
+    speaker.end_sending();
+    assert_eq!(dropped(&server, &speaker.name, "with_cr"), 2);
+}
+
+/// How many lines of a client that has left were dropped, as the log has it.
+fn dropped(server: &Server, client: &str, why: &str) -> usize {
+    let mut count = 0;
+    loop {
+        let line = server.program.wait_for_any(client, &["lines dropped", "left"]);
+        let Some((_, number)) = line.split_once(&format!("{why}=")) else { return count };
+        count += number.split(' ').next().unwrap().parse::<usize>().unwrap();
     }
+}
+
+fn a_sender_is_told_that_its_line_was_dropped_and_nobody_else(runtime: &str) {
+    let server = Server::start(runtime, &["--max-line", "64"]);
+    let (mut speaker, mut other) = (server.client(), server.client());
+    speaker.say(&[b'a'; 65]);
+    speaker.expect(b"[server] Dropped: a line of yours with more than 64 bytes.");
+    // A second one within a second is told a little later, and not only when another line comes.
+    speaker.say(b"a\rb");
+    speaker.expect(b"[server] Dropped: a line of yours with a CR inside.");
+    speaker.say(b"next");
+    speaker.expect(b"next");
+    other.expect(b"next");
 }
 
 fn bytes_without_a_newline_cost_no_memory_and_nobody_else_a_line(runtime: &str) {
@@ -87,8 +109,8 @@ fn bytes_without_a_newline_cost_no_memory_and_nobody_else_a_line(runtime: &str) 
     flood.say(b"");
     flood.say(b"after that");
     other.expect(b"after that");
-    server.program.wait_for(&flood.name, "line dropped");
-    assert!(!server.program.has_told(&flood.name, "line dropped"), "one line, one word in the log");
+    flood.end_sending();
+    assert_eq!(dropped(&server, &flood.name, "too_long"), 1);
     match server.program.resident() {
         Some(resident) => assert!(resident < 64 << 20, "{resident} bytes of memory"),
         None => println!("skipped: no /proc to ask for the memory"),

@@ -26,6 +26,7 @@ mod crowds;
 mod departures;
 mod harness;
 mod lines;
+mod log;
 mod pace;
 mod person;
 mod program;

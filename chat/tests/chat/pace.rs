@@ -12,7 +12,7 @@ fn a_line_that_does_not_end_in_time_disconnects_its_client_and_nobody_else(runti
     let server = Server::start(runtime, &["--line-timeout", "1"]);
     let (mut slow, mut silent) = (server.client(), server.client());
     slow.write(b"this line never en");
-    slow.expect(b"You are disconnected: you did not end a line in time.");
+    slow.expect(b"[server] You are disconnected: you did not end a line in time.");
     slow.expect_end();
     server.program.wait_for(&slow.name, "disconnected: it did not end a line in time");
     // That one said nothing all the time.
@@ -24,7 +24,7 @@ fn a_line_that_does_not_end_in_time_disconnects_its_client_and_nobody_else(runti
 fn a_silent_client_is_disconnected_and_told_why(runtime: &str) {
     let server = Server::start(runtime, &["--idle-timeout", "1", "--line-timeout", "60"]);
     let mut silent = server.client();
-    silent.expect(b"You are disconnected: you said nothing for too long.");
+    silent.expect(b"[server] You are disconnected: you said nothing for too long.");
     silent.expect_end();
     server.program.wait_for(&silent.name, "disconnected: it said nothing for too long");
 }
