@@ -4,10 +4,12 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::log::Form;
 use asyncnet::Config;
 use asyncnet::room::{Limits, Policy};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::address;
+use crate::log::Form;
 
 /// A chat room: every line that one client sends goes to all.
 #[derive(Debug, Parser)]
@@ -36,8 +38,9 @@ pub(crate) enum Command {
 
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Serve {
-    /// Where to listen; port 0 lets the system choose
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:12345")]
+    /// Where to listen: HOST:PORT (port 0 lets the system choose, [::]:PORT are all addresses),
+    /// unix:/PATH, or fd:NAME for a socket from the supervisor
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:12345", value_parser = address::to_listen)]
     pub(crate) listen: String,
     /// The async runtime to run on
     #[arg(long, value_enum, default_value_t)]
@@ -62,6 +65,13 @@ pub(crate) struct Serve {
     /// ends it at once, with status 1
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     stop_seconds: u64,
+    /// How many clients may be there at once; others wait in the queue of the system
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) max_clients: Option<u32>,
+    /// Expect a header of the PROXY protocol, version 1 or 2, in front of every connection; listen
+    /// only where the proxy alone can connect
+    #[arg(long)]
+    pub(crate) proxy_protocol: bool,
     #[command(flatten)]
     pub(crate) pace: Pace,
     /// Do not tell a client that a line of its own was dropped; otherwise it gets a line about that,
@@ -108,7 +118,7 @@ pub(crate) struct ServeTls {
     /// Write that certificate to a file, in PEM: what others join with
     #[arg(long, value_name = "FILE", requires = "tls_self_signed")]
     pub(crate) cert_out: Option<PathBuf>,
-    /// Speak TLS with the certificate in this file, in PEM
+    /// Speak TLS with the certificate in this file, in PEM; SIGHUP reads it and its key again
     #[arg(long, value_name = "FILE", requires = "key")]
     pub(crate) cert: Option<PathBuf>,
     /// The key to it
@@ -180,8 +190,8 @@ pub(crate) enum Runtime {
 
 #[derive(Args, Debug)]
 pub(crate) struct Join {
-    /// The room's address
-    #[arg(value_name = "HOST:PORT", default_value = "127.0.0.1:12345")]
+    /// The room's address: HOST:PORT or unix:/PATH
+    #[arg(default_value = "127.0.0.1:12345", value_parser = address::to_join)]
     pub(crate) address: String,
     /// Speak TLS, and join only if the room's certificate is good
     #[arg(long)]

@@ -4,6 +4,7 @@
 //! that does not read stops the others, and one that joins at the wrong moment ends the process. Here
 //! they do not. The server is written once ([`server`]) and runs on any of three runtimes ([`runtime`]).
 
+mod address;
 mod cli;
 mod client;
 mod guest;
@@ -60,6 +61,7 @@ fn fail(to: &mut impl Write, error: &io::Error) -> ExitCode {
 fn serve(options: cli::Serve) -> io::Result<()> {
     options.check()?;
     let stop = Stop::new(options.stop_limit());
-    signals::watch(stop.clone())?;
-    runtime::serve(options, stop)
+    let shown = tls::server(&options)?;
+    signals::watch(stop.clone(), shown.clone())?;
+    runtime::serve(options, shown, stop)
 }

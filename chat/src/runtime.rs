@@ -8,23 +8,24 @@ use asyncnet_tokio::Tokio;
 
 use crate::server::Job;
 use crate::stop::Stop;
+use crate::tls::Shown;
 use crate::{cli, client, server};
 
 /// Serves until `stop`.
-pub(crate) fn serve(options: cli::Serve, stop: Stop) -> io::Result<()> {
+pub(crate) fn serve(options: cli::Serve, shown: Option<Shown>, stop: Stop) -> io::Result<()> {
     match options.runtime {
         cli::Runtime::Tokio => {
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
             let spawn = |job: Job| drop(tokio::spawn(job));
-            runtime.block_on(server::serve::<Tokio>(options, spawn, stop))
+            runtime.block_on(server::serve::<Tokio>(options, shown, spawn, stop))
         }
         cli::Runtime::AsyncStd => {
             let spawn = |job: Job| drop(async_std::task::spawn(job));
-            async_std::task::block_on(server::serve::<AsyncStd>(options, spawn, stop))
+            async_std::task::block_on(server::serve::<AsyncStd>(options, shown, spawn, stop))
         }
         cli::Runtime::Smol => {
             let spawn = |job: Job| smol::spawn(job).detach();
-            smol::block_on(server::serve::<Smol>(options, spawn, stop))
+            smol::block_on(server::serve::<Smol>(options, shown, spawn, stop))
         }
     }
 }

@@ -10,10 +10,10 @@ use asyncnet::{Address, Listener, Room, SendRuntime};
 use futures_lite::future;
 use tracing::{info, warn};
 
+use crate::cli;
 use crate::guest::{self, Place};
 use crate::stop::{Silence, Speaking, Stop};
 use crate::tls::Shown;
-use crate::{cli, tls};
 
 /// What the runtime is given to run beside the accept loop.
 pub(crate) type Job = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -24,10 +24,10 @@ const BACKLOG: u32 = 4096;
 /// Serves until it is told to stop. What was said by then still goes to every client that reads.
 pub(crate) async fn serve<R: SendRuntime>(
     options: cli::Serve,
+    shown: Option<Shown>,
     spawn: impl Fn(Job),
     stop: Stop,
 ) -> io::Result<()> {
-    let shown = tls::server(&options)?;
     let listener = listen::<R>(&options, shown.as_ref()).await?;
     announce(&listener.local_addr()?, &options, shown.as_ref())?;
 
@@ -88,6 +88,12 @@ async fn listen<R: SendRuntime>(
         .backlog(BACKLOG)
         // Those that do not read in time are reset: what they have looks as incomplete as it is.
         .track(true);
+    if let Some(clients) = options.max_clients {
+        settings = settings.max_open(usize::try_from(clients).unwrap_or(usize::MAX));
+    }
+    if options.proxy_protocol {
+        settings = settings.proxy_protocol();
+    }
     if let Some(shown) = shown {
         settings = settings.tls(&shown.context);
     }
@@ -104,9 +110,7 @@ fn announce(address: &Address, options: &cli::Serve, shown: Option<&Shown>) -> i
             let ca = ca.map_or_else(String::new, |path| format!("--ca {} ", path.display()));
             let arguments = as_arguments(address);
             text += &format!("--tls {ca}{address}   (or: ncat --ssl {arguments})\n");
-            if let Some(fingerprint) = fingerprint {
-                text += &format!("the certificate's SHA-256 fingerprint: {fingerprint}\n");
-            }
+            text += &format!("the certificate's SHA-256 fingerprint: {fingerprint}\n");
         }
     }
     // One write: a program may read the first line alone and go away.

@@ -3,17 +3,23 @@
 use std::io;
 
 use crate::stop::Stop;
+use crate::tls::Shown;
 
-/// Stops the server when the process is told to end.
+/// Stops the server when the process is told to end. SIGHUP reads a certificate from files again; a server without
+/// one stops at SIGHUP too, which is what a closed terminal sends.
 #[cfg(unix)]
-pub(crate) fn watch(stop: Stop) -> io::Result<()> {
-    use signal_hook::consts::{SIGINT, SIGTERM};
+pub(crate) fn watch(stop: Stop, shown: Option<Shown>) -> io::Result<()> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
     use signal_hook::iterator::Signals;
 
-    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM])?;
+    // Not in the event loop: to reload reads files.
     std::thread::Builder::new().name("signals".into()).spawn(move || {
-        for _ in signals.forever() {
-            stop.signalled();
+        for signal in signals.forever() {
+            match shown.as_ref().filter(|shown| signal == SIGHUP && shown.is_from_files()) {
+                Some(shown) => shown.reload(),
+                None => stop.signalled(),
+            }
         }
     })?;
     Ok(())
@@ -21,6 +27,6 @@ pub(crate) fn watch(stop: Stop) -> io::Result<()> {
 
 /// Stops the server when the process is told to end.
 #[cfg(not(unix))]
-pub(crate) fn watch(stop: Stop) -> io::Result<()> {
+pub(crate) fn watch(stop: Stop, _: Option<Shown>) -> io::Result<()> {
     ctrlc::set_handler(move || stop.signalled()).map_err(io::Error::other)
 }

@@ -37,7 +37,11 @@ impl Program {
     }
 
     pub(crate) fn spawn_with(command: &mut Command, stdout: Stdio) -> Self {
-        command.stdin(Stdio::piped()).stdout(stdout);
+        Self::spawn_from(command, Stdio::piped(), stdout)
+    }
+
+    pub(crate) fn spawn_from(command: &mut Command, stdin: Stdio, stdout: Stdio) -> Self {
+        command.stdin(stdin).stdout(stdout);
         let mut child = command.spawn().expect("the program starts");
         let (pid, stdin) = (child.id(), child.stdin.take());
         let stdout = child.stdout.take().map(BufReader::new);

@@ -27,6 +27,7 @@ mod departures;
 mod harness;
 mod lines;
 mod log;
+mod operator;
 mod pace;
 mod person;
 mod program;
