@@ -10,6 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::address;
 use crate::log::Form;
+use crate::trust::Fingerprint;
 
 /// A chat room: every line that one client sends goes to all.
 #[derive(Debug, Parser)]
@@ -33,6 +34,7 @@ pub(crate) enum Command {
     /// Open a room (what happens without a command)
     Serve(Serve),
     /// Join a room: what you type goes there, what is said there is printed
+    #[command(after_help = EXIT_STATUS)]
     Join(Join),
 }
 
@@ -188,17 +190,33 @@ pub(crate) enum Runtime {
     Smol,
 }
 
+const EXIT_STATUS: &str = "\
+On a terminal, /quit or the end of the input leaves.
+
+Exit status:
+  0  you left: the input ended, and all that was said to you before the end was printed
+  1  the room could not be joined, or the connection was lost
+  2  the command line is wrong
+  3  the room closed the connection in good order, and you had not left";
+
 #[derive(Args, Debug)]
 pub(crate) struct Join {
     /// The room's address: HOST:PORT or unix:/PATH
     #[arg(default_value = "127.0.0.1:12345", value_parser = address::to_join)]
     pub(crate) address: String,
+    /// Join again whenever the room cannot be reached or the connection ends, after 0.5 s at first
+    /// and after 30 s in the end; what was under way when it ended may be lost
+    #[arg(long)]
+    pub(crate) reconnect: bool,
     /// Speak TLS, and join only if the room's certificate is good
     #[arg(long)]
     pub(crate) tls: bool,
     /// Trust the certificates in this file, in PEM, and not those that the system trusts
     #[arg(long, value_name = "FILE", requires = "tls")]
     pub(crate) ca: Option<PathBuf>,
+    /// Trust the one certificate with this SHA-256 fingerprint, as the server prints it
+    #[arg(long, value_name = "SHA256", requires = "tls", conflicts_with_all = ["ca", "name"])]
+    pub(crate) fingerprint: Option<Fingerprint>,
     /// The name that the certificate must be for, if it is not the host
     #[arg(long, value_name = "NAME", requires = "tls")]
     pub(crate) name: Option<String>,

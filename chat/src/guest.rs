@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use asyncnet::room::{Member, MemberStats};
+use asyncnet::tls::TlsErrorKind;
 use asyncnet::{
     Address, Batch, CloseLimits, Connection, Error, Room, SendRuntime, Timeout, Transport,
 };
@@ -14,6 +15,16 @@ use crate::stop::{Speaking, Stop};
 
 /// Once the server stops, a client that has said nothing for so long has been heard.
 const QUIET: Duration = Duration::from_millis(100);
+
+/// What the log says about somebody who speaks in plain where TLS is spoken.
+const NOT_TLS: &str = "; if it speaks in plain, it has to join with --tls";
+
+/// What a client is told that speaks TLS where nobody does.
+const NOT_PLAIN: &str =
+    "This room speaks in plain: join without --tls, or start the server with a certificate.";
+
+/// How the first message of a TLS client begins.
+const HELLO: &[u8] = &[0x16, 0x03];
 
 /// Where a client comes in.
 pub(crate) struct Place<S: Transport> {
@@ -45,9 +56,15 @@ async fn visit<R: SendRuntime>(
 ) {
     match place.stop.asked.or(conn.handshake()).await {
         Some(Ok(())) => stay::<R>(conn, address, place, speaking).await,
-        Some(Err(error)) => warn!(%address, "not let in: {error}"),
-        // It was not in the room yet.
-        None => {}
+        Some(Err(error)) => {
+            let hint = match &error {
+                Error::Tls(error) if error.kind() == TlsErrorKind::Protocol => NOT_TLS,
+                _ => "",
+            };
+            warn!(%address, "not let in: {error}{hint}");
+        }
+        // It was not in the room yet, and must not take this for the room's end.
+        None => return conn.abort(),
     }
     if place.stop.asked.is_raised() {
         // A client that reads gets everything that the time of the stop allows.
@@ -76,6 +93,9 @@ async fn stay<R: SendRuntime>(
     if let Ok(Leaving::Stop) = left {
         // Others may still be heard.
         place.stop.closing.raised().await;
+    }
+    if let Err(Error::Protocol(why)) = &left {
+        let _ = member.tell_line(format!("{PREFIX}{why}")).await;
     }
     if let Err(Error::TimedOut(timeout)) = &left {
         // It comes behind all that was said before. In a closed room nobody is told anything any more.
@@ -138,6 +158,12 @@ async fn relay<R: SendRuntime>(
     dropped: &mut Dropped,
 ) -> Result<Leaving, Error> {
     let stop = &place.stop;
+    match stop.asked.or(begins_with_tls(conn)).await {
+        Some(Ok(true)) => return Err(Error::protocol(NOT_PLAIN)),
+        Some(Err(error @ Error::TimedOut(_))) => return Err(error),
+        // The next receive tells it again.
+        Some(Ok(false) | Err(_)) | None => {}
+    }
     loop {
         let due = report_due::<R, _>(dropped);
         let next = future::or(async { Some(next_batch(conn, place.line_timeout).await) }, due);
@@ -161,6 +187,14 @@ async fn relay<R: SendRuntime>(
         }
     }
     Ok(Leaving::Stop)
+}
+
+/// Waits for the first bytes of a client in plain; whether they are those of TLS.
+async fn begins_with_tls<S: Transport>(conn: &mut Connection<S>) -> Result<bool, Error> {
+    // A first byte may be a line alone, but this one is none.
+    Ok(conn.tls().is_none()
+        && conn.peek(1).await?.starts_with(&HELLO[..1])
+        && conn.peek(2).await?.starts_with(HELLO))
 }
 
 /// Waits until dropped lines may be reported.

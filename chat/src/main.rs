@@ -6,26 +6,35 @@
 
 mod address;
 mod cli;
-mod client;
 mod guest;
+mod hints;
+mod join;
 mod log;
 mod rules;
 mod runtime;
+mod screen;
 mod server;
 mod shown;
 mod signals;
 mod stop;
 mod tls;
+mod trust;
+mod typed;
 
+use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
 
 use crate::cli::{Cli, Command};
+use crate::join::Outcome;
 use crate::log::{Form, Log};
 use crate::shown::shown;
 use crate::stop::Stop;
+
+/// The status of `join` when the room closes in good order, and the person had not left.
+const ROOM_CLOSED: u8 = 3;
 
 fn main() -> ExitCode {
     let command = Cli::parse().command();
@@ -38,11 +47,15 @@ fn main() -> ExitCode {
         Err(error) => return fail(&mut io::stderr(), &error),
     };
     let result = match command {
-        Command::Serve(options) => serve(options),
+        Command::Serve(options) => serve(options).map(|()| Outcome::Left),
         Command::Join(options) => runtime::join(&options),
     };
     let code = match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(Outcome::Left) => ExitCode::SUCCESS,
+        Ok(Outcome::Closed) => {
+            fail(&mut log, &"the room closed the connection");
+            ExitCode::from(ROOM_CLOSED)
+        }
         Err(error) => fail(&mut log, &error),
     };
     log.finish();
@@ -50,7 +63,7 @@ fn main() -> ExitCode {
 }
 
 /// Says why the program fails.
-fn fail(to: &mut impl Write, error: &io::Error) -> ExitCode {
+fn fail(to: &mut impl Write, error: &impl Display) -> ExitCode {
     // A terminal would obey what a peer's certificate says.
     let text = format!("asyncnet-chat: {}\n", shown(error.to_string().as_bytes()));
     // Standard error may be closed.

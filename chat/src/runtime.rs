@@ -6,10 +6,11 @@ use asyncnet_async_std::AsyncStd;
 use asyncnet_smol::Smol;
 use asyncnet_tokio::Tokio;
 
+use crate::join::Outcome;
 use crate::server::Job;
 use crate::stop::Stop;
 use crate::tls::Shown;
-use crate::{cli, client, server};
+use crate::{cli, join, server};
 
 /// Serves until `stop`.
 pub(crate) fn serve(options: cli::Serve, shown: Option<Shown>, stop: Stop) -> io::Result<()> {
@@ -31,6 +32,6 @@ pub(crate) fn serve(options: cli::Serve, shown: Option<Shown>, stop: Stop) -> io
 }
 
 /// Joins a room. One person needs no choice of runtime.
-pub(crate) fn join(options: &cli::Join) -> io::Result<()> {
-    smol::block_on(client::join(options))
+pub(crate) fn join(options: &cli::Join) -> io::Result<Outcome> {
+    smol::block_on(join::join(options))
 }

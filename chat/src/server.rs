@@ -1,17 +1,18 @@
 //! The server, written once for every runtime.
 
 use std::future::Future;
-use std::io::{self, Write};
+use std::io;
 use std::pin::Pin;
 
 use asyncnet::net::ListenOptions;
 use asyncnet::room::{MemberStats, RoomStats};
-use asyncnet::{Address, Listener, Room, SendRuntime};
+use asyncnet::{Listener, Room, SendRuntime};
 use futures_lite::future;
 use tracing::{info, warn};
 
 use crate::cli;
 use crate::guest::{self, Place};
+use crate::hints;
 use crate::stop::{Silence, Speaking, Stop};
 use crate::tls::Shown;
 
@@ -29,7 +30,7 @@ pub(crate) async fn serve<R: SendRuntime>(
     stop: Stop,
 ) -> io::Result<()> {
     let listener = listen::<R>(&options, shown.as_ref()).await?;
-    announce(&listener.local_addr()?, &options, shown.as_ref())?;
+    hints::announce(&listener.local_addr()?, &options, shown.as_ref())?;
 
     let (room, task) = Room::new(options.limits());
     let (line_timeout, quiet) = (options.pace.line_timeout(), options.quiet_rules);
@@ -48,6 +49,7 @@ pub(crate) async fn serve<R: SendRuntime>(
     let result = stop.asked.or(accepting).await.unwrap_or(Ok(()));
     drop(speaking);
     finish(listener, &room, &stop, &silence).await;
+    remove_socket_file(&options.listen);
     tell(&room.stats());
     if stop.at_once.is_raised() {
         let why = "a second signal came: the open connections were reset";
@@ -83,6 +85,7 @@ async fn listen<R: SendRuntime>(
     options: &cli::Serve,
     shown: Option<&Shown>,
 ) -> io::Result<Listener<R>> {
+    remove_socket_file(&options.listen);
     let mut settings = ListenOptions::new()
         .config(options.config())
         .backlog(BACKLOG)
@@ -100,33 +103,16 @@ async fn listen<R: SendRuntime>(
     Listener::bind_with(&options.listen, settings).await
 }
 
-/// Says where we listen, first of all and at once: programs wait for that line.
-fn announce(address: &Address, options: &cli::Serve, shown: Option<&Shown>) -> io::Result<()> {
-    let mut text = format!("listening on {address}\njoin with: asyncnet-chat join ");
-    match shown {
-        None => text += &format!("{address}   (or: nc {})\n", as_arguments(address)),
-        Some(Shown { fingerprint, .. }) => {
-            let ca = options.tls.cert_out.as_ref();
-            let ca = ca.map_or_else(String::new, |path| format!("--ca {} ", path.display()));
-            let arguments = as_arguments(address);
-            text += &format!("--tls {ca}{address}   (or: ncat --ssl {arguments})\n");
-            text += &format!("the certificate's SHA-256 fingerprint: {fingerprint}\n");
-        }
-    }
-    // One write: a program may read the first line alone and go away.
-    let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes())?;
-    out.flush()
+/// Removes the socket file that is left of a server which listens no more: this one, or one that was killed.
+#[cfg(unix)]
+fn remove_socket_file(at: &str) {
+    let path = at.strip_prefix("unix:").filter(|path| !path.starts_with('@'));
+    // If it must not be removed, the attempt to listen says why it cannot.
+    let _ = path.map(asyncnet::net::remove_stale_socket);
 }
 
-/// The address as the arguments of `nc` or `ncat`.
-fn as_arguments(address: &Address) -> String {
-    match address {
-        Address::Ip(address) => format!("{} {}", address.ip(), address.port()),
-        Address::Unix(path) => format!("-U {}", path.display()),
-        _ => address.to_string(),
-    }
-}
+#[cfg(not(unix))]
+fn remove_socket_file(_: &str) {}
 
 /// Says what the room has done.
 fn tell(stats: &RoomStats) {

@@ -1,4 +1,4 @@
-//! Certificates: the one that a server shows, and those that a client trusts.
+//! The certificate that a server shows.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -89,20 +89,4 @@ fn fingerprint(der: &[u8]) -> String {
         let _ = write!(text, "{colon}{byte:02X}");
     }
     text
-}
-
-/// What a client trusts; `None` if it speaks in plain.
-pub(crate) fn client(options: &cli::Join) -> io::Result<Option<TlsContext>> {
-    if !options.tls {
-        return Ok(None);
-    }
-    let trusted = match &options.ca {
-        Some(path) => TlsContext::client().ca_file(path)?,
-        None => TlsContext::client(),
-    };
-    let context = trusted.build()?;
-    Ok(Some(match &options.name {
-        Some(name) => context.for_server(name)?,
-        None => context,
-    }))
 }

@@ -147,9 +147,18 @@ impl Server {
         Self::run(Command::new(CHAT).stderr(Stdio::piped()), runtime, options)
     }
 
+    /// A server at an address that was one's before.
+    pub(crate) fn start_at(runtime: &str, at: &str) -> Self {
+        Self::run_at(Command::new(CHAT).stderr(Stdio::piped()), runtime, at, &[])
+    }
+
     /// Runs `command`, which is the chat program in whatever surroundings.
     pub(crate) fn run(command: &mut Command, runtime: &str, options: &[&str]) -> Self {
-        command.args(["serve", "--listen", "127.0.0.1:0", "--runtime", runtime]);
+        Self::run_at(command, runtime, "127.0.0.1:0", options)
+    }
+
+    fn run_at(command: &mut Command, runtime: &str, at: &str, options: &[&str]) -> Self {
+        command.args(["serve", "--listen", at, "--runtime", runtime]);
         let mut program = Program::spawn(command.args(options));
         let line = program.line();
         let address = line.strip_prefix("listening on ").expect(&line);

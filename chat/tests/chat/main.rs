@@ -25,6 +25,7 @@ macro_rules! on_every_runtime {
 mod crowds;
 mod departures;
 mod harness;
+mod hints;
 mod lines;
 mod log;
 mod operator;

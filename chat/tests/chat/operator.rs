@@ -20,7 +20,7 @@ on_every_runtime! {
     a_malformed_address_is_answered_with_an_example_and_status_2
 }
 
-fn new_certificate(cert: &str, key: &str) {
+pub(crate) fn new_certificate(cert: &str, key: &str) {
     let made = rcgen::generate_simple_self_signed(["room.test".to_owned()]).unwrap();
     fs::write(cert, made.cert.pem()).unwrap();
     fs::write(key, made.signing_key.serialize_pem()).unwrap();
@@ -107,9 +107,16 @@ fn is_heard_at(address: &str) {
 fn a_unix_path_can_be_listened_at_and_joined(runtime: &str) {
     let dir = Dir::new("unix", runtime);
     let at = format!("unix:{}", dir.file("chat.sock"));
-    let (_server, address) = start_at(runtime, &at);
+    let (killed, address) = start_at(runtime, &at);
     assert_eq!(address, at);
     is_heard_at(&at);
+    // It leaves its socket file behind, and one that stops does not.
+    drop(killed);
+    let (mut server, _) = start_at(runtime, &at);
+    is_heard_at(&at);
+    server.signal(Signal::TERM);
+    server.end();
+    assert!(!fs::exists(dir.file("chat.sock")).unwrap());
 }
 
 fn a_name_can_be_listened_at_and_joined(runtime: &str) {

@@ -4,11 +4,15 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 use crate::harness::{CHAT, Program, Server, Signal};
+use crate::secure::{Dir, secure};
 
 on_every_runtime! {
     what_a_person_types_goes_to_the_room_and_back
     a_person_at_the_end_of_input_gets_the_last_line_and_leaves
-    a_person_leaves_when_the_room_closes
+    what_came_back_before_the_end_of_a_pipe_is_always_printed
+    a_room_that_closes_is_said_with_status_3
+    a_room_that_dies_is_said_with_status_1
+    who_reconnects_is_back_when_the_room_is
     a_line_that_cannot_be_said_costs_only_itself
     a_room_that_is_not_there_is_one_clear_line_and_status_1
 }
@@ -50,12 +54,72 @@ fn a_person_at_the_end_of_input_gets_the_last_line_and_leaves(runtime: &str) {
     assert_eq!(status.code(), Some(0));
 }
 
-fn a_person_leaves_when_the_room_closes(runtime: &str) {
-    let server = Server::start(runtime, &[]);
-    let mut person = join(&server);
+/// Each says a line, ends at once, and gets that line back.
+fn what_came_back_before_the_end_of_a_pipe_is_always_printed(runtime: &str) {
+    let dir = Dir::new("pipe", runtime);
+    let ca = dir.file("ca.pem");
+    let (plain, tls) = (Server::start(runtime, &[]), secure(runtime, &ca, &[]));
+    for (server, options) in [(&plain, &[][..]), (&tls, &["--tls", "--ca", &ca])] {
+        for round in 0..5 {
+            let mut people: Vec<_> = (0..10).map(|_| join_with(server, options)).collect();
+            for (number, person) in people.iter_mut().enumerate() {
+                type_in(person, format!("{round} {number}\n").as_bytes());
+                person.stdin = None;
+            }
+            for (number, person) in people.iter_mut().enumerate() {
+                let (output, status) = person.end();
+                let own = format!("{round} {number}");
+                assert!(output.lines().any(|line| line == own), "{own} is not in {output:?}");
+                assert_eq!(status.code(), Some(0));
+            }
+        }
+    }
+}
+
+/// Somebody who is in the room, and has heard themselves.
+fn present(server: &Server, options: &[&str]) -> Program {
+    let mut person = join_with(server, options);
     type_in(&mut person, b"here\n");
     assert_eq!(person.line(), "here");
+    person
+}
+
+fn a_room_that_closes_is_said_with_status_3(runtime: &str) {
+    let server = Server::start(runtime, &[]);
+    let mut person = present(&server, &[]);
     server.program.signal(Signal::TERM);
+    let (output, status) = person.end();
+    assert_eq!((output.as_str(), status.code()), ("", Some(3)));
+    let errors: Vec<_> = person.log.iter().collect();
+    assert_eq!(errors, ["asyncnet-chat: the room closed the connection"]);
+}
+
+fn a_room_that_dies_is_said_with_status_1(runtime: &str) {
+    let dir = Dir::new("dies", runtime);
+    let ca = dir.file("ca.pem");
+    let server = secure(runtime, &ca, &[]);
+    // A stream of TLS that is cut off is told from one that ends.
+    let mut person = present(&server, &["--tls", "--ca", &ca]);
+    server.program.signal(Signal::KILL);
+    let (output, status) = person.end();
+    assert_eq!((output.as_str(), status.code()), ("", Some(1)));
+    let errors: Vec<_> = person.log.iter().collect();
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    assert!(errors[0].contains("the connection to the room is lost"), "{errors:?}");
+}
+
+fn who_reconnects_is_back_when_the_room_is(runtime: &str) {
+    let mut server = Server::start(runtime, &[]);
+    let mut person = present(&server, &["--reconnect"]);
+    let at = server.address.to_string();
+    server.program.signal(Signal::TERM);
+    server.program.end();
+    person.log.iter().find(|line| line.contains("joining again in")).unwrap();
+    let again = Server::start_at(runtime, &at);
+    again.program.log.iter().find(|line| line.contains("joined")).unwrap();
+    type_in(&mut person, b"here again\n");
+    assert_eq!(person.line(), "here again");
+    person.stdin = None;
     let (output, status) = person.end();
     assert_eq!((output.as_str(), status.code()), ("", Some(0)));
 }

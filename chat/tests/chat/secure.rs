@@ -67,7 +67,7 @@ fn people_who_trust_the_certificate_hear_each_other(runtime: &str) {
 }
 
 /// Joins in vain: nothing on standard output, one line on standard error, status 1.
-fn refusal(person: &mut Program) -> String {
+pub(crate) fn refusal(person: &mut Program) -> String {
     let (output, status) = person.end();
     assert_eq!((output.as_str(), status.code()), ("", Some(1)));
     let errors: Vec<_> = person.log.iter().collect();

@@ -69,7 +69,7 @@ fn six_megabytes_said_reach_a_slow_member_whole_over_tls(runtime: &str) {
     }
     for person in [&mut slow, &mut speaker] {
         let (rest, status) = person.end();
-        assert_eq!((rest.as_str(), status.code()), ("", Some(0)));
+        assert_eq!((rest.as_str(), status.code()), ("", Some(3)));
     }
     let (_, status) = server.program.end();
     assert_eq!(status.code(), Some(0));

@@ -1,0 +1,61 @@
+//! What is typed or piped in, line by line.
+
+use std::io::{self, BufRead, IsTerminal};
+use std::thread;
+
+use async_channel::Receiver;
+use asyncnet::Error;
+use asyncnet_smol::Writer;
+
+use crate::screen::Notes;
+
+/// How many lines are read ahead of what the room takes.
+const AHEAD: usize = 64;
+
+/// What ends the input on a terminal, beside its end.
+const QUIT: &[u8] = b"/quit";
+
+/// The lines of the input. It outlives a connection: what was not sent on one is sent on the next.
+pub(crate) struct Typed {
+    lines: Receiver<Vec<u8>>,
+    /// Taken from the input, and not sent yet.
+    next: Option<Vec<u8>>,
+}
+
+impl Typed {
+    pub(crate) fn start() -> io::Result<Self> {
+        let (read, lines) = async_channel::bounded(AHEAD);
+        // Reading standard input blocks, so it has a thread of its own.
+        thread::Builder::new().name("input".into()).spawn(move || {
+            let is_terminal = io::stdin().is_terminal();
+            let mut input = io::stdin().lock();
+            let mut line = Vec::new();
+            // An error ends the input.
+            while input.read_until(b'\n', &mut line).is_ok_and(|n| n > 0) {
+                let text = line.strip_suffix(b"\n").unwrap_or(&line);
+                let text = text.strip_suffix(b"\r").unwrap_or(text);
+                let is_over = is_terminal && text == QUIT;
+                if is_over || read.send_blocking(text.to_vec()).is_err() {
+                    return;
+                }
+                line.clear();
+            }
+        })?;
+        Ok(Self { lines, next: None })
+    }
+
+    /// Says every line, until the input ends.
+    pub(crate) async fn say(&mut self, writer: &Writer, notes: &Notes) -> Result<(), Error> {
+        loop {
+            if self.next.is_none() {
+                self.next = self.lines.recv().await.ok();
+            }
+            let Some(line) = &self.next else { return Ok(()) };
+            match writer.send_line(line).await {
+                Err(Error::LineBreak) => notes.notice("a line was not sent: it holds a CR"),
+                sent => sent?,
+            }
+            self.next = None;
+        }
+    }
+}
