@@ -83,6 +83,12 @@ pub(crate) struct Serve {
     /// The form of the log, which goes to standard error
     #[arg(long, value_enum, default_value_t)]
     pub(crate) log: Form,
+    /// Log the figures of the room, the listener and the process every so many seconds
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    stats: Option<u64>,
+    /// Serve those figures over HTTP at this address, under /metrics, as Prometheus reads them
+    #[arg(long, value_name = "ADDRESS", value_parser = address::to_listen)]
+    pub(crate) metrics: Option<String>,
     #[command(flatten)]
     pub(crate) tls: ServeTls,
 }
@@ -146,6 +152,10 @@ impl Serve {
         Err(io::Error::other(format!(
             "--hard-limit {hard_limit} has no room for a line of --max-line {max_line} bytes and its end"
         )))
+    }
+
+    pub(crate) fn stats(&self) -> Option<Duration> {
+        self.stats.map(Duration::from_secs)
     }
 
     pub(crate) fn stop_limit(&self) -> Duration {

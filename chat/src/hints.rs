@@ -16,6 +16,7 @@ pub(crate) fn announce(
     address: &Address,
     options: &cli::Serve,
     shown: Option<&Shown>,
+    metrics: Option<&Address>,
 ) -> io::Result<()> {
     let mut text = format!("listening on {address}\n");
     if options.proxy_protocol {
@@ -25,6 +26,9 @@ pub(crate) fn announce(
     }
     if let Some(shown) = shown {
         text += &format!("the certificate's SHA-256 fingerprint: {}\n", shown.fingerprint);
+    }
+    if let Some(metrics) = metrics {
+        text += &format!("metrics at http://{metrics}/metrics\n");
     }
     // One write: a program may read the first line alone and go away.
     let mut out = io::stdout().lock();

@@ -64,6 +64,11 @@ impl Log {
         Ok(log)
     }
 
+    /// How many lines were dropped so far.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
     /// Waits a moment until what was logged is written.
     pub(crate) fn finish(&self) {
         let until = Instant::now() + LAST_WORDS;

@@ -6,10 +6,12 @@
 
 mod address;
 mod cli;
+mod figures;
 mod guest;
 mod hints;
 mod join;
 mod log;
+mod metrics;
 mod rules;
 mod runtime;
 mod screen;
@@ -47,7 +49,7 @@ fn main() -> ExitCode {
         Err(error) => return fail(&mut io::stderr(), &error),
     };
     let result = match command {
-        Command::Serve(options) => serve(options).map(|()| Outcome::Left),
+        Command::Serve(options) => serve(options, log.clone()).map(|()| Outcome::Left),
         Command::Join(options) => runtime::join(&options),
     };
     let code = match result {
@@ -71,10 +73,10 @@ fn fail(to: &mut impl Write, error: &impl Display) -> ExitCode {
     ExitCode::FAILURE
 }
 
-fn serve(options: cli::Serve) -> io::Result<()> {
+fn serve(options: cli::Serve, log: Log) -> io::Result<()> {
     options.check()?;
     let stop = Stop::new(options.stop_limit());
     let shown = tls::server(&options)?;
     signals::watch(stop.clone(), shown.clone())?;
-    runtime::serve(options, shown, stop)
+    runtime::serve(options, shown, log, stop)
 }

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::time::Instant;
 
 use asyncnet::net::ListenOptions;
 use asyncnet::room::{MemberStats, RoomStats};
@@ -10,11 +11,12 @@ use asyncnet::{Listener, Room, SendRuntime};
 use futures_lite::future;
 use tracing::{info, warn};
 
-use crate::cli;
+use crate::figures::Source;
 use crate::guest::{self, Place};
-use crate::hints;
+use crate::log::Log;
 use crate::stop::{Silence, Speaking, Stop};
 use crate::tls::Shown;
+use crate::{cli, hints, metrics};
 
 /// What the runtime is given to run beside the accept loop.
 pub(crate) type Job = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -26,11 +28,18 @@ const BACKLOG: u32 = 4096;
 pub(crate) async fn serve<R: SendRuntime>(
     options: cli::Serve,
     shown: Option<Shown>,
+    log: Log,
     spawn: impl Fn(Job),
     stop: Stop,
 ) -> io::Result<()> {
+    let started = Instant::now();
     let listener = listen::<R>(&options, shown.as_ref()).await?;
-    hints::announce(&listener.local_addr()?, &options, shown.as_ref())?;
+    let metrics = match &options.metrics {
+        Some(at) => Some(metrics::listen::<R>(at).await?),
+        None => None,
+    };
+    let measured = metrics.as_ref().map(Listener::local_addr).transpose()?;
+    hints::announce(&listener.local_addr()?, &options, shown.as_ref(), measured.as_ref())?;
 
     let (room, task) = Room::new(options.limits());
     let (line_timeout, quiet) = (options.pace.line_timeout(), options.quiet_rules);
@@ -46,7 +55,21 @@ pub(crate) async fn serve<R: SendRuntime>(
             spawn(Box::pin(guest::serve::<R>(conn, address, place, speaking.another())));
         }
     };
-    let result = stop.asked.or(accepting).await.unwrap_or(Ok(()));
+    let source = Source { listener: &listener, room: &room, log: &log, started };
+    let telling = async {
+        let Some(time) = options.stats() else { return future::pending().await };
+        loop {
+            R::sleep(time).await;
+            source.figures().log();
+        }
+    };
+    let measuring = async {
+        let Some(listener) = &metrics else { return future::pending().await };
+        metrics::serve(listener, &source, &spawn).await;
+        Ok(())
+    };
+    let serving = future::or(accepting, future::or(telling, measuring));
+    let result = stop.asked.or(serving).await.unwrap_or(Ok(()));
     drop(speaking);
     finish(listener, &room, &stop, &silence).await;
     remove_socket_file(&options.listen);

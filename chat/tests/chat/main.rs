@@ -28,6 +28,7 @@ mod harness;
 mod hints;
 mod lines;
 mod log;
+mod metrics;
 mod operator;
 mod pace;
 mod person;
