@@ -4,7 +4,7 @@ use std::collections::hash_map::RandomState;
 use std::error;
 use std::fmt::Display;
 use std::hash::BuildHasher;
-use std::io;
+use std::io::{self, IsTerminal};
 use std::time::Duration;
 
 use asyncnet::net::{ConnectOptions, connect};
@@ -13,8 +13,10 @@ use asyncnet::{Config, Error, TlsContext};
 use asyncnet_smol::{Connection, Smol};
 use futures_lite::future;
 use smol::Timer;
+use tracing::warn;
 
 use crate::screen::Screen;
+use crate::shown::shown;
 use crate::typed::Typed;
 use crate::{cli, trust};
 
@@ -53,7 +55,9 @@ enum Ended {
 /// printed, until the room ends its side too.
 pub(crate) async fn join(options: &cli::Join) -> io::Result<Outcome> {
     let context = trust::context(options)?;
-    let (mut typed, mut screen) = (Typed::start()?, Screen::new());
+    let mut typed = Typed::start()?;
+    let is_person = io::stdin().is_terminal() && io::stdout().is_terminal();
+    let mut screen = Screen::new(is_person);
     let mut pause = BACK_OFF.0;
     loop {
         let ended = match open(options, context.as_ref()).await {
@@ -76,7 +80,9 @@ pub(crate) async fn join(options: &cli::Join) -> io::Result<Outcome> {
             Ended::Lost(error) => error.to_string(),
         };
         let wait = spread(pause);
-        screen.notice(&format!("{why}; joining again in {:.1} s", wait.as_secs_f32()));
+        screen.own().clear();
+        let wait_seconds = wait.as_secs_f32();
+        warn!("{}; joining again in {wait_seconds:.1} s", shown(why.as_bytes()));
         Timer::after(wait).await;
         pause = (pause * 2).min(BACK_OFF.1);
     }
@@ -137,10 +143,10 @@ impl Stay<'_> {
         let writer = conn.writer();
         let Self { typed, screen, has_heard } = self;
         let mut has_left = false;
-        let notes = screen.notes();
+        let own = screen.own();
         let speaking = async {
             // An error is one of the connection: hearing tells it.
-            if typed.say(&writer, &notes).await.is_ok() {
+            if typed.say(&writer, &own).await.is_ok() {
                 has_left = writer.shutdown_write().await.is_ok();
             }
             future::pending().await
@@ -189,7 +195,7 @@ async fn hear(
                     screen.add(line, &mut text);
                 }
                 Ok(None) => break,
-                Err(error) => screen.notice(&format!("a line was not printed: {error}")),
+                Err(error) => warn!("a line was not printed: {error}"),
             }
         }
         screen.print(&text).await.map_err(Error::Io)?;

@@ -1,29 +1,47 @@
 //! Standard output: as it is for a pipe, made safe for a terminal.
 
+use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::io::{self, IsTerminal};
+use std::rc::Rc;
 
 use futures_lite::AsyncWriteExt;
 use smol::Unblock;
-use tracing::warn;
 
 use crate::shown::shown;
 
-/// Where the room is printed. A pipe that is not read stops the printing, and nothing else.
+/// How many lines of our own may be on their way back.
+const OWN: usize = 1024;
+
+/// Where the room is printed.
 pub(crate) struct Screen {
+    /// A pipe that is not read stops the printing, and nothing else.
     out: Unblock<io::Stdout>,
     is_terminal: bool,
-    notes: Notes,
+    own: Rc<Own>,
 }
 
+/// What a person typed at a terminal: it stands there already, and has not come back yet. `None` where nobody does.
+pub(crate) struct Own(Option<RefCell<VecDeque<Vec<u8>>>>);
+
 impl Screen {
-    pub(crate) fn new() -> Self {
+    /// `is_person`: what is typed is shown by the terminal itself.
+    pub(crate) fn new(is_person: bool) -> Self {
         let out = io::stdout();
         let is_terminal = out.is_terminal();
-        Self { out: Unblock::new(out), is_terminal, notes: Notes }
+        let own = Rc::new(Own(is_person.then(RefCell::default)));
+        Self { out: Unblock::new(out), is_terminal, own }
     }
 
-    /// Appends a line to `text`, as it is to be printed.
+    pub(crate) fn own(&self) -> Rc<Own> {
+        Rc::clone(&self.own)
+    }
+
+    /// Appends a line to `text`, as it is to be printed. One that was typed here stands there already.
     pub(crate) fn add(&self, line: &[u8], text: &mut Vec<u8>) {
+        if self.own.0.as_ref().is_some_and(|own| came_back(&mut own.borrow_mut(), line)) {
+            return;
+        }
         if self.is_terminal {
             text.extend_from_slice(shown(line).as_bytes());
         } else {
@@ -36,23 +54,47 @@ impl Screen {
         self.out.write_all(text).await?;
         self.out.flush().await
     }
+}
 
-    pub(crate) fn notes(&self) -> Notes {
-        self.notes.clone()
+impl Own {
+    /// This line is about to be sent.
+    pub(crate) fn add(&self, line: &[u8]) {
+        if let Some(own) = &self.0 {
+            let mut own = own.borrow_mut();
+            if own.len() == OWN {
+                own.pop_front();
+            }
+            own.push_back(line.to_vec());
+        }
     }
 
-    /// Tells the person something that is not from the room.
-    pub(crate) fn notice(&self, text: &str) {
-        self.notes.notice(text);
+    /// What was sent on a connection that has ended does not come back.
+    pub(crate) fn clear(&self) {
+        if let Some(own) = &self.0 {
+            own.borrow_mut().clear();
+        }
     }
 }
 
-/// What is told to the person beside the room's text.
-#[derive(Clone)]
-pub(crate) struct Notes;
+/// Whether `line` is one of our own that has come back. Those in front of it were dropped by the room.
+fn came_back(own: &mut VecDeque<Vec<u8>>, line: &[u8]) -> bool {
+    let Some(place) = own.iter().position(|own| own == line) else { return false };
+    own.drain(..=place);
+    true
+}
 
-impl Notes {
-    pub(crate) fn notice(&self, text: &str) {
-        warn!("{}", shown(text.as_bytes()));
+#[cfg(test)]
+mod tests {
+    use super::came_back;
+
+    #[test]
+    fn a_line_of_our_own_comes_back_once_and_tells_that_those_before_it_were_dropped() {
+        let mut own = [&b"one"[..], b"dropped", b"two", b"one"].map(<[u8]>::to_vec).into();
+        assert!(!came_back(&mut own, b"of another"));
+        assert!(came_back(&mut own, b"one"));
+        assert!(came_back(&mut own, b"two"));
+        assert!(!came_back(&mut own, b"dropped"));
+        assert!(came_back(&mut own, b"one"));
+        assert!(own.is_empty());
     }
 }

@@ -3,11 +3,12 @@
 use std::io::{self, BufRead, IsTerminal};
 use std::thread;
 
-use async_channel::Receiver;
+use async_channel::{Receiver, Sender};
 use asyncnet::Error;
 use asyncnet_smol::Writer;
+use tracing::warn;
 
-use crate::screen::Notes;
+use crate::screen::Own;
 
 /// How many lines are read ahead of what the room takes.
 const AHEAD: usize = 64;
@@ -23,39 +24,43 @@ pub(crate) struct Typed {
 }
 
 impl Typed {
+    /// Begins to read.
     pub(crate) fn start() -> io::Result<Self> {
         let (read, lines) = async_channel::bounded(AHEAD);
         // Reading standard input blocks, so it has a thread of its own.
-        thread::Builder::new().name("input".into()).spawn(move || {
-            let is_terminal = io::stdin().is_terminal();
-            let mut input = io::stdin().lock();
-            let mut line = Vec::new();
-            // An error ends the input.
-            while input.read_until(b'\n', &mut line).is_ok_and(|n| n > 0) {
-                let text = line.strip_suffix(b"\n").unwrap_or(&line);
-                let text = text.strip_suffix(b"\r").unwrap_or(text);
-                let is_over = is_terminal && text == QUIT;
-                if is_over || read.send_blocking(text.to_vec()).is_err() {
-                    return;
-                }
-                line.clear();
-            }
-        })?;
+        thread::Builder::new().name("input".into()).spawn(move || read_all(&read))?;
         Ok(Self { lines, next: None })
     }
 
     /// Says every line, until the input ends.
-    pub(crate) async fn say(&mut self, writer: &Writer, notes: &Notes) -> Result<(), Error> {
+    pub(crate) async fn say(&mut self, writer: &Writer, own: &Own) -> Result<(), Error> {
         loop {
             if self.next.is_none() {
                 self.next = self.lines.recv().await.ok();
             }
             let Some(line) = &self.next else { return Ok(()) };
+            own.add(line);
             match writer.send_line(line).await {
-                Err(Error::LineBreak) => notes.notice("a line was not sent: it holds a CR"),
+                Err(Error::LineBreak) => warn!("a line was not sent: it holds a CR"),
                 sent => sent?,
             }
             self.next = None;
         }
+    }
+}
+
+/// Reads standard input. An error ends it.
+fn read_all(read: &Sender<Vec<u8>>) {
+    let is_terminal = io::stdin().is_terminal();
+    let mut input = io::stdin().lock();
+    let mut line = Vec::new();
+    while input.read_until(b'\n', &mut line).is_ok_and(|n| n > 0) {
+        let text = line.strip_suffix(b"\n").unwrap_or(&line);
+        let text = text.strip_suffix(b"\r").unwrap_or(text);
+        let is_over = is_terminal && text == QUIT;
+        if is_over || read.send_blocking(text.to_vec()).is_err() {
+            return;
+        }
+        line.clear();
     }
 }
