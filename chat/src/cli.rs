@@ -40,9 +40,15 @@ pub(crate) enum Command {
 
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Serve {
-    /// Where to listen: HOST:PORT (port 0 lets the system choose, [::]:PORT are all addresses),
-    /// unix:/PATH, or fd:NAME for a socket from the supervisor
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:12345", value_parser = address::to_listen)]
+    // No doc comment: brackets are links there.
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:12345",
+        value_parser = address::to_listen,
+        help = "Where to listen: HOST:PORT (port 0 lets the system choose, [::]:PORT are all addresses), unix:/PATH, \
+                or fd:NAME for a socket from the supervisor"
+    )]
     pub(crate) listen: String,
     /// The async runtime to run on
     #[arg(long, value_enum, default_value_t)]
@@ -76,9 +82,11 @@ pub(crate) struct Serve {
     pub(crate) proxy_protocol: bool,
     #[command(flatten)]
     pub(crate) pace: Pace,
-    /// Do not tell a client that a line of its own was dropped; otherwise it gets a line about that,
-    /// which begins with "[server] "
-    #[arg(long)]
+    #[arg(
+        long,
+        help = "Do not tell a client that a line of its own was dropped; otherwise it gets a line about that, which \
+                begins with \"[server] \""
+    )]
     pub(crate) quiet_rules: bool,
     /// The form of the log, which goes to standard error
     #[arg(long, value_enum, default_value_t)]
