@@ -104,7 +104,7 @@ impl Figures {
         );
     }
 
-    /// They in Prometheus's text format.
+    /// The same numbers in Prometheus's text format.
     pub(crate) fn prometheus(&self) -> String {
         let RoomStats { members, total, evicted_hard, evicted_soft, .. } = &self.room;
         let mut text = Exposition::default();

@@ -45,9 +45,9 @@ pub(crate) enum Outcome {
 enum Ended {
     Left,
     Closed,
-    /// It did not work, but may if it is tried again.
+    /// The connection is lost or was not made; another try may succeed.
     Lost(io::Error),
-    /// It is of no use to try again.
+    /// Another try would fail in the same way.
     Failed(io::Error),
 }
 
