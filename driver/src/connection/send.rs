@@ -12,7 +12,6 @@ use super::handle::Handle;
 use crate::engine::Engine;
 use crate::engine::fan_out::Place;
 use crate::engine::message::{Progress, Until};
-use crate::engine::shared::SharedSending;
 use crate::{Error, Transport};
 
 /// # Sending
@@ -218,10 +217,7 @@ impl<S: Transport> Connection<S> {
                 let mut sending = Sending { engine, progress: Progress::Waiting };
                 poll_fn(|cx| sending.poll(message, until, cx)).await
             }
-            Handle::Shared(shared) => {
-                let mut sending = SharedSending::new(shared);
-                poll_fn(|cx| sending.poll(message, until, cx)).await
-            }
+            Handle::Shared(shared) => shared.send(message, until).await,
             Handle::Moving => unreachable!("it moves in one step"),
         }
     }

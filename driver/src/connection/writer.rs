@@ -15,7 +15,7 @@ use super::nim::hide_loss;
 use crate::engine::Engine;
 use crate::engine::fan_out::{FanOut, Place};
 use crate::engine::message::Until;
-use crate::engine::shared::{Shared, SharedSending, Task};
+use crate::engine::shared::{Shared, Task};
 use crate::net::Address;
 use crate::{Error, Transport};
 
@@ -55,7 +55,7 @@ impl<S: Transport> Writer<S> {
             link.note_line();
             [text.as_ref(), framing.terminator()].concat()
         };
-        self.send_message(&line, Until::Sent).await
+        self.shared.send(&line, Until::Sent).await
     }
 
     /// Sends bytes, and waits until every one was handed to the system.
@@ -71,7 +71,7 @@ impl<S: Transport> Writer<S> {
     ///
     /// A pending send holds its place in a FIFO queue: if it is kept without being polled, later sends wait.
     pub async fn send_all(&self, message: impl AsRef<[u8]>) -> Result<(), Error> {
-        self.send_message(message.as_ref(), Until::Sent).await
+        self.shared.send(message.as_ref(), Until::Sent).await
     }
 
     /// Queues a copy of `message`. It leaves while any task waits on this connection; otherwise call
@@ -122,7 +122,7 @@ impl<S: Transport> Writer<S> {
     ///
     /// As [`send_all`](Self::send_all).
     pub async fn feed_wait(&self, message: impl AsRef<[u8]>) -> Result<(), Error> {
-        self.send_message(message.as_ref(), Until::Queued).await
+        self.shared.send(message.as_ref(), Until::Queued).await
     }
 
     /// Waits until all that is queued now was handed to the system.
@@ -281,11 +281,6 @@ impl<S: Transport> Writer<S> {
 }
 
 impl<S: Transport> Writer<S> {
-    async fn send_message(&self, message: &[u8], until: Until) -> Result<(), Error> {
-        let mut sending = SharedSending::new(&self.shared);
-        poll_fn(|cx| sending.poll(message, until, cx)).await
-    }
-
     async fn wait<T>(
         &self,
         mut poll: impl FnMut(&mut Engine<S>, &mut Context<'_>) -> Poll<T>,

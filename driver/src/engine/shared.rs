@@ -5,6 +5,7 @@
 //! and leaves its own there *before* it polls.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::mem;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -128,6 +129,20 @@ impl<S: Transport> Shared<S> {
         feed(&mut state.engine.link)?;
         state.note_queued();
         Ok(())
+    }
+
+    /// Queues `message`, and waits until it is sent if `until` says so.
+    pub(crate) async fn send(&self, message: &[u8], until: Until) -> Result<(), Error> {
+        if matches!(until, Until::Queued) {
+            // With room, and nobody in front, there is nothing to wait for, and no place among those who wait is
+            // needed: to take one and to leave it costs more than to queue.
+            match self.queue(None, |link| link.feed(message)) {
+                Err(Error::Full { .. } | Error::TooLarge { .. }) => {}
+                queued => return queued,
+            }
+        }
+        let mut sending = SharedSending::new(self);
+        poll_fn(|cx| sending.poll(message, until, cx)).await
     }
 
     /// Writes what the stream takes now.
@@ -278,7 +293,7 @@ impl<'a, S: Transport> Task<'a, S> {
 }
 
 /// A message on its way over a shared connection: it waits its turn, and dropped midway it may tear.
-pub(crate) struct SharedSending<'a, S: Transport> {
+struct SharedSending<'a, S: Transport> {
     task: Task<'a, S>,
     progress: Progress,
     /// It is in the queue of those that wait for room.
@@ -286,12 +301,12 @@ pub(crate) struct SharedSending<'a, S: Transport> {
 }
 
 impl<'a, S: Transport> SharedSending<'a, S> {
-    pub(crate) fn new(shared: &'a Shared<S>) -> Self {
+    fn new(shared: &'a Shared<S>) -> Self {
         Self { task: Task::new(shared), progress: Progress::Waiting, enlisted: false }
     }
 
     /// Sends `message`, or only queues it.
-    pub(crate) fn poll(
+    fn poll(
         &mut self,
         message: &[u8],
         until: Until,

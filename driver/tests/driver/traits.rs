@@ -1,5 +1,6 @@
 //! The traits of `futures`, calls that never wait, and messages larger than the queue.
 
+use std::pin::pin;
 use std::task::Poll;
 
 use asyncnet::{Cause, Config, Error, LineStream};
@@ -156,4 +157,19 @@ fn b_a_line_stream_ends_with_an_error_if_the_end_is_not_clean() {
     assert_eq!(poll_once(lines.next()), Poll::Ready(Some(Ok(b"a".to_vec()))));
     assert!(matches!(poll_once(lines.next()), Poll::Ready(Some(Err(Error::Disconnected(_))))));
     assert_eq!(poll_once(lines.next()), Poll::Ready(None));
+}
+
+#[test]
+fn s6_feed_wait_waits_behind_others_though_there_is_room() {
+    let (mut conn, writer, peer) = open_shared(0, Config::default().max_queue(200));
+    assert_eq!(poll_once(writer.feed_wait([b'a'; 100])), Poll::Ready(Ok(())), "there is room");
+    let (mut first, mut second) =
+        (pin!(writer.feed_wait([b'b'; 100])), pin!(writer.feed_wait(b"c")));
+    assert_eq!(poll_once(first.as_mut()), Poll::Pending, "there is none");
+    assert_eq!(poll_once(second.as_mut()), Poll::Pending, "there is, but the first one waits");
+    peer.input.state().capacity = WIDE;
+    assert_eq!(poll_once(first), Poll::Ready(Ok(())));
+    assert_eq!(poll_once(second), Poll::Ready(Ok(())));
+    let heard = flush_all(&mut conn, &peer);
+    assert_eq!(heard, [&[b'a'; 100][..], &[b'b'; 100], b"c"].concat());
 }
