@@ -125,11 +125,7 @@ pub(crate) async fn publish<S: Transport>(
             it.pings.push_back(it.published);
         }
     });
-    match writer.feed(&message) {
-        // The server does not keep up: wait in turn.
-        Err(Error::Full { .. } | Error::TooLarge { .. }) => writer.feed_wait(message).await,
-        fed => fed,
-    }
+    writer.feed_wait(message).await
 }
 
 /// Receives until `on` says that it has enough, with the number of messages that the server has confirmed.
