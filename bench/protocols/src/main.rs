@@ -1,5 +1,6 @@
 //! RESP and NATS on asyncnet beside the crates `redis` and `async-nats`, on tokio, against the same real servers: the same
-//! work in turns, and the ratio of the medians. Above 1, asyncnet is the faster.
+//! work in turns. It prints the ratio of the medians of the times, and that of the least CPU times of this process, which
+//! other programs on the machine disturb less. Above 1, asyncnet is the faster.
 //!
 //! `asyncnet-bench-protocols REDIS-ADDRESS NATS-ADDRESS [ROUNDS]`
 
@@ -36,7 +37,7 @@ async fn main() -> Outcome<()> {
     let usage = "usage: asyncnet-bench-protocols REDIS-ADDRESS NATS-ADDRESS [ROUNDS]";
     let (redis, nats) = (arguments.next().ok_or(usage)?, arguments.next().ok_or(usage)?);
     let rounds = arguments.next().map_or(Ok(7), |rounds| rounds.parse())?;
-    println!("{:<28} {:>12} {:>12} {:>7}   spread", "", "asyncnet/s", "peer/s", "ratio");
+    println!("{:<24} {:>11} {:>11} {:>7} {:>14}   CPU", "", "asyncnet/s", "peer/s", "ratio", "spread");
     race(
         "resp: 64 tasks ask",
         rounds,
@@ -63,7 +64,7 @@ async fn main() -> Outcome<()> {
     .await
 }
 
-/// Runs both in turns, and prints how many a second each did, in the median, and the ratio.
+/// Runs both in turns, and prints how many a second each did, in the median, and the ratios.
 async fn race(
     name: &str,
     rounds: usize,
@@ -72,18 +73,16 @@ async fn race(
     theirs: impl AsyncFn() -> Outcome<()>,
 ) -> Outcome<()> {
     let (mut our_times, mut ratios, mut their_times) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut our_least, mut their_least) = (f64::INFINITY, f64::INFINITY);
     for round in 0..=rounds {
-        let start = Instant::now();
-        ours().await?;
-        let our_time = start.elapsed().as_secs_f64();
-        let start = Instant::now();
-        theirs().await?;
-        let their_time = start.elapsed().as_secs_f64();
+        let (our_time, our_cpu) = measured(ours()).await?;
+        let (their_time, their_cpu) = measured(theirs()).await?;
         // The first round warms up.
         if round > 0 {
             our_times.push(our_time);
             their_times.push(their_time);
             ratios.push(their_time / our_time);
+            (our_least, their_least) = (our_least.min(our_cpu), their_least.min(their_cpu));
         }
     }
     let median = |times: &mut Vec<f64>| {
@@ -92,14 +91,34 @@ async fn race(
     };
     let (our_time, their_time) = (median(&mut our_times), median(&mut their_times));
     let ratio = median(&mut ratios);
-    let (least, most) = (ratios[0], ratios[ratios.len() - 1]);
+    let spread = format!("{:.2} .. {:.2}", ratios[0], ratios[ratios.len() - 1]);
     let n = n as f64;
     println!(
-        "{name:<28} {:>12.0} {:>12.0} {ratio:>7.2}   {least:.2} .. {most:.2}",
+        "{name:<24} {:>11.0} {:>11.0} {ratio:>7.2} {spread:>14}   {:.2} ({:.2} and {:.2} us each)",
         n / our_time,
-        n / their_time
+        n / their_time,
+        their_least / our_least,
+        our_least / n * 1e6,
+        their_least / n * 1e6,
     );
     Ok(())
+}
+
+/// How long `work` took, and the CPU time that this process used for it, in seconds.
+async fn measured(work: impl Future<Output = Outcome<()>>) -> Outcome<(f64, f64)> {
+    let (cpu, start) = (cpu_time()?, Instant::now());
+    work.await?;
+    Ok((start.elapsed().as_secs_f64(), cpu_time()? - cpu))
+}
+
+/// The CPU time that the threads of this process have used.
+fn cpu_time() -> Outcome<f64> {
+    let mut nanoseconds = 0.0;
+    for thread in std::fs::read_dir("/proc/self/task")? {
+        let stat = std::fs::read_to_string(thread?.path().join("schedstat"))?;
+        nanoseconds += stat.split(' ').next().unwrap_or("").parse::<f64>()?;
+    }
+    Ok(nanoseconds / 1e9)
 }
 
 async fn our_callers(redis: &str) -> Outcome<()> {
