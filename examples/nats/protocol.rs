@@ -1,6 +1,7 @@
 //! The protocol: what a server sends, and how a client greets it. It knows nothing of tasks and reconnects.
 
 use std::fmt;
+use std::io::Write as _;
 use std::time::Duration;
 
 use asyncnet::{Config, Connection, Error, Framing, TlsContext, Transport, Unread};
@@ -117,14 +118,15 @@ pub(crate) async fn greet<S: Transport>(
 
 /// The bytes that publish a message. `headers` are whole lines.
 pub(crate) fn publication(subject: &str, headers: &str, payload: &[u8]) -> Vec<u8> {
-    let mut message = if headers.is_empty() {
-        format!("PUB {subject} {}\r\n", payload.len())
+    let mut message = Vec::with_capacity(64 + subject.len() + headers.len() + payload.len());
+    let written = if headers.is_empty() {
+        write!(message, "PUB {subject} {}\r\n", payload.len())
     } else {
         let len = "NATS/1.0\r\n".len() + headers.len() + 2;
         let total = len + payload.len();
-        format!("HPUB {subject} {len} {total}\r\nNATS/1.0\r\n{headers}\r\n")
-    }
-    .into_bytes();
+        write!(message, "HPUB {subject} {len} {total}\r\nNATS/1.0\r\n{headers}\r\n")
+    };
+    written.expect("a vector takes every byte");
     message.extend_from_slice(payload);
     message.extend_from_slice(b"\r\n");
     message

@@ -2,7 +2,7 @@
 //! work in turns. It prints the ratio of the medians of the times, and that of the least CPU times of this process, which
 //! other programs on the machine disturb less. Above 1, asyncnet is the faster.
 //!
-//! `asyncnet-bench-protocols REDIS-ADDRESS NATS-ADDRESS [ROUNDS]`
+//! `asyncnet-bench-protocols REDIS-ADDRESS NATS-ADDRESS [ROUNDS [NAME]]`; with a name, only the races that have it in theirs.
 
 #[allow(dead_code, reason = "its `main` does not run here")]
 #[path = "../../../examples/nats/main.rs"]
@@ -34,12 +34,17 @@ const PAYLOAD: &[u8] = b"0123456789abcdef";
 #[tokio::main]
 async fn main() -> Outcome<()> {
     let mut arguments = std::env::args().skip(1);
-    let usage = "usage: asyncnet-bench-protocols REDIS-ADDRESS NATS-ADDRESS [ROUNDS]";
+    let usage = "usage: asyncnet-bench-protocols REDIS-ADDRESS NATS-ADDRESS [ROUNDS [NAME]]";
     let (redis, nats) = (arguments.next().ok_or(usage)?, arguments.next().ok_or(usage)?);
     let rounds = arguments.next().map_or(Ok(7), |rounds| rounds.parse())?;
-    println!("{:<24} {:>11} {:>11} {:>7} {:>14}   CPU", "", "asyncnet/s", "peer/s", "ratio", "spread");
+    let chosen = arguments.next().unwrap_or_default();
+    println!(
+        "{:<24} {:>11} {:>11} {:>7} {:>14}   CPU",
+        "", "asyncnet/s", "peer/s", "ratio", "spread"
+    );
     race(
         "resp: 64 tasks ask",
+        &chosen,
         rounds,
         CALLERS * CALLS,
         async || our_callers(&redis).await,
@@ -48,6 +53,7 @@ async fn main() -> Outcome<()> {
     .await?;
     race(
         "resp: 100000 in flight",
+        &chosen,
         rounds,
         IN_FLIGHT,
         async || our_pipeline(&redis).await,
@@ -56,6 +62,7 @@ async fn main() -> Outcome<()> {
     .await?;
     race(
         "nats: publish",
+        &chosen,
         rounds,
         MESSAGES,
         async || our_publisher(&nats).await,
@@ -67,11 +74,15 @@ async fn main() -> Outcome<()> {
 /// Runs both in turns, and prints how many a second each did, in the median, and the ratios.
 async fn race(
     name: &str,
+    chosen: &str,
     rounds: usize,
     n: usize,
     ours: impl AsyncFn() -> Outcome<()>,
     theirs: impl AsyncFn() -> Outcome<()>,
 ) -> Outcome<()> {
+    if !name.contains(chosen) {
+        return Ok(());
+    }
     let (mut our_times, mut ratios, mut their_times) = (Vec::new(), Vec::new(), Vec::new());
     let (mut our_least, mut their_least) = (f64::INFINITY, f64::INFINITY);
     for round in 0..=rounds {
