@@ -1,6 +1,6 @@
 //! The IMAP client with a small server, and with servers that misbehave.
 
-mod common;
+mod bed;
 #[expect(dead_code, reason = "the program's own start")]
 #[path = "../imap_client.rs"]
 mod imap_client;
@@ -10,7 +10,7 @@ use std::time::Duration;
 use asyncnet::tls::UpgradeRefused;
 use asyncnet::{Cause, Config, Connection, Error, Timeout, TlsContext, Transport};
 use asyncnet_examples::Platform;
-use common::{NAME, on_every_runtime, pair, scripted, tls};
+use bed::{NAME, pair, scripted, tcp_pair, tls};
 use futures_lite::future::zip;
 use imap_client::{Client, Response};
 
@@ -83,7 +83,7 @@ async fn serve<S: Transport>(mut conn: Connection<S>, context: TlsContext) -> Re
 
 async fn literals_go_both_ways_in_the_middle_of_a_line<P: Platform>() -> Result<(), Error> {
     for secure in [false, true] {
-        let (client, server) = pair::<P>(imap_client::config(), Config::default()).await?;
+        let (client, server) = tcp_pair::<P>(imap_client::config(), Config::default()).await?;
         let session = async {
             let mut client = Client::greet(client).await?;
             if secure {
@@ -116,7 +116,7 @@ async fn literals_go_both_ways_in_the_middle_of_a_line<P: Platform>() -> Result<
 
 async fn idle_ends_with_news_or_with_its_time_and_loses_no_half_response<P: Platform>()
 -> Result<(), Error> {
-    let (client, mut server) = pair::<P>(imap_client::config(), Config::default()).await?;
+    let (client, mut server) = tcp_pair::<P>(imap_client::config(), Config::default()).await?;
     let session = async {
         let mut client = Client::greet(client).await?;
         // Cut off in the middle of a literal, which comes with the rest.
@@ -184,7 +184,7 @@ async fn bad_responses_are_typed_errors<P: Platform>() -> Result<(), Error> {
     }
     // One that says nothing.
     let short = imap_client::config().receive_timeout(Duration::from_millis(20));
-    let (conn, _server) = pair::<P>(short, Config::default()).await?;
+    let (conn, _server) = tcp_pair::<P>(short, Config::default()).await?;
     let error = Client::greet(conn).await.map(drop);
     assert!(matches!(error, Err(Error::TimedOut(Timeout::Receive { partial: 0 }))), "{error:?}");
     Ok(())
@@ -193,7 +193,7 @@ async fn bad_responses_are_typed_errors<P: Platform>() -> Result<(), Error> {
 /// The server would take the next command for the rest of the mail.
 async fn a_mail_that_is_shorter_than_it_was_announced_ends_the_connection<P: Platform>()
 -> Result<(), Error> {
-    let (client, server) = pair::<P>(imap_client::config(), Config::default()).await?;
+    let (client, server) = tcp_pair::<P>(imap_client::config(), Config::default()).await?;
     let session = async {
         let mut client = Client::greet(client).await?;
         let short = client.append("INBOX", 10, &b"12345"[..]).await;
@@ -208,7 +208,9 @@ async fn a_mail_that_is_shorter_than_it_was_announced_ends_the_connection<P: Pla
 
 async fn no_response_is_taken_that_was_injected_in_plain<P: Platform>() -> Result<(), Error> {
     let script = b"* OK\r\na1 OK go ahead\r\n* injected\r\n";
-    let (conn, _server) = scripted::<P>(imap_client::config(), script).await?;
+    // All of it comes in one read.
+    let (conn, mut server) = pair::<P>(imap_client::config(), 100);
+    server.send_all(script).await?;
     let refused = Client::greet(conn).await?.starttls(&tls(), NAME).await;
     assert_eq!(refused, Err(Error::Upgrade(UpgradeRefused::BufferedPlaintext(12))));
     Ok(())

@@ -1,6 +1,6 @@
 //! A literal of 1 GiB in little memory. Alone in its file: a process of its own, whose memory nothing else uses.
 
-mod common;
+mod bed;
 #[expect(dead_code, reason = "the program's own start")]
 #[path = "../imap_client.rs"]
 mod imap_client;
@@ -43,7 +43,7 @@ fn b6_a_literal_of_1_gib_is_streamed_and_skipped_with_memory_flat() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
     let address = listener.local_addr().expect("its address").to_string();
     let server = std::thread::spawn(move || serve(&listener));
-    common::run::<OnTokio>(async {
+    let test = bed::bounded::<OnTokio, _>(async {
         let options = ConnectOptions::new().config(imap_client::config());
         let conn = connect::<<OnTokio as Platform>::Runtime>(&address, options).await?;
         let mut client = Client::greet(conn).await?;
@@ -54,5 +54,6 @@ fn b6_a_literal_of_1_gib_is_streamed_and_skipped_with_memory_flat() {
         assert!(grown < 8 << 10, "{grown} KiB more");
         Ok(())
     });
+    OnTokio::block_on(test).expect("no call fails");
     server.join().expect("no panic").expect("no error");
 }

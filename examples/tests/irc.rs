@@ -1,6 +1,6 @@
 //! The IRC client and server with each other, and each with peers that misbehave.
 
-mod common;
+mod bed;
 #[expect(dead_code, reason = "the program's own start")]
 #[path = "../irc_client.rs"]
 mod irc_client;
@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use asyncnet::{Cause, Config, Connection, Error, Timeout, Transport};
 use asyncnet_examples::{Conn, Platform};
-use common::{on_every_runtime, pair, scripted};
+use bed::{scripted, tcp_pair};
 use futures_lite::future::zip;
 use irc_client::{Message, listen, register};
 use irc_server::Server;
@@ -32,7 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(3600);
 
 /// A client of `server`, not registered yet.
 async fn client<P: Platform>(server: &Arc<Server<P>>) -> Result<Conn<P>, Error> {
-    let (client, conn) = pair::<P>(irc_client::config(), irc_server::config()).await?;
+    let (client, conn) = tcp_pair::<P>(irc_client::config(), irc_server::config()).await?;
     let server = Arc::clone(server);
     P::spawn(async move { drop(irc_server::serve::<P>(conn, server).await) });
     Ok(client)
@@ -81,7 +81,7 @@ async fn what_one_says_reaches_everyone_else_in_order<P: Platform>() -> Result<(
 }
 
 async fn two_tasks_share_the_client_and_every_ping_is_answered<P: Platform>() -> Result<(), Error> {
-    let (mut conn, mut server) = pair::<P>(irc_client::config(), Config::default()).await?;
+    let (mut conn, mut server) = tcp_pair::<P>(irc_client::config(), Config::default()).await?;
     let (typed, lines) = async_channel::unbounded();
     for n in 0..4 {
         typed.try_send(n.to_string()).map_err(Error::protocol)?;
@@ -135,7 +135,7 @@ async fn the_client_answers_bad_messages_with_typed_errors<P: Platform>() -> Res
         assert_eq!((end.cause, end.partial), (Cause::Eof, partial));
     }
     // One that says half a line.
-    let (mut conn, mut server) = pair::<P>(irc_client::config(), Config::default()).await?;
+    let (mut conn, mut server) = tcp_pair::<P>(irc_client::config(), Config::default()).await?;
     server.send_all(":s 00").await?;
     conn.peek(5).await?;
     conn.configure(|config| config.receive_timeout(Duration::from_millis(20)));
@@ -185,7 +185,7 @@ async fn the_server_asks_the_silent_and_ends_those_that_stay_so<P: Platform>() -
 }
 
 async fn the_server_ends_a_client_whose_line_trickles_in<P: Platform>() -> Result<(), Error> {
-    let (mut client, conn) = pair::<P>(irc_client::config(), irc_server::config()).await?;
+    let (mut client, conn) = tcp_pair::<P>(irc_client::config(), irc_server::config()).await?;
     let server = Server::<P>::new(Duration::from_millis(20));
     client.send_all("NICK an").await?;
     let ended = irc_server::serve::<P>(conn, server);

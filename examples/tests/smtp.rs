@@ -1,6 +1,6 @@
 //! The SMTP client and server with each other, and each with peers that misbehave.
 
-mod common;
+mod bed;
 #[expect(dead_code, reason = "the program's own start")]
 #[path = "../smtp_client.rs"]
 mod smtp_client;
@@ -14,7 +14,7 @@ use std::time::Duration;
 use asyncnet::tls::UpgradeRefused;
 use asyncnet::{Cause, Connection, Error, Timeout, Transport};
 use asyncnet_examples::Platform;
-use common::{NAME, on_every_runtime, pair, scripted, tls};
+use bed::{NAME, pair, scripted, tcp_pair, tls};
 use futures_lite::future::zip;
 use smtp_client::Client;
 use smtp_server::{Envelope, Settings};
@@ -64,7 +64,7 @@ fn to(addresses: &[&str]) -> Vec<String> {
 async fn a_mail_arrives_in_plain_and_over_starttls_with_a_login<P: Platform>() -> Result<(), Error>
 {
     for user in [None, Some("ann:secret")] {
-        let (client, server) = pair::<P>(smtp_client::config(), smtp_server::config()).await?;
+        let (client, server) = tcp_pair::<P>(smtp_client::config(), smtp_server::config()).await?;
         let mails = Mails::default();
         let session = async {
             let mut client = Client::greet(client).await?;
@@ -94,7 +94,7 @@ async fn a_mail_arrives_in_plain_and_over_starttls_with_a_login<P: Platform>() -
 
 async fn a_mail_that_is_too_large_is_refused_and_the_next_one_is_taken<P: Platform>()
 -> Result<(), Error> {
-    let (client, server) = pair::<P>(smtp_client::config(), smtp_server::config()).await?;
+    let (client, server) = tcp_pair::<P>(smtp_client::config(), smtp_server::config()).await?;
     let mails = Mails::default();
     let session = async {
         let mut client = Client::greet(client).await?;
@@ -141,7 +141,7 @@ async fn the_client_answers_bad_replies_with_typed_errors<P: Platform>() -> Resu
     }
     // One that says nothing, or half a reply.
     let short = smtp_client::config().receive_timeout(Duration::from_millis(20));
-    let (conn, mut server) = pair::<P>(short, smtp_server::config()).await?;
+    let (conn, mut server) = tcp_pair::<P>(short, smtp_server::config()).await?;
     server.send_all("220-x\r\n22").await?;
     let error = Client::greet(conn).await.map(drop);
     assert!(matches!(error, Err(Error::TimedOut(Timeout::Receive { .. }))), "{error:?}");
@@ -150,7 +150,7 @@ async fn the_client_answers_bad_replies_with_typed_errors<P: Platform>() -> Resu
 
 async fn the_client_sends_no_password_in_plain_and_no_line_break_in_an_address<P: Platform>()
 -> Result<(), Error> {
-    let (client, server) = pair::<P>(smtp_client::config(), smtp_server::config()).await?;
+    let (client, server) = tcp_pair::<P>(smtp_client::config(), smtp_server::config()).await?;
     let mails = Mails::default();
     let session = async {
         let mut client = Client::greet(client).await?;
@@ -169,7 +169,9 @@ async fn the_client_sends_no_password_in_plain_and_no_line_break_in_an_address<P
 async fn the_client_takes_no_reply_for_one_that_was_injected_in_plain<P: Platform>()
 -> Result<(), Error> {
     let script = b"220 x\r\n250 STARTTLS\r\n220 go ahead\r\n250 injected\r\n";
-    let (conn, _server) = scripted::<P>(smtp_client::config(), script).await?;
+    // All of it comes in one read.
+    let (conn, mut server) = pair::<P>(smtp_client::config(), 100);
+    server.send_all(script).await?;
     let mut client = Client::greet(conn).await?;
     let refused = client.starttls(&tls(), NAME).await;
     assert_eq!(refused, Err(Error::Upgrade(UpgradeRefused::BufferedPlaintext(14))));
@@ -180,7 +182,7 @@ async fn the_client_takes_no_reply_for_one_that_was_injected_in_plain<P: Platfor
 async fn said_to_server<P: Platform>(
     script: &[u8],
 ) -> Result<(String, Result<(), Error>, Vec<Vec<u8>>), Error> {
-    let (mut client, server) = pair::<P>(smtp_client::config(), smtp_server::config()).await?;
+    let (mut client, server) = tcp_pair::<P>(smtp_client::config(), smtp_server::config()).await?;
     let mails = Mails::default();
     let session = async {
         client.send_all(script).await?;
@@ -223,7 +225,7 @@ async fn the_server_ends_clients_that_are_slow_or_wrong_and_keeps_no_half_mail<P
     // A client that says nothing more, between commands and in a mail.
     for script in [String::new(), half] {
         let short = smtp_server::config().receive_timeout(Duration::from_millis(20));
-        let (mut client, server) = pair::<P>(smtp_client::config(), short).await?;
+        let (mut client, server) = tcp_pair::<P>(smtp_client::config(), short).await?;
         let mails = Mails::default();
         let session = async {
             client.send_all(script).await?;

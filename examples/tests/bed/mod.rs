@@ -1,12 +1,13 @@
 //! What the tests of the examples share.
 #![allow(dead_code, reason = "no test needs all of it")]
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
-use asyncnet::net::{Pipe, pipe};
-use asyncnet::{Cause, Config, Connection, Error, Io, Runtime as _};
+use asyncnet::net::{ConnectOptions, ListenOptions, Pipe, connect, pipe};
+use asyncnet::{Cause, Config, Connection, Error, Io, Listener, Runtime as _, TlsContext};
 use asyncnet_examples::Platform;
-use futures_lite::future::or;
+use futures_lite::future::{or, zip};
 
 /// Makes a test of each `async fn name<P: Platform>() -> Result<(), Error>`, on every runtime, bounded in time.
 #[macro_export]
@@ -51,6 +52,19 @@ pub(crate) fn pair<P: Platform>(config: Config, chunk: usize) -> (Conn<P>, Conn<
     (over(client, config), over(server, Config::default()))
 }
 
+/// The two ends of a TCP connection: the client's and the server's.
+pub(crate) async fn tcp_pair<P: Platform>(
+    client: Config,
+    server: Config,
+) -> Result<(asyncnet_examples::Conn<P>, asyncnet_examples::Conn<P>), Error> {
+    let options = ListenOptions::new().config(server);
+    let listener = Listener::<P::Runtime>::bind_with("127.0.0.1:0", options).await?;
+    let address = listener.local_addr()?.to_string();
+    let connecting = connect::<P::Runtime>(&address, ConnectOptions::new().config(client));
+    let (client, server) = zip(connecting, listener.accept()).await;
+    Ok((client?, server?))
+}
+
 /// A client whose server has said `script` and ended its side, and that server, which is to be kept.
 pub(crate) async fn scripted<P: Platform>(
     config: Config,
@@ -72,4 +86,21 @@ pub(crate) fn cut_off<T: std::fmt::Debug>(result: Result<T, Error>) -> usize {
         }
         other => panic!("no end, but {other:?}"),
     }
+}
+
+/// The name that the certificate of the servers is for.
+pub(crate) const NAME: &str = "server.test";
+
+/// TLS settings: a server that shows a certificate, a client that trusts it.
+pub(crate) fn tls() -> TlsContext {
+    static CONTEXT: OnceLock<TlsContext> = OnceLock::new();
+    let make = || {
+        let made = rcgen::generate_simple_self_signed([NAME.to_owned()]).expect("a certificate");
+        let (pem, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+        let server = TlsContext::server().identity_pem(pem.as_bytes(), key.as_bytes());
+        let client = TlsContext::client().ca_pem(pem.as_bytes());
+        let server = server.expect("an identity").build().expect("a server");
+        server.and(client.expect("a root").build().expect("a client"))
+    };
+    CONTEXT.get_or_init(make).clone()
 }
