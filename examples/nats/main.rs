@@ -10,19 +10,19 @@
 //! `src/backoff.rs` for the waits between connects.
 
 pub(crate) mod protocol;
+mod tally;
 
-use std::collections::VecDeque;
 use std::process::ExitCode;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use asyncnet::net::{ConnectOptions, connect};
+use asyncnet::net::{ConnectOptions, connect, host_name};
 use asyncnet::{Connection, Error, Runtime as _, Timeout, Transport, Writer};
 use asyncnet_examples::backoff::Backoff;
 use asyncnet_examples::{Client, Conn, Platform, run_on};
 use clap::{Parser, Subcommand};
 use futures_lite::future::or;
 use protocol::{Event, Message, config, event, greet, publication};
+pub(crate) use tally::{Counts, Tally};
 
 /// A client of NATS
 #[derive(Clone, Debug, Parser)]
@@ -62,52 +62,6 @@ enum What {
     },
 }
 
-/// What was published and what the server is known to have: a PONG stands for all in front of its PING.
-#[derive(Debug, Default)]
-pub(crate) struct Tally(Mutex<Counts>);
-
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Counts {
-    pub(crate) published: u64,
-    pub(crate) confirmed: u64,
-    /// Published, and neither confirmed nor known to be lost when a connection broke.
-    pub(crate) uncertain: u64,
-    /// What each PING that is under way stands for.
-    pings: VecDeque<u64>,
-}
-
-impl Counts {
-    fn ping_if_none(&mut self) -> bool {
-        let none = self.pings.is_empty();
-        if none {
-            self.pings.push_back(self.confirmed);
-        }
-        none
-    }
-
-    fn pong(&mut self) -> u64 {
-        let upto = self.pings.pop_front().unwrap_or(0);
-        self.confirmed = self.confirmed.max(upto);
-        self.confirmed
-    }
-}
-
-impl Tally {
-    pub(crate) fn with<T>(&self, change: impl FnOnce(&mut Counts) -> T) -> T {
-        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// The connection is gone. Returns how many messages went with it, at most.
-    pub(crate) fn broke(&self) -> u64 {
-        self.with(|it| {
-            let lost = it.published - it.confirmed;
-            (it.confirmed, it.uncertain) = (it.published, it.uncertain + lost);
-            it.pings.clear();
-            lost
-        })
-    }
-}
-
 /// Publishes, and asks for a PONG behind it if `confirm` says so. Waits while the server does not read.
 pub(crate) async fn publish<S: Transport>(
     writer: &Writer<S>,
@@ -119,12 +73,7 @@ pub(crate) async fn publish<S: Transport>(
         message.extend_from_slice(b"PING\r\n");
     }
     // Counted before it can leave: what is torn by a loss was published.
-    tally.with(|it| {
-        it.published += 1;
-        if confirm {
-            it.pings.push_back(it.published);
-        }
-    });
+    tally.with(|it| it.publish(confirm));
     writer.feed_wait(message).await
 }
 
@@ -170,7 +119,7 @@ async fn dial<P: Platform>(options: &Options) -> Result<Conn<P>, Error> {
     let to = ConnectOptions::new().config(config());
     let mut conn = connect::<P::Runtime>(&options.connect, to).await?;
     let context = options.client.context()?;
-    let host = options.connect.rsplit_once(':').map_or("", |(host, _)| host);
+    let host = host_name(&options.connect)?;
     greet(&mut conn, options.client.tls.then_some((&context, host))).await?;
     Ok(conn)
 }
