@@ -8,7 +8,6 @@
 //! `checkpoint` (no part of a long array is parsed twice), on `writer` (any task sends), and on `src/pipeline.rs`
 //! (whose answer is whose, though callers give up).
 
-use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -156,12 +155,14 @@ fn bulk(unread: &mut Unread<'_>, len: usize) -> Result<Bytes, Error> {
 pub(crate) fn command<T: AsRef<[u8]>>(words: &[T]) -> Vec<u8> {
     let mut command = Vec::with_capacity(words.iter().map(|it| it.as_ref().len() + 16).sum());
     let head = |command: &mut Vec<u8>, mark, n: usize| {
-        write!(command, "{mark}{n}\r\n").expect("memory takes all");
+        command.push(mark);
+        command.extend_from_slice(itoa::Buffer::new().format(n).as_bytes());
+        command.extend_from_slice(b"\r\n");
     };
-    head(&mut command, '*', words.len());
+    head(&mut command, b'*', words.len());
     for word in words {
         let word = word.as_ref();
-        head(&mut command, '$', word.len());
+        head(&mut command, b'$', word.len());
         command.extend_from_slice(word);
         command.extend_from_slice(b"\r\n");
     }
