@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use asyncnet::room::{Limits, Member};
-use asyncnet::{Config, Error, Listener, Room, Timeout, Writer};
+use asyncnet::{Config, Error, Room, Timeout, Writer};
 use asyncnet_examples::{Conn, Platform, run_on};
 use clap::Parser;
 
@@ -235,19 +235,9 @@ impl<P: Platform> Client<P> {
 }
 
 async fn run<P: Platform>(options: Options) -> Result<(), Error> {
-    let listening = options.server.listen_options()?.config(config());
-    let listener = Listener::<P::Runtime>::bind_with(&options.listen, listening).await?;
-    println!("listening on {}", listener.local_addr()?);
     let server = Server::<P>::new(Duration::from_secs(120));
-    loop {
-        let conn = listener.accept().await?;
-        let server = Arc::clone(&server);
-        P::spawn(async move {
-            if let Err(error) = serve::<P>(conn, server).await {
-                eprintln!("a client: {error}");
-            }
-        });
-    }
+    let client = |conn| serve::<P>(conn, Arc::clone(&server));
+    options.server.serve::<P, _>(&options.listen, config(), client).await
 }
 
 fn main() -> ExitCode {

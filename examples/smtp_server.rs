@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use asyncnet::dot::DotReader;
-use asyncnet::{Config, Connection, Error, Framing, Listener, TlsContext, Transport};
+use asyncnet::{Config, Connection, Error, Framing, TlsContext, Transport};
 use asyncnet_examples::{Platform, run_on};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use clap::Parser;
@@ -218,33 +218,21 @@ async fn bye<S: Transport>(mut conn: Connection<S>, text: &str) -> Result<(), Er
 }
 
 async fn run<P: Platform>(options: Options) -> Result<(), Error> {
-    let listening = options.server.listen_options()?.config(config());
-    let listener = Listener::<P::Runtime>::bind_with(&options.listen, listening).await?;
-    println!("listening on {}", listener.local_addr()?);
-    let (max_size, user, tls) = (options.max_size, options.user, options.server.context()?);
-    let settings = Arc::new(Settings { max_size, user, tls });
-    let (dir, count) = (Arc::new(options.dir), Arc::new(AtomicU64::new(0)));
-    loop {
-        let conn = listener.accept().await?;
-        let (settings, dir, count) = (Arc::clone(&settings), Arc::clone(&dir), Arc::clone(&count));
-        P::spawn(async move {
-            let deliver = |mail: &Envelope, text: &[u8]| {
-                let n = count.fetch_add(1, Ordering::Relaxed) + 1;
-                println!(
-                    "mail {n} from {} to {}: {} bytes",
-                    mail.from,
-                    mail.to.join(" "),
-                    text.len()
-                );
-                // A file of a few MiB; a busy server would write it on another thread.
-                let Some(dir) = dir.as_ref() else { return true };
-                std::fs::write(dir.join(format!("{n}.eml")), text).is_ok()
-            };
-            if let Err(error) = serve(conn, &settings, deliver).await {
-                eprintln!("a client: {error}");
-            }
-        });
-    }
+    let Options { listen, dir, max_size, user, server } = options;
+    let settings = Arc::new(Settings { max_size, user, tls: server.context()? });
+    let count = AtomicU64::new(0);
+    let deliver = Arc::new(move |mail: &Envelope, text: &[u8]| {
+        let n = count.fetch_add(1, Ordering::Relaxed) + 1;
+        println!("mail {n} from {} to {}: {} bytes", mail.from, mail.to.join(" "), text.len());
+        // A file of a few MiB; a busy server would write it on another thread.
+        let Some(dir) = &dir else { return true };
+        std::fs::write(dir.join(format!("{n}.eml")), text).is_ok()
+    });
+    let client = |conn| {
+        let (settings, deliver) = (Arc::clone(&settings), Arc::clone(&deliver));
+        async move { serve(conn, &settings, &*deliver).await }
+    };
+    server.serve::<P, _>(&listen, config(), client).await
 }
 
 fn main() -> ExitCode {

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 use asyncnet::net::{ConnectOptions, ListenOptions};
 use asyncnet::runtime::Pipes;
-use asyncnet::{Connection, SendRuntime, TlsContext};
+use asyncnet::{Config, Connection, Listener, SendRuntime, TlsContext};
 use asyncnet_async_std::AsyncStd;
 use asyncnet_smol::Smol;
 use asyncnet_tokio::Tokio;
@@ -209,5 +209,36 @@ impl Server {
             Some(context) if self.tls => options.tls(&context),
             _ => options,
         })
+    }
+
+    /// Listens at `address`, says so on standard output, and serves every client in a task of its own, for ever.
+    ///
+    /// # Errors
+    ///
+    /// If the options or the address are bad. What fails for one client is a line on standard error.
+    ///
+    /// # Cancel safety
+    ///
+    /// A drop ends the listener. Clients that are being served go on.
+    pub async fn serve<P: Platform, F>(
+        &self,
+        address: &str,
+        config: Config,
+        serve: impl Fn(Conn<P>) -> F,
+    ) -> Result<(), asyncnet::Error>
+    where
+        F: Future<Output = Result<(), asyncnet::Error>> + Send + 'static,
+    {
+        let options = self.listen_options()?.config(config);
+        let listener = Listener::<P::Runtime>::bind_with(address, options).await?;
+        println!("listening on {}", listener.local_addr()?);
+        loop {
+            let served = serve(listener.accept().await?);
+            P::spawn(async {
+                if let Err(error) = served.await {
+                    eprintln!("a client: {error}");
+                }
+            });
+        }
     }
 }
