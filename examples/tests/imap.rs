@@ -2,7 +2,7 @@
 
 mod bed;
 #[expect(dead_code, reason = "the program's own start")]
-#[path = "../imap_client.rs"]
+#[path = "../imap_client/main.rs"]
 mod imap_client;
 
 use std::time::Duration;
@@ -12,7 +12,8 @@ use asyncnet::{Cause, Config, Connection, Error, Timeout, TlsContext, Transport}
 use asyncnet_examples::Platform;
 use bed::{NAME, pair, scripted, tcp_pair, tls};
 use futures_lite::future::zip;
-use imap_client::{Client, Response};
+use imap_client::Client;
+use imap_client::protocol::{Response, config};
 
 on_every_runtime! {
     literals_go_both_ways_in_the_middle_of_a_line
@@ -83,7 +84,7 @@ async fn serve<S: Transport>(mut conn: Connection<S>, context: TlsContext) -> Re
 
 async fn literals_go_both_ways_in_the_middle_of_a_line<P: Platform>() -> Result<(), Error> {
     for secure in [false, true] {
-        let (client, server) = tcp_pair::<P>(imap_client::config(), Config::default()).await?;
+        let (client, server) = tcp_pair::<P>(config(), Config::default()).await?;
         let session = async {
             let mut client = Client::greet(client).await?;
             if secure {
@@ -116,7 +117,7 @@ async fn literals_go_both_ways_in_the_middle_of_a_line<P: Platform>() -> Result<
 
 async fn idle_ends_with_news_or_with_its_time_and_loses_no_half_response<P: Platform>()
 -> Result<(), Error> {
-    let (client, mut server) = tcp_pair::<P>(imap_client::config(), Config::default()).await?;
+    let (client, mut server) = tcp_pair::<P>(config(), Config::default()).await?;
     let session = async {
         let mut client = Client::greet(client).await?;
         // Cut off in the middle of a literal, which comes with the rest.
@@ -146,8 +147,7 @@ async fn idle_ends_with_news_or_with_its_time_and_loses_no_half_response<P: Plat
 async fn a_literal_above_the_limit_is_streamed_or_skipped<P: Platform>() -> Result<(), Error> {
     let answer = "* 1 FETCH (BODY[] {9}\r\na1 OK\r\n67)\r\n";
     let script = format!("* OK\r\n{answer}a1 OK x\r\n{answer}a2 OK x\r\n{answer}a3 OK x\r\n");
-    let (conn, _server) =
-        scripted::<P>(imap_client::config().max_block(8), script.as_bytes()).await?;
+    let (conn, _server) = scripted::<P>(config().max_block(8), script.as_bytes()).await?;
     let (mut client, mut file) = (Client::greet(conn).await?, Vec::new());
     assert_eq!(client.fetch(1, 8, &mut file).await, Ok(9));
     assert_eq!(file, b"");
@@ -160,7 +160,7 @@ async fn a_literal_above_the_limit_is_streamed_or_skipped<P: Platform>() -> Resu
 
 async fn bad_responses_are_typed_errors<P: Platform>() -> Result<(), Error> {
     let next = |script: &'static [u8]| async move {
-        let config = imap_client::config().max_block(1 << 20);
+        let config = config().max_block(1 << 20);
         let (conn, _server) = scripted::<P>(config, script).await?;
         let mut client = Client::greet(conn).await?;
         client.call("NOOP", &[]).await
@@ -183,7 +183,7 @@ async fn bad_responses_are_typed_errors<P: Platform>() -> Result<(), Error> {
         assert_eq!((end.cause, end.partial), (Cause::Eof, partial));
     }
     // One that says nothing.
-    let short = imap_client::config().receive_timeout(Duration::from_millis(20));
+    let short = config().receive_timeout(Duration::from_millis(20));
     let (conn, _server) = tcp_pair::<P>(short, Config::default()).await?;
     let error = Client::greet(conn).await.map(drop);
     assert!(matches!(error, Err(Error::TimedOut(Timeout::Receive { partial: 0 }))), "{error:?}");
@@ -193,7 +193,7 @@ async fn bad_responses_are_typed_errors<P: Platform>() -> Result<(), Error> {
 /// The server would take the next command for the rest of the mail.
 async fn a_mail_that_is_shorter_than_it_was_announced_ends_the_connection<P: Platform>()
 -> Result<(), Error> {
-    let (client, server) = tcp_pair::<P>(imap_client::config(), Config::default()).await?;
+    let (client, server) = tcp_pair::<P>(config(), Config::default()).await?;
     let session = async {
         let mut client = Client::greet(client).await?;
         let short = client.append("INBOX", 10, &b"12345"[..]).await;
@@ -209,7 +209,7 @@ async fn a_mail_that_is_shorter_than_it_was_announced_ends_the_connection<P: Pla
 async fn no_response_is_taken_that_was_injected_in_plain<P: Platform>() -> Result<(), Error> {
     let script = b"* OK\r\na1 OK go ahead\r\n* injected\r\n";
     // All of it comes in one read.
-    let (conn, mut server) = pair::<P>(imap_client::config(), 100);
+    let (conn, mut server) = pair::<P>(config(), 100);
     server.send_all(script).await?;
     let refused = Client::greet(conn).await?.starttls(&tls(), NAME).await;
     assert_eq!(refused, Err(Error::Upgrade(UpgradeRefused::BufferedPlaintext(12))));

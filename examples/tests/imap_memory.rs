@@ -2,7 +2,7 @@
 
 mod bed;
 #[expect(dead_code, reason = "the program's own start")]
-#[path = "../imap_client.rs"]
+#[path = "../imap_client/main.rs"]
 mod imap_client;
 
 use std::io::{BufRead, BufReader, Write, sink};
@@ -44,7 +44,7 @@ fn b6_a_literal_of_1_gib_is_streamed_and_skipped_with_memory_flat() {
     let address = listener.local_addr().expect("its address").to_string();
     let server = std::thread::spawn(move || serve(&listener));
     let test = bed::bounded::<OnTokio, _>(async {
-        let options = ConnectOptions::new().config(imap_client::config());
+        let options = ConnectOptions::new().config(imap_client::protocol::config());
         let conn = connect::<<OnTokio as Platform>::Runtime>(&address, options).await?;
         let mut client = Client::greet(conn).await?;
         let before = peak();

@@ -2,7 +2,7 @@
 
 mod bed;
 #[allow(dead_code, reason = "its `main` does not run here")]
-#[path = "../resp.rs"]
+#[path = "../resp/main.rs"]
 mod resp;
 
 use std::pin::pin;
@@ -13,7 +13,8 @@ use asyncnet_examples::Platform;
 use bed::{cut_off, pair, scripted};
 use futures_lite::future::{or, poll_once, try_zip, yield_now, zip};
 
-use resp::{MAX_DEPTH, MAX_REPLY, Replies, Value, command, config, message, pipeline};
+use resp::protocol::{MAX_DEPTH, MAX_REPLY, Replies, Value, command, config};
+use resp::{message, pipeline};
 
 on_every_runtime! {
     n1_ten_thousand_commands_are_in_flight_on_one_connection

@@ -8,7 +8,7 @@
 #[path = "../../../examples/nats/main.rs"]
 mod nats;
 #[allow(dead_code, reason = "its `main` does not run here")]
-#[path = "../../../examples/resp.rs"]
+#[path = "../../../examples/resp/main.rs"]
 mod resp;
 
 use std::error::Error;
@@ -133,7 +133,7 @@ fn cpu_time() -> Outcome<f64> {
 }
 
 async fn our_callers(redis: &str) -> Outcome<()> {
-    let conn = connect_with(redis, ConnectOptions::new().config(resp::config())).await?;
+    let conn = connect_with(redis, ConnectOptions::new().config(resp::protocol::config())).await?;
     let (pipeline, task) = resp::pipeline(conn);
     let task = tokio::spawn(task);
     let mut callers = Vec::new();
@@ -141,10 +141,10 @@ async fn our_callers(redis: &str) -> Outcome<()> {
         let pipeline = pipeline.clone();
         callers.push(tokio::spawn(async move {
             let key = format!("bench:{caller}");
-            pipeline.call(&resp::command(&["SET", &*key, "0123456789abcdef"])).await?;
+            pipeline.call(&resp::protocol::command(&["SET", &*key, "0123456789abcdef"])).await?;
             for _ in 1..CALLS {
-                let value = pipeline.call(&resp::command(&["GET", &*key])).await?;
-                assert_eq!(value, resp::Value::Bulk(Some(PAYLOAD.into())));
+                let value = pipeline.call(&resp::protocol::command(&["GET", &*key])).await?;
+                assert_eq!(value, resp::protocol::Value::Bulk(Some(PAYLOAD.into())));
             }
             Ok::<_, asyncnet_tokio::Error>(())
         }));
@@ -179,15 +179,15 @@ async fn redis_callers(redis: &str) -> Outcome<()> {
 }
 
 async fn our_pipeline(redis: &str) -> Outcome<()> {
-    let conn = connect_with(redis, ConnectOptions::new().config(resp::config())).await?;
+    let conn = connect_with(redis, ConnectOptions::new().config(resp::protocol::config())).await?;
     let (pipeline, task) = resp::pipeline(conn);
     let task = tokio::spawn(task);
     let mut answers = Vec::with_capacity(IN_FLIGHT);
     for _ in 0..IN_FLIGHT {
-        answers.push(pipeline.send(&resp::command(&["GET", "bench:0"])).await?);
+        answers.push(pipeline.send(&resp::protocol::command(&["GET", "bench:0"])).await?);
     }
     for answer in answers {
-        assert_eq!(answer.await?, resp::Value::Bulk(Some(PAYLOAD.into())));
+        assert_eq!(answer.await?, resp::protocol::Value::Bulk(Some(PAYLOAD.into())));
     }
     pipeline.close().await?;
     Ok(task.await??)
