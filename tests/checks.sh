@@ -6,6 +6,29 @@ have() {
     command -v "$1" >/dev/null
 }
 
+# What the checks of one runtime came to.
+verdict() {
+    echo "$runtime: $passed passed, $failed failed, $skipped skipped"
+    [[ $failed == 0 ]]
+}
+
+# on_each_runtime COMMAND RUNTIME..: runs COMMAND for each, all three by default, side by side, and ends the script.
+on_each_runtime() {
+    local everything=$1 one outcome=0 said="all is well" running=()
+    shift
+    [[ $# -gt 0 ]] || set -- tokio async-std smol
+    for runtime; do
+        "$everything" &
+        running+=($!)
+    done
+    for one in "${running[@]}"; do
+        wait "$one" || outcome=1
+    done
+    [[ $outcome == 0 ]] || said="not all is well"
+    echo "$said, after ${SECONDS} s"
+    exit "$outcome"
+}
+
 # check NAME COMMAND..: what COMMAND says and whether it succeeds is what counts.
 check() {
     local name="$runtime: $1"

@@ -331,20 +331,7 @@ everything() {
     "$peer" certificates "$dir" || exit 1
     if have openssl; then with_openssl; else skip "$runtime: openssl not found"; fi
     if have python3; then with_python; else skip "$runtime: python3 not found"; fi
-    echo "$runtime: $passed passed, $failed failed, $skipped skipped"
-    [[ $failed == 0 ]]
+    verdict
 }
 
-[[ $# -gt 0 ]] || set -- tokio async-std smol
-running=()
-for runtime; do
-    everything &
-    running+=($!)
-done
-outcome=0
-for one in "${running[@]}"; do
-    wait "$one" || outcome=1
-done
-[[ $outcome == 0 ]] && said="all is well" || said="not all is well"
-echo "$said, after ${SECONDS} s"
-exit "$outcome"
+on_each_runtime everything "$@"

@@ -47,6 +47,7 @@ pub(crate) fn ended(cause: Cause) {
     unused!(cause);
 }
 
+#[cold]
 pub(crate) fn receive_failed(error: &Error) {
     if let Error::Line(error) = error {
         event!(debug, %error, "line dropped");

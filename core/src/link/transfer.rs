@@ -114,8 +114,7 @@ impl Link {
     /// whether there was anything.
     #[inline]
     pub fn pass_on(&mut self, inbound: &mut Inbound) -> bool {
-        let has_news = |wire: &Wire| wire.has_news();
-        let news = self.gave_up || self.wire.as_deref().is_some_and(has_news);
+        let news = self.gave_up || self.wire.as_deref().is_some_and(Wire::has_news);
         news && self.pass_on_more(inbound)
     }
 

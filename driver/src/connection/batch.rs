@@ -46,7 +46,11 @@ impl<'a, S: Transport> Batch<'a, S> {
     // As a call it would take as long as the search.
     #[inline(always)]
     pub fn next_line(&mut self) -> Result<Option<&'a [u8]>, Error> {
-        if self.is_held_up() { Ok(None) } else { self.items.next_line().inspect_err(dropped) }
+        if self.is_held_up() {
+            Ok(None)
+        } else {
+            self.items.next_line().inspect_err(log::receive_failed)
+        }
     }
 
     /// The next `n` bytes. `None`: they are not all here, and nothing was taken; or as
@@ -95,7 +99,11 @@ impl<'a, S: Transport> Batch<'a, S> {
         &mut self,
         parse: impl FnOnce(&mut Unread<'a>) -> Result<T, Error>,
     ) -> Result<Option<T>, Error> {
-        if self.is_held_up() { Ok(None) } else { self.items.next_with(parse).inspect_err(dropped) }
+        if self.is_held_up() {
+            Ok(None)
+        } else {
+            self.items.next_with(parse).inspect_err(log::receive_failed)
+        }
     }
 
     /// Whether too many answers are unsent: they are to be written first.
@@ -114,12 +122,6 @@ impl<'a, S: Transport> Batch<'a, S> {
         }
         held_up
     }
-}
-
-/// An item was an error instead.
-#[cold]
-fn dropped(error: &Error) {
-    log::receive_failed(error);
 }
 
 /// # Answering

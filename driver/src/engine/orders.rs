@@ -41,6 +41,6 @@ impl<S: Transport> Engine<S> {
     /// Whether the listener keeps a list of its connections.
     #[inline]
     pub(super) fn is_tracked(&self) -> bool {
-        self.permit.as_ref().is_some_and(|permit| Permit::tracked(permit).is_some())
+        self.permit.as_ref().and_then(Permit::tracked).is_some()
     }
 }

@@ -49,12 +49,12 @@ impl Slot {
         let mut state = self.of.state();
         let Some(number) = self.number else {
             state.last += 1;
-            self.number = Some(state.last);
+            let number = state.last;
+            self.number = Some(number);
             if state.under_way < self.of.max {
                 state.under_way += 1;
                 return Poll::Ready(());
             }
-            let number = state.last;
             state.waiting.insert(number, cx.waker().clone());
             return Poll::Pending;
         };
