@@ -50,7 +50,7 @@ fn poll_with<'a>(
             done => return Poll::Ready(done),
         }
         let mut guard = ready!(poll_ready())?;
-        // `WouldBlock` is told to tokio here, which then waits for the next event.
+        // At `WouldBlock` the guard clears tokio's readiness, so that the next `poll_ready` waits.
         tried = match guard.try_io(|pipe| attempt(pipe.get_ref())) {
             Ok(done) => done,
             Err(_) => Err(io::ErrorKind::WouldBlock.into()),

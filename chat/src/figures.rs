@@ -135,8 +135,10 @@ impl Figures {
         text.counters(name, help, "limit", &evicted);
         let (name, help) = ("asyncnet_chat_refused_total", "Connections that came to nothing.");
         text.counters(name, help, "cause", &causes(&self.failures));
-        let (name, help) =
-            ("asyncnet_chat_log_lines_dropped_total", "Lines of the log that nobody read in time.");
+        let (name, help) = (
+            "asyncnet_chat_log_lines_dropped_total",
+            "Lines of the log that were not read in time.",
+        );
         text.counter(name, help, self.log_lines_dropped);
         let Process { resident_bytes, threads, open_files, cpu } = &self.process;
         if let Some(bytes) = resident_bytes {

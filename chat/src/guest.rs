@@ -19,7 +19,7 @@ const QUIET: Duration = Duration::from_millis(100);
 /// What the log says about somebody who speaks in plain where TLS is spoken.
 const NOT_TLS: &str = "; if it speaks in plain, it has to join with --tls";
 
-/// What a client is told that speaks TLS where nobody does.
+/// What a client gets that speaks TLS to a server without it.
 const NOT_PLAIN: &str =
     "This room speaks in plain: join without --tls, or start the server with a certificate.";
 
@@ -98,7 +98,7 @@ async fn stay<R: SendRuntime>(
         let _ = member.tell_line(format!("{PREFIX}{why}")).await;
     }
     if let Err(Error::TimedOut(timeout)) = &left {
-        // It comes behind all that was said before. In a closed room nobody is told anything any more.
+        // It comes behind all that was said before. A closed room passes nothing on.
         let why = reason(timeout, "you");
         let _ = member.tell_line(format!("{PREFIX}You are disconnected: {why}.")).await;
     }

@@ -1,7 +1,7 @@
 //! The log: lines on standard error, written by a thread of their own.
 //!
 //! Nothing that logs ever waits. Where standard error is not read, what does not fit into the queue is dropped and
-//! counted, and the log says so once it is read again. A pipe that nobody reads would stop the room otherwise.
+//! counted, and the log says so once it is read again. Otherwise a pipe that is not read would stop the room.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
@@ -118,7 +118,7 @@ fn write_all(lines: &Receiver<Message>, dropped: &AtomicU64) {
         let now = dropped.load(Ordering::Relaxed);
         if now > said {
             // It may not fit either. Then it is counted, and said later.
-            warn!(lines = now - said, "lines of this log were dropped: nobody read it in time");
+            warn!(lines = now - said, "lines of this log were dropped: they were not read in time");
             said = now;
         }
     }

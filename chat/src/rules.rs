@@ -1,4 +1,4 @@
-//! Lines that break the rules: they reach nobody, and are counted for each client.
+//! Lines that break the rules: they are dropped, and counted for each client.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use tracing::warn;
 /// Begins every line that the server itself says to a client.
 pub(crate) const PREFIX: &str = "[server] ";
 
-/// The log and the client hear of them no more often than this.
+/// The log and the client get a notice no more often than this.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// The lines of one client that were dropped and not reported yet.
@@ -56,7 +56,7 @@ impl Dropped {
         *self = Self { reported: Some(Instant::now()), ..Self::new(max_line) };
         warn!(too_long, with_cr, %address, "lines dropped");
         if !quiet {
-            // In a closed room nobody is told anything any more.
+            // A closed room passes nothing on.
             let _ = member.tell_line(notice(max_line, too_long, with_cr)).await;
         }
     }

@@ -24,7 +24,7 @@ pub(crate) type Job = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// How many connections may wait to be accepted. The system may lower it.
 const BACKLOG: u32 = 4096;
 
-/// Serves until it is told to stop. What was said by then still goes to every client that reads.
+/// Serves until a signal stops it. What was said by then still goes to every client that reads.
 pub(crate) async fn serve<R: SendRuntime>(
     options: cli::Serve,
     shown: Option<Shown>,

@@ -5,7 +5,7 @@ use std::io;
 use crate::stop::Stop;
 use crate::tls::Shown;
 
-/// Stops the server when the process is told to end. SIGHUP reads a certificate from files again; a server without
+/// Stops the server at a signal that ends a process. SIGHUP reads a certificate from files again; a server without
 /// one stops at SIGHUP too, which is what a closed terminal sends.
 #[cfg(unix)]
 pub(crate) fn watch(stop: Stop, shown: Option<Shown>) -> io::Result<()> {
@@ -25,7 +25,7 @@ pub(crate) fn watch(stop: Stop, shown: Option<Shown>) -> io::Result<()> {
     Ok(())
 }
 
-/// Stops the server when the process is told to end.
+/// Stops the server at a signal that ends a process.
 #[cfg(not(unix))]
 pub(crate) fn watch(stop: Stop, _: Option<Shown>) -> io::Result<()> {
     ctrlc::set_handler(move || stop.signalled()).map_err(io::Error::other)

@@ -1,4 +1,4 @@
-//! How the server is told to stop, and how its tasks hear of it.
+//! The stop of the server: who can ask for it, and how its tasks notice.
 
 use std::convert::Infallible;
 use std::future::Future;

@@ -1,4 +1,5 @@
-//! Whom `join` trusts: whom the system trusts, the certificates in a file, or the one with a given fingerprint.
+//! Which certificates `join` trusts: those of the system's authorities, those in a file, or the one with a given
+//! fingerprint.
 
 use std::io;
 use std::str::FromStr;
@@ -82,7 +83,7 @@ fn pinned(fingerprint: Fingerprint) -> io::Result<TlsContext> {
     Ok(Arc::new(config).into())
 }
 
-/// Takes one certificate and no other, whatever it says and whoever has signed it.
+/// Takes the one certificate that has the fingerprint; its name, its dates and its issuer do not count.
 #[derive(Debug)]
 struct Pinned {
     fingerprint: Fingerprint,

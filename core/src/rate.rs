@@ -90,7 +90,7 @@ pub(crate) enum Lacks {
 struct Need {
     lines: usize,
     bytes: usize,
-    /// Whether the receive that waits was told that it is there.
+    /// Whether the receive that waits was woken for it.
     told: bool,
 }
 
@@ -201,7 +201,7 @@ impl Rates {
         held
     }
 
-    /// When what is held back may go on, as of the last look; `None` if it was told so already.
+    /// When what is held back may go on, as of the last look; `None` if the receive was woken for it already.
     pub(crate) fn end(&self) -> Option<Time> {
         let need = self.need.filter(|need| !need.told)?;
         Some(self.looked.unwrap_or_default() + self.time_for(need))

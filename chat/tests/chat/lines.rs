@@ -88,7 +88,7 @@ fn a_sender_is_told_that_its_line_was_dropped_and_nobody_else(runtime: &str) {
     let (mut speaker, mut other) = (server.client(), server.client());
     speaker.say(&[b'a'; 65]);
     speaker.expect(b"[server] Dropped: a line of yours with more than 64 bytes.");
-    // A second one within a second is told a little later, and not only when another line comes.
+    // The notice for a second one within a second comes a little later, without another line.
     speaker.say(b"a\rb");
     speaker.expect(b"[server] Dropped: a line of yours with a CR inside.");
     speaker.say(b"next");

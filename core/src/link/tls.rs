@@ -101,7 +101,7 @@ impl Link {
         }
     }
 
-    /// The handshake has taken too long. The peer is told that nothing more will come.
+    /// The handshake has taken too long. The peer gets an alert or a close notice.
     pub(super) fn give_up_handshake(&mut self) {
         if let Some(wire) = &mut self.wire {
             wire.close();

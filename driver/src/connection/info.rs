@@ -49,8 +49,8 @@ impl<'a, S: Transport> SocketInfo<'a, S> {
         self.handle.look(|engine| engine.permit.as_ref()?.proxied().cloned())
     }
 
-    /// Tells when the listener of this connection shuts down. One of no listener, or that is closed, never hears of
-    /// it.
+    /// Tells when the listener of this connection shuts down. It never does for a connection that came from no
+    /// listener, or that is closed.
     #[must_use]
     pub fn drain(&self) -> Drain {
         let of_listener = |engine: &Engine<S>| engine.permit.as_ref().map(Permit::drain);

@@ -1,4 +1,4 @@
-//! What a listener that shuts down tells its connections to do.
+//! What a connection does when its listener shuts down.
 
 use std::task::Context;
 
@@ -33,7 +33,7 @@ impl<S: Transport> Engine<S> {
         if !is_idle || self.is_closing() || !permit.closes_idle(cx.waker()) {
             return false;
         }
-        // What is left of it is up to the task, which is told now.
+        // The rest of the close is up to the task: its receive answers now.
         let _ = self.poll_close(cx);
         true
     }

@@ -38,7 +38,7 @@ use super::open::Open;
 /// ```
 #[derive(Clone)]
 pub struct Drain {
-    /// None for a connection of no listener, which never drains.
+    /// `None` for a connection that came from no listener, which never drains.
     pub(super) open: Option<Arc<Open>>,
 }
 
@@ -53,7 +53,7 @@ impl Drain {
         self.open.as_ref().is_some_and(|open| open.is_draining())
     }
 
-    /// Ready when the listener shuts down, at once if it does already. Never for a connection of no listener.
+    /// Ready when the listener shuts down, at once if it does already. Never for a connection that came from no listener.
     ///
     /// # Cancel safety
     ///

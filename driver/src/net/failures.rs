@@ -67,5 +67,5 @@ impl fmt::Display for HandshakeFailure {
     }
 }
 
-/// What is told of them.
+/// The program's callback for them.
 pub(super) type OnFailure = Arc<dyn Fn(&HandshakeFailure) + Send + Sync>;

@@ -29,7 +29,7 @@ use crate::{Address, Clock as _, Connection, Runtime, Transport as _, log};
 /// to the last, for as long as it lasts.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(5), Duration::from_secs(1));
 
-/// How long connections that were told to abort have time for it.
+/// How long connections have for an abort.
 const ABORT_GRACE: Duration = Duration::from_secs(1);
 
 /// How many peers one poll looks at, before other tasks get their turn; and how many errors about single
@@ -239,7 +239,7 @@ impl<R: Runtime> Listener<R> {
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe: the listener is closed and its connections are told in any case, once it was polled. None is
+    /// Cancel safe: the listener is closed and its connections are notified in any case, once it was polled. None is
     /// aborted if it is dropped before the limit.
     pub async fn finish(self, limit: Duration) -> Finished {
         let Self { inner, open, queue, .. } = self;

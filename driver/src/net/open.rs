@@ -1,4 +1,4 @@
-//! The open connections of a listener: how many there are, what is known of each, and how they hear of its end.
+//! The open connections of a listener: how many there are, what is known of each, and how they notice its end.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -100,7 +100,7 @@ impl Open {
         self.registry.is_some()
     }
 
-    /// How many were aborted because they were told to.
+    /// How many were aborted at the limit of a shutdown.
     pub(super) fn aborted(&self) -> usize {
         self.aborted.load(Ordering::SeqCst)
     }
@@ -154,12 +154,12 @@ impl Permit {
         self.tracked().is_some_and(|tracked| tracked.order(waker) == Order::Abort)
     }
 
-    /// It was aborted because it was told to.
+    /// It was aborted at the limit of a shutdown.
     pub(crate) fn count_abort(&self) {
         self.open.aborted.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// Its handshake has failed. The program is told when the connection is closed.
+    /// Its handshake has failed. The program's callback runs when the connection is closed.
     pub(crate) fn count_failure(&mut self, error: &TlsError) {
         self.open.failures().count(error);
         if let Some(about) = &mut self.about {

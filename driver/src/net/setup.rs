@@ -183,7 +183,7 @@ impl ListenOptions {
     /// A connection above the limit is handed out all the same. Its handshake waits until another one has ended,
     /// failed, timed out or was dropped, first come first served. That wait is part of its
     /// [`handshake_timeout`](Config::handshake_timeout). A handshake begins when a task first waits for it; a
-    /// connection that no task uses any more gives its place back when it is dropped.
+    /// connection that no task polls any more gives its place back when it is dropped.
     pub const fn max_handshakes(mut self, handshakes: usize) -> Self {
         self.max_handshakes = Some(handshakes);
         self
@@ -241,7 +241,7 @@ impl ListenOptions {
     }
 
     /// Expects every connection to begin with a header of the PROXY protocol, version 1 or 2, in front of TLS if
-    /// there is any. Listen so only where the proxy alone can connect: whoever sends a header says who the
+    /// there is any. Use it only where no one but the proxy can connect: any peer that sends a header says who the
     /// client is.
     ///
     /// A connection is handed out once its header has come; over TLS, once a byte behind it has come too. Its

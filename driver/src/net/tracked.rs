@@ -1,4 +1,4 @@
-//! The connections of a listener, one by one: what they do, and what they are told to do.
+//! The connections of a listener, one by one: how far they are, and what they have to do.
 
 use std::collections::BTreeMap;
 use std::mem;
@@ -26,7 +26,7 @@ pub struct OpenConnection {
     pub bytes_sent: u64,
 }
 
-/// What a connection is told to do.
+/// What a connection has to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub(crate) enum Order {

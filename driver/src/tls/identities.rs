@@ -168,7 +168,7 @@ fn now() -> u64 {
     UnixTime::now().as_secs()
 }
 
-/// How an expiry is told.
+/// How the error and the warning name an expiry.
 fn expired(at: Date) -> String {
     let tense = if at.0 < now() { "expired" } else { "expires" };
     format!("the certificate {tense} on {at}")
