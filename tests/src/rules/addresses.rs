@@ -1,4 +1,7 @@
-//! A6 and A10: addresses and names, and what is told when they do not do.
+//! [A6] and [A10]: addresses and names, and what is told when they do not do.
+//!
+//! [A6]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#a6
+//! [A10]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#a10
 
 use std::io::ErrorKind;
 

@@ -1,4 +1,7 @@
-//! B1 to B5: blocks of bytes.
+//! [B1] to [B5]: blocks of bytes.
+//!
+//! [B1]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#b1
+//! [B5]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#b5
 
 use std::pin::pin;
 

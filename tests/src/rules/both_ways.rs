@@ -1,4 +1,8 @@
-//! S5, S6 and S9: much in both directions, and tasks that only send.
+//! [S5], [S6] and [S9]: much in both directions, and tasks that only send.
+//!
+//! [S5]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#s5
+//! [S6]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#s6
+//! [S9]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#s9
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};

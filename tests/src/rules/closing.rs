@@ -1,4 +1,7 @@
-//! C3 to C6: how a connection ends on our side.
+//! [C3] to [C6]: how a connection ends on our side.
+//!
+//! [C3]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#c3
+//! [C6]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#c6
 
 use std::cell::{Cell, RefCell};
 use std::io::{Read as _, Write as _};

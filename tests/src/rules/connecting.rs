@@ -1,4 +1,9 @@
-//! A4, A8, A9 and A13: how a connection comes about, and what it tells of itself.
+//! [A4], [A8], [A9] and [A13]: how a connection comes about, and what it tells of itself.
+//!
+//! [A4]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#a4
+//! [A8]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#a8
+//! [A9]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#a9
+//! [A13]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#a13
 
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};

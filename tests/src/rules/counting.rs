@@ -1,4 +1,6 @@
-//! A12: the connections of a listener, and how many are open.
+//! [A12]: the connections of a listener, and how many are open.
+//!
+//! [A12]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#a12
 
 use std::pin::pin;
 use std::time::Duration;

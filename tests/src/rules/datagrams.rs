@@ -1,4 +1,6 @@
-//! A11: datagrams.
+//! [A11]: datagrams.
+//!
+//! [A11]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#a11
 
 use std::io::{Error, ErrorKind};
 use std::net::{Ipv6Addr, SocketAddr};

@@ -1,4 +1,6 @@
-//! A17: a listener that shuts down.
+//! [A17]: a listener that shuts down.
+//!
+//! [A17]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#a17
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -1,4 +1,7 @@
-//! Table 4.3 of the contract and E1 to E5: what is seen when the peer goes away.
+//! The table of ends and [E1] to [E5]: what is seen when the peer goes away.
+//!
+//! [E1]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#e1
+//! [E5]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#e5
 
 use std::io::ErrorKind;
 use std::pin::pin;

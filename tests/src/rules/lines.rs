@@ -1,4 +1,7 @@
-//! L1 to L8: what a line is.
+//! [L1] to [L8]: what a line is.
+//!
+//! [L1]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#l1
+//! [L8]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#l8
 
 use std::pin::pin;
 

@@ -1,4 +1,8 @@
-//! A1 to A3 and A7: accepting connections.
+//! [A1] to [A3] and [A7]: accepting connections.
+//!
+//! [A1]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#a1
+//! [A3]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#a3
+//! [A7]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#a7
 
 use std::io::{Error, ErrorKind};
 use std::net::SocketAddr;

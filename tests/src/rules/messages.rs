@@ -1,4 +1,7 @@
-//! N2 to N8: messages by a parser, and batches, over every transport.
+//! [N2] to [N8]: messages by a parser, and batches, over every transport.
+//!
+//! [N2]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#n2
+//! [N8]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#n8
 
 use std::cell::Cell;
 

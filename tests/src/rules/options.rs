@@ -1,4 +1,7 @@
-//! A5 and A9: what is set on a socket, and that it stays set.
+//! [A5] and [A9]: what is set on a socket, and that it stays set.
+//!
+//! [A5]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#a5
+//! [A9]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#a9
 
 use std::io::ErrorKind;
 use std::net::TcpListener;

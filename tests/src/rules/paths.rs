@@ -1,4 +1,9 @@
-//! A8, A10, A11 and A13 for Unix sockets.
+//! [A8], [A10], [A11] and [A13] for Unix sockets.
+//!
+//! [A8]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#a8
+//! [A10]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#a10
+//! [A11]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#a11
+//! [A13]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#a13
 
 use std::fs;
 use std::io::ErrorKind;

@@ -1,4 +1,6 @@
-//! A16: the PROXY protocol in front of a connection.
+//! [A16]: the PROXY protocol in front of a connection.
+//!
+//! [A16]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#a16
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::SocketAddr;

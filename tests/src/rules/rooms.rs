@@ -1,4 +1,7 @@
-//! R1 to R8: what is said in a room, as the sockets of its members see it.
+//! [R1] to [R8]: what is said in a room, as the sockets of its members see it.
+//!
+//! [R1]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#r1
+//! [R8]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#r8
 
 use std::time::Duration;
 

@@ -17,59 +17,59 @@ macro_rules! rules {
 }
 
 rules! {
-    /// Lenient framing.
+    /// [L1](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#l1): Lenient framing.
     L1,
-    /// Strict framing.
+    /// [L2](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#l2): Strict framing.
     L2,
-    /// Bytes are bytes.
+    /// [L3](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#l3): Bytes are bytes.
     L3,
-    /// `max_line`.
+    /// [L4](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#l4): A line of exactly the limit is delivered.
     L4,
-    /// Any chunking, any mix of reads.
+    /// [L5](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#l5): Chunks make no difference.
     L5,
-    /// Lines come before an end or an error.
+    /// [L6](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#l6): Lines come before an end or an error.
     L6,
-    /// Empty lines.
+    /// [L7](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#l7): Empty lines.
     L7,
-    /// Bad lines are discarded first.
+    /// [L8](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#l8): A bad line is discarded first.
     L8,
-    /// `recv`, buffered and not.
+    /// [B1](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#b1): What `recv` waits for.
     B1,
-    /// `max_block`.
+    /// [B2](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#b2): Nothing is allocated in advance.
     B2,
-    /// One inbox.
+    /// [B3](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#b3): One inbox.
     B3,
-    /// Peeking.
+    /// [B4](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#b4): Peeking consumes nothing.
     B4,
-    /// Unbuffered reads take no more than is needed.
+    /// [B5](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#b5): Unbuffered reads take no more than they need.
     B5,
-    /// Blocks in pieces.
+    /// [B6](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#b6): Blocks in pieces.
     B6,
-    /// Framing, in both directions and on a live connection.
+    /// [F1](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#f1): One framing for both directions.
     F1,
-    /// Messages, whole or not at all.
+    /// [N1](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#n1): Whole or not at all.
     N1,
-    /// When a parser is called.
+    /// [N2](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#n2): When a parser is called again.
     N2,
-    /// A bad line inside a message.
+    /// [N3](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#n3): A bad line inside a message.
     N3,
-    /// Checkpoints.
+    /// [N4](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#n4): Checkpoints.
     N4,
-    /// Messages are bounded.
+    /// [N5](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#n5): A message is bounded.
     N5,
-    /// A batch.
+    /// [N6](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#n6): A batch is all that has arrived.
     N6,
-    /// What a batch lacked.
+    /// [N7](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#n7): What a batch lacked.
     N7,
-    /// A bad line inside a batch.
+    /// [N8](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#n8): A bad line inside a batch.
     N8,
-    /// Receive timeout.
+    /// [D1](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#d1): Receive timeout.
     D1,
-    /// Idle timeout.
+    /// [D2](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#d2): Idle timeout.
     D2,
-    /// Send timeout.
+    /// [D3](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#d3): Send timeout.
     D3,
-    /// Rates.
+    /// [D5](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#d5): Rates.
     D5,
     /// Ends, first row: the end of file between lines.
     EofBetweenLines,
@@ -79,122 +79,122 @@ rules! {
     Reset,
     /// Last row: closed by us.
     ClosedByUs,
-    /// An end is final.
+    /// [E1](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#e1): An end is final.
     E1,
-    /// The partial stays.
+    /// [E2](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#e2): The partial stays.
     E2,
-    /// Sends to a peer that is gone.
+    /// [E3](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#e3): Sending to a peer that is gone.
     E3,
-    /// What each error leaves usable.
+    /// [E4](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#e4): What stays usable.
     E4,
-    /// Write first and read first.
+    /// [E5](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#e5): A reset that a write meets first.
     E5,
-    /// `send` completes when all is handed over.
+    /// [S1](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#s1): When a send completes.
     S1,
-    /// All or nothing.
+    /// [S2](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#s2): All or nothing.
     S2,
-    /// Messages never mix.
+    /// [S3](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#s3): Messages never mix.
     S3,
-    /// No line break inside a line.
+    /// [S4](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#s4): No line break inside a line.
     S4,
-    /// `feed`.
+    /// [S5](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#s5): When queued bytes leave.
     S5,
-    /// Bounded memory.
+    /// [S6](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#s6): The queue is bounded.
     S6,
-    /// Flushing, and errors of writes.
+    /// [S7](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#s7): Flushes, and errors of writes.
     S7,
-    /// No write raises SIGPIPE.
+    /// [S9](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#s9): No SIGPIPE, and turns for other tasks.
     S9,
-    /// Every future may be dropped.
+    /// [C1](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#c1): Every future may be dropped.
     C1,
-    /// A connection and writers in different tasks.
+    /// [C2](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#c2): Several tasks.
     C2,
-    /// `close`.
+    /// [C3](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#c3): Closing.
     C3,
-    /// `shutdown_write`.
+    /// [C4](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#c4): Ending one direction.
     C4,
-    /// Dropping.
+    /// [C5](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#c5): Dropping.
     C5,
-    /// Lingering close.
+    /// [C6](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#c6): The last bytes arrive.
     C6,
-    /// Accepting with no descriptor left.
+    /// [A1](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#a1): Out of descriptors.
     A1,
-    /// Peers that leave before they are accepted.
+    /// [A2](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#a2): A peer that left early.
     A2,
-    /// Several accepts at once.
+    /// [A3](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#a3): Several accepts.
     A3,
-    /// `dial` races the addresses.
+    /// [A4](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#a4): Racing addresses.
     A4,
-    /// Options set what they name.
+    /// [A5](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#a5): Options.
     A5,
-    /// Names.
+    /// [A6](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#a6): Looking up names.
     A6,
-    /// Accepted sockets inherit the settings.
+    /// [A7](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#a7): Accepted sockets.
     A7,
-    /// Adopted sockets.
+    /// [A8](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#a8): Connecting never blocks.
     A8,
-    /// Dropped and failed connects.
+    /// [A9](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#a9): A dropped connect.
     A9,
-    /// Addresses, and errors that name them.
+    /// [A10](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#a10): Addresses.
     A10,
-    /// Datagrams.
+    /// [A11](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#a11): Datagrams.
     A11,
-    /// How many connections of a listener are open.
+    /// [A12](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#a12): Open connections.
     A12,
-    /// What a connection tells of itself.
+    /// [A13](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#a13): What a connection tells.
     A13,
-    /// A socket becomes only what it is.
+    /// [A14](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#a14): Converting sockets.
     A14,
-    /// Listening and connecting in one call.
+    /// [A15](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#a15): Addresses as text.
     A15,
-    /// The PROXY protocol.
+    /// [A16](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#a16): The PROXY protocol.
     A16,
-    /// Shutting down.
+    /// [A17](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#a17): Shutting down.
     A17,
-    /// A room reaches every member.
+    /// [R1](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#r1): What reaches whom.
     R1,
-    /// A message is stored once.
+    /// [R2](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#r2): A message is stored once.
     R2,
-    /// Speaking waits for no member.
+    /// [R3](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#r3): Speaking waits for no member.
     R3,
-    /// What waits for a member is bounded.
+    /// [R4](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#r4): The hard limit, and the policies.
     R4,
-    /// Messages are dropped whole.
+    /// [R5](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#r5): Messages are dropped whole.
     R5,
-    /// The soft limit.
+    /// [R6](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#r6): The soft limit.
     R6,
-    /// What is counted.
+    /// [R7](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#r7): What is counted.
     R7,
-    /// How a room ends.
+    /// [R8](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#r8): How a room begins and ends.
     R8,
-    /// The layer asks nothing of an adapter.
+    /// [T1](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#t1): One layer.
     T1,
-    /// Certificates and names are verified.
+    /// [T2](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#t2): Certificates are verified.
     T2,
-    /// The provider is in the settings.
+    /// [T3](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#t3): The cryptography.
     T3,
-    /// Connect returns after the handshake.
+    /// [T4](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#t4): Connecting.
     T4,
-    /// Upgrades (STARTTLS).
+    /// [T5](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#t5): Upgrading (STARTTLS).
     T5,
-    /// Wrapped listeners.
+    /// [T6](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#t6): Accepting.
     T6,
-    /// Alerts arrive.
+    /// [T7](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#t7): Alerts.
     T7,
-    /// Plaintext comes before the end or the error.
+    /// [T8](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#t8): Plaintext comes first.
     T8,
-    /// What the handshake came to.
+    /// [T9](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#t9): What can be reached.
     T9,
-    /// Orderly close.
+    /// [T10](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#t10): Closing over TLS.
     T10,
-    /// Nothing is sent behind our close notice.
+    /// [T11](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#t11): No send behind our close notice.
     T11,
-    /// What TLS holds is bounded.
+    /// [T12](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#t12): What is queued before the handshake.
     T12,
-    /// Truncation.
+    /// [T13](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#t13): No close notice.
     T13,
-    /// Certificates are replaced.
+    /// [T14](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#t14): Replacing certificates.
     T14,
-    /// Failed handshakes are counted and told.
+    /// [T15](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#t15): Failed handshakes are counted.
     T15,
 }

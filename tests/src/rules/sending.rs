@@ -1,4 +1,7 @@
-//! S1 to S7: how bytes leave.
+//! [S1] to [S7]: how bytes leave.
+//!
+//! [S1]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#s1
+//! [S7]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#s7
 
 use std::io::ErrorKind;
 use std::pin::pin;

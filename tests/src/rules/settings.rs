@@ -1,4 +1,11 @@
-//! F1, B6, N1, D1 to D3 and D5: framings, blocks in pieces, messages, limits of time, and rates.
+//! [F1], [B6], [N1], [D1] to [D3] and [D5]: framings, blocks in pieces, messages, limits of time, and rates.
+//!
+//! [F1]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#f1
+//! [B6]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#b6
+//! [N1]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#n1
+//! [D1]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#d1
+//! [D3]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#d3
+//! [D5]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#d5
 
 use std::pin::pin;
 use std::time::Duration;

@@ -1,4 +1,8 @@
-//! S3, C1 and C2: calls that are dropped, and tasks that share a connection.
+//! [S3], [C1] and [C2]: calls that are dropped, and tasks that share a connection.
+//!
+//! [S3]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#s3
+//! [C1]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#c1
+//! [C2]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#c2
 
 use std::pin::pin;
 use std::sync::Arc;

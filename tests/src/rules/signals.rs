@@ -1,4 +1,6 @@
-//! S9: no write raises SIGPIPE.
+//! [S9]: no write raises SIGPIPE.
+//!
+//! [S9]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#s9
 
 use std::io::IoSlice;
 use std::os::unix::net::UnixStream;

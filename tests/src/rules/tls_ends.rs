@@ -1,4 +1,10 @@
-//! T7, T8, T10, T11 and T13: how a secure connection ends, and what each end tells.
+//! [T7], [T8], [T10], [T11] and [T13]: how a secure connection ends, and what each end tells.
+//!
+//! [T7]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#t7
+//! [T8]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#t8
+//! [T10]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#t10
+//! [T11]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#t11
+//! [T13]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#t13
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::mem::MaybeUninit;

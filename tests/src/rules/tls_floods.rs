@@ -1,4 +1,6 @@
-//! T12: peers that send much and say nothing. Each flood ends in an error, and costs little until then.
+//! [T12]: peers that send much and say nothing. Each flood ends in an error, and costs little until then.
+//!
+//! [T12]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#t12
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;

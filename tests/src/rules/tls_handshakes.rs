@@ -1,4 +1,6 @@
-//! T6: the handshakes of a listener that are under way are bounded in number.
+//! [T6]: the handshakes of a listener that are under way are bounded in number.
+//!
+//! [T6]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#t6
 
 use std::io::{ErrorKind, Write as _};
 use std::net::SocketAddr;

@@ -1,4 +1,7 @@
-//! T4 and T6: what connects over TLS is secure, and so is what a listener hands out.
+//! [T4] and [T6]: what connects over TLS is secure, and so is what a listener hands out.
+//!
+//! [T4]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#t4
+//! [T6]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#t6
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;

@@ -1,4 +1,6 @@
-//! T4 over Unix sockets.
+//! [T4] over Unix sockets.
+//!
+//! [T4]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#t4
 
 use std::io::ErrorKind;
 

@@ -1,4 +1,9 @@
-//! T4, T7, T14 and T15: what an operator sees of TLS, and what refused peers are told.
+//! [T4], [T7], [T14] and [T15]: what an operator sees of TLS, and what refused peers are told.
+//!
+//! [T4]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#t4
+//! [T7]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#t7
+//! [T14]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#t14
+//! [T15]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#t15
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;

@@ -1,4 +1,8 @@
-//! T1 to T3 and T9: whom a connection trusts, what it shows, and what it tells about both.
+//! [T1] to [T3] and [T9]: whom a connection trusts, what it shows, and what it tells about both.
+//!
+//! [T1]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#t1
+//! [T3]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#t3
+//! [T9]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#t9
 
 use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;

@@ -1,4 +1,7 @@
-//! T5 and T12: going over to TLS in the middle of a connection (STARTTLS).
+//! [T5] and [T12]: going over to TLS in the middle of a connection (STARTTLS).
+//!
+//! [T5]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#t5
+//! [T12]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#t12
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
