@@ -59,6 +59,8 @@
 
 mod bed;
 mod faulty;
+#[cfg(doctest)]
+mod guide;
 mod memory;
 mod places;
 #[cfg(target_os = "linux")]

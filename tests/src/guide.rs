@@ -1,0 +1,28 @@
+//! The code of the guide, compiled and run: a module for each chapter.
+
+macro_rules! chapters {
+    ($($name:ident $file:literal)*) => {$(
+        #[doc = include_str!(concat!("../../docs/guide/", $file))]
+        mod $name {}
+    )*};
+}
+
+chapters! {
+    readme "README.md"
+    getting_started "getting-started.md"
+    choosing "choosing.md"
+    blocks "blocks.md"
+    ends "ends.md"
+    deadlines "deadlines.md"
+    many_clients "many-clients.md"
+    streams "streams.md"
+    tls "tls.md"
+    shutdown "shutdown.md"
+    limits "limits.md"
+    testing "testing.md"
+    moving "moving.md"
+    adapters "adapters.md"
+    security "security.md"
+    performance "performance.md"
+    design "design.md"
+}
