@@ -7,7 +7,10 @@
 //! Everything of the driver, the crate `asyncnet`, is here too: a program needs no other crate of ours.
 //! [`Connection`], [`Writer`], [`Listener`] and [`Room`] are here without their type parameter.
 //! [`asyncnet::Connection`] is where to read on: what is seen when the peer goes away, how sending works, and what a
-//! cancelled call leaves behind.
+//! cancelled call leaves behind. Numbers such as [L4] are rules of the [contract], all that a program may rely on.
+//!
+//! [L4]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#l4
+//! [contract]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md
 //!
 //! async-std runs on the reactor of smol (`async-io`), so this crate is [`asyncnet_smol`] under other names:
 //! [`AsyncStd`] is its runtime, and only the conversions of async-std's own sockets ([`tcp_stream`], `unix_stream`)
@@ -17,7 +20,7 @@
 
 use std::io;
 
-#[doc(no_inline)]
+#[doc(inline)]
 pub use asyncnet_smol::*;
 
 /// The async-std runtime.

@@ -24,6 +24,7 @@ use crate::{Connection, TokioClock};
 ///
 /// Closing it (`poll_close`) ends the sending direction; dropping it closes the socket. It has tokio's
 /// `AsyncRead` and `AsyncWrite` too.
+#[doc(alias("TcpStream", "UnixStream"))]
 #[derive(Debug)]
 pub struct Stream {
     socket: Inner,

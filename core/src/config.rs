@@ -17,17 +17,20 @@ use crate::Flags;
 /// assert_eq!(conn.next_line(), Ok(Step::Ready(Some(&b"one"[..]))));
 /// assert_eq!(conn.next_line(), Ok(Step::Ready(Some(&b"two\r\n"[..]))));
 /// ```
+#[doc(alias("LinesCodec", "AnyDelimiterCodec", "delimiter"))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Framing {
     /// LF ends a line, and one CR directly before that LF belongs to the terminator. Any other CR is
     /// data. Sent lines end in CR LF. The default: it reads what `nc`, `telnet` and every network client
     /// send.
+    /// Rule [L1](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#l1).
     #[default]
     Lenient,
     /// Only CR LF ends a line. A CR or an LF alone is an error ([`LineError::BareCr`],
     /// [`LineError::BareLf`]) and the line that holds it is discarded. For protocols where two
     /// readers that disagree about a line end are a security hole (SMTP, HTTP). Sent lines end in CR LF.
+    /// Rule [L2](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#l2).
     ///
     /// [`LineError::BareCr`]: crate::LineError::BareCr
     /// [`LineError::BareLf`]: crate::LineError::BareLf
@@ -113,40 +116,60 @@ pub enum Truncation {
 #[non_exhaustive]
 pub struct Config {
     /// The longest line, its terminator not counted. Default 1 000 000.
+    /// Rule [L4](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#l4).
+    #[doc(alias("new_with_max_length", "max_length"))]
     pub max_line: usize,
     /// The longest block that `next_block` or `recv` may ask for. Default 16 MiB.
+    /// Rules [B2](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#b2) and [B6](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#b6).
     pub max_block: usize,
     /// How much may be queued for sending: every queued piece counts its length plus 64 bytes. Default
     /// 1 MiB, at least 1.
+    /// Rules [S2](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#s2) and [S6](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#s6).
     pub max_queue: usize,
     /// How many bytes of answers may be unsent before the connection hands out nothing more: a peer that does
     /// not read is not read from. What other tasks send does not count. Default 64 KiB.
+    /// Rule [S6](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#s6).
+    #[doc(alias("backpressure", "backpressure_boundary"))]
     pub high_water: usize,
     /// Buffered (the default): a read takes what the transport has. Unbuffered: a read takes no more
     /// than the pending call still needs, a line one byte at a time.
+    /// Rules [B1](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#b1) and [B5](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#b5).
     pub buffered: bool,
     /// Which bytes end a line. Default [`Framing::Lenient`].
+    /// Rule [F1](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#f1).
     pub framing: Framing,
     /// The flags of a Nim-style call that has none of its own. Default [`Flags::SAFE_DISCONN`].
+    /// Rule [E3](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#e3).
     pub nim_flags: Flags,
     /// What a secure stream without a close notice is taken for. Default [`Truncation::Report`].
+    /// Rule [T13](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#t13).
     pub truncation: Truncation,
     /// The limits of a close.
+    /// Rule [C3](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#c3).
     pub close: CloseLimits,
     /// How long a TLS handshake may take. Default 10 s.
+    /// Rule [T6](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#t6).
     pub handshake_timeout: Duration,
     /// How long a receive may wait for its answer, however many bytes of it trickle in. Default: no limit. A
     /// public server should set one.
+    /// Rule [D1](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#d1).
+    #[doc(alias("read_timeout", "timeout"))]
     pub receive_timeout: Option<Duration>,
     /// How long a receive may wait while no byte moves in either direction. Default: no limit.
+    /// Rule [D2](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#d2).
     pub idle_timeout: Option<Duration>,
     /// How long queued bytes may make no progress before the connection counts as lost. Default: no limit.
+    /// Rule [D3](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#d3).
+    #[doc(alias("write_timeout"))]
     pub send_timeout: Option<Duration>,
     /// How many lines may be received in a second. What is over that waits, see [rates](Self#rates). Default: no
     /// limit; 0 counts as 1.
+    /// Rule [D5](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#d5).
+    #[doc(alias("rate limit"))]
     pub max_lines_per_second: Option<u32>,
     /// How many bytes may be received in a second (under TLS: after decryption). What is over that waits, see
     /// [rates](Self#rates). Default: no limit; 0 counts as 1.
+    /// Rule [D5](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#d5).
     pub max_bytes_per_second: Option<u32>,
     /// How much may be received at once behind a pause: what the rates allow in so much time, at least one line
     /// or byte. Default 1 s.

@@ -34,7 +34,10 @@
 //! # Where to read on
 //!
 //! [`Connection`] is where to read on: what is seen when the peer goes away, how sending works, and what a
-//! cancelled call leaves behind. The rules, with their numbers, are in `docs/contract.md` of the repository.
+//! cancelled call leaves behind. Numbers such as [L4] are rules of the [contract], all that a program may rely on.
+//!
+//! [L4]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#l4
+//! [contract]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md
 //!
 //! # Features
 //!

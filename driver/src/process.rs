@@ -87,9 +87,12 @@ const AHEAD: usize = 64 << 10;
 ///
 /// On Windows the process's own streams stay as they are, and the other end sees our end when the process ends.
 ///
+/// Rules [P1](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#p1) to [P3](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#p3).
+///
 /// # Errors
 ///
 /// `AlreadyExists` if they were taken over before; others as the system says.
+#[doc(alias("stdin", "stdout"))]
 pub fn stdio<R: Pipes>() -> io::Result<PipeStream<R::Clock>> {
     use std::sync::atomic::{AtomicBool, Ordering};
     static TAKEN: AtomicBool = AtomicBool::new(false);
@@ -111,9 +114,12 @@ pub fn stdio<R: Pipes>() -> io::Result<PipeStream<R::Clock>> {
 /// the child is an end of the input. The child goes on if its handle is dropped; [`Child::wait`] blocks, so call
 /// it after the end of the input, or on a thread. For a child that another crate started there is [`from_fds`].
 ///
+/// Rules [P1](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#p1) and [P2](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#p2).
+///
 /// # Errors
 ///
 /// If the child cannot be started, or the runtime cannot register its pipes. The child is killed then.
+#[doc(alias("ChildStdin", "ChildStdout"))]
 pub fn child<R: Pipes>(command: &mut Command) -> io::Result<(Child, PipeStream<R::Clock>)> {
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
     let stream = child_stream::<R>(&mut child);

@@ -174,6 +174,10 @@ pub trait Socket: Sized + 'static {
 }
 
 /// A runtime that has datagrams.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a runtime that has datagrams",
+    note = "use `Tokio`, `Smol` or `AsyncStd` from the adapter crates; generic code asks for `R: asyncnet::runtime::Datagrams`"
+)]
 pub trait Datagrams: Runtime {
     /// A datagram socket.
     type Datagram: 'static;
@@ -226,6 +230,10 @@ pub trait Datagrams: Runtime {
 
 /// A runtime that polls pipes: what [`process::stdio`](crate::process::stdio) and
 /// [`process::child`](crate::process::child) need.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a runtime that polls pipes",
+    note = "use `Tokio`, `Smol` or `AsyncStd` from the adapter crates; generic code asks for `R: asyncnet::runtime::Pipes`"
+)]
 pub trait Pipes: Runtime {
     /// A registered descriptor.
     #[cfg(unix)]
@@ -267,6 +275,10 @@ pub trait Pipes: Runtime {
 
 /// A [`Runtime`] whose connections and futures can move between threads: for generic code that spawns.
 /// Every runtime that can, is one.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a runtime of asyncnet whose connections and futures can move between threads",
+    note = "`Tokio`, `Smol` and `AsyncStd` of the adapter crates are; generic code that spawns asks for `R: asyncnet::SendRuntime`, not for `R: asyncnet::Runtime`"
+)]
 pub trait SendRuntime:
     Runtime<
         Stream: Send + Sync,
@@ -279,6 +291,7 @@ pub trait SendRuntime:
 {
 }
 
+#[diagnostic::do_not_recommend]
 impl<R> SendRuntime for R where
     R: Runtime<
             Stream: Send + Sync,

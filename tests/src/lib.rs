@@ -182,3 +182,48 @@ macro_rules! __test {
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+/// What does not fit does not compile, and the traits say in the error what to do instead.
+///
+/// A socket of a runtime needs the adapter's `Stream`:
+///
+/// ```compile_fail,E0277
+/// fn over(socket: tokio::net::TcpStream) {
+///     asyncnet::Connection::new(socket, asyncnet::Config::default());
+/// }
+/// ```
+///
+/// A runtime is a type of an adapter:
+///
+/// ```compile_fail,E0277
+/// async fn listen() {
+///     let _ = asyncnet::net::connect::<tokio::runtime::Runtime>("", Default::default()).await;
+/// }
+/// ```
+///
+/// Code that spawns asks for more than a runtime:
+///
+/// ```compile_fail,E0277
+/// fn spawns<R: asyncnet::SendRuntime>() {}
+/// fn generic<R: asyncnet::Runtime>() {
+///     spawns::<R>();
+/// }
+/// ```
+///
+/// And this is what the errors ask for:
+///
+/// ```
+/// fn over(socket: tokio::net::TcpStream) {
+///     let stream = asyncnet_tokio::Stream::from(socket);
+///     asyncnet::Connection::new(stream, asyncnet::Config::default());
+/// }
+/// async fn connect() {
+///     let _ = asyncnet::net::connect::<asyncnet_tokio::Tokio>("", Default::default()).await;
+/// }
+/// fn spawns<R: asyncnet::SendRuntime>() {}
+/// fn generic<R: asyncnet::SendRuntime>() {
+///     spawns::<R>();
+/// }
+/// ```
+#[cfg(doctest)]
+struct Misfits;

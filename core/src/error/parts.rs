@@ -13,6 +13,7 @@ use core::fmt;
 pub enum LineError {
     /// The line is longer than `max_line` bytes, its terminator not counted. Reported as soon as that
     /// is known; the rest of the line is dropped as it arrives, without being stored.
+    #[doc(alias("MaxLineLengthExceeded"))]
     TooLong {
         /// The limit, in bytes.
         max: usize,

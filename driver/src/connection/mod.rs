@@ -66,6 +66,7 @@ pub use writer::Writer;
 /// [`next_line`](Self::next_line) borrows the connection, so `conn.feed(line)` does not compile. Two ways out:
 /// [`next_batch`](Self::next_batch), which hands out what has arrived and the queue side by side, without a copy
 /// and without a lock; or a [`writer`](Self::writer), which takes a lock for each call.
+#[doc(alias("Framed", "BufReader", "BufStream"))]
 pub struct Connection<S: Transport> {
     // Boxed: a future stores a connection that it is given twice, and is to stay small.
     receiver: Box<Receiver>,
@@ -122,6 +123,7 @@ impl<S: Transport> Connection<S> {
     /// }
     /// # }
     /// ```
+    #[doc(alias("read_buf"))]
     pub fn from_parts(stream: S, early: Vec<u8>, config: Config) -> Self {
         let mut this = Self::new(stream, config);
         this.set_early(early);
@@ -140,6 +142,7 @@ impl<S: Transport> Connection<S> {
     /// The connection itself, if something would be lost: while a bad line is being discarded, while bytes are
     /// queued, after a torn message, after a close, under TLS (the stream would carry plaintext next), and while
     /// a [`Writer`] exists.
+    #[doc(alias("into_inner", "reunite"))]
     pub fn into_parts(mut self) -> Result<(S, Vec<u8>), Self> {
         self.handle.unshare();
         self.handle.give_up_leaked();
@@ -196,6 +199,9 @@ impl<S: Transport> Connection<S> {
     /// }
     /// # Ok(()) }
     /// ```
+    ///
+    /// Rules [S3](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#s3) and [C2](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#c2).
+    #[doc(alias("split", "into_split", "try_clone"))]
     pub fn writer(&mut self) -> Writer<S> {
         Writer::new(Arc::clone(self.share()))
     }
@@ -217,6 +223,8 @@ impl<S: Transport> Connection<S> {
     /// conn.configure(|config| config.max_line(8192));
     /// # }
     /// ```
+    ///
+    /// Rules [F1](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#f1) and [D7](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#d7).
     pub fn configure(&mut self, change: impl FnOnce(Config) -> Config) {
         let config = Arc::new(change(*self.receiver.inbound.config()));
         self.receiver.inbound.configure(Arc::clone(&config));
@@ -234,6 +242,8 @@ impl<S: Transport> Connection<S> {
     }
 
     /// The end, once a receive met it or a write met a reset. Final.
+    ///
+    /// Rule [E1](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#e1).
     #[must_use]
     pub fn end(&self) -> Option<End> {
         self.receiver.inbound.end_after(self.handle.look(|engine| engine.link.coming_end()))
@@ -241,6 +251,8 @@ impl<S: Transport> Connection<S> {
 
     /// The bytes of the unfinished line or block that came before the end. They stay until the connection is
     /// dropped, and never come back as a line.
+    ///
+    /// Rule [E2](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#e2).
     #[must_use]
     pub fn partial(&self) -> &[u8] {
         self.receiver.inbound.partial()

@@ -117,6 +117,7 @@ impl<S: Transport> fmt::Debug for NextLine<'_, S> {
 /// }
 /// # Ok(()) }
 /// ```
+#[doc(alias("FramedRead", "Lines", "LinesStream"))]
 #[derive(Debug)]
 #[must_use = "streams do nothing unless polled"]
 pub struct LineStream<'a, S: Transport> {

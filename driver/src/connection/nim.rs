@@ -13,6 +13,8 @@ impl<S: Transport> Connection<S> {
     /// read gives, at most `n`. Empty: the end, or `n` is 0. With [`Flags::PEEK`] it waits for one byte only, and
     /// leaves in place what it answers.
     ///
+    /// Rules [B1](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#b1) and [B4](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#b4).
+    ///
     /// # Errors
     ///
     /// [`Error::TooLarge`] if `n` is above `max_block` (a peek takes any `n`); [`Error::TimedOut`];
@@ -46,6 +48,8 @@ impl<S: Transport> Connection<S> {
     /// Nim's `recvLine`: the next line without its terminator, `"\r\n"` if it is empty, `""` at the end. A line
     /// that the end cut off is not answered; [`partial`](Self::partial) has it. With [`Flags::PEEK`] the line
     /// stays in place, a bad one too.
+    ///
+    /// Rule [L7](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#l7).
     ///
     /// # Errors
     ///

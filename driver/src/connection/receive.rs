@@ -31,6 +31,8 @@ impl<S: Transport> Connection<S> {
     /// # Ok(()) }
     /// ```
     ///
+    /// Rules [N6](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#n6) to [N8](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#n8).
+    ///
     /// # Errors
     ///
     /// As [`next_line`](Self::next_line).
@@ -38,6 +40,7 @@ impl<S: Transport> Connection<S> {
     /// # Cancel safety
     ///
     /// Cancel safe. What a batch has not taken is left for the next one.
+    #[doc(alias("pipelining", "ready_chunks"))]
     pub fn next_batch(&mut self) -> impl Future<Output = Result<Option<Batch<'_, S>>, Error>> {
         self.begin();
         async move {
@@ -60,6 +63,8 @@ impl<S: Transport> Connection<S> {
     /// The next line, without its terminator, borrowed from the inbox. `None`: the peer ended in good order,
     /// between lines.
     ///
+    /// Rules [L1](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#l1) to [L8](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#l8).
+    ///
     /// # Errors
     ///
     /// [`Error::Line`] for a bad line: the next call answers what comes behind it. [`Error::Disconnected`] for
@@ -69,8 +74,7 @@ impl<S: Transport> Connection<S> {
     /// # Cancel safety
     ///
     /// Cancel safe: no byte is lost, the next call goes on where this one was.
-    #[doc(alias = "recvLine")]
-    #[doc(alias = "read_line")]
+    #[doc(alias("recvLine", "read_line", "read_until", "lines"))]
     #[inline]
     pub fn next_line(&mut self) -> NextLine<'_, S> {
         NextLine::new(self)
@@ -104,12 +108,15 @@ impl<S: Transport> Connection<S> {
     /// # Errors
     ///
     /// [`Error::Line`] for a bad line, as [`next_line`](Self::next_line).
+    #[doc(alias("now_or_never", "try_read"))]
     pub fn try_next_line(&mut self) -> Result<Option<&[u8]>, Error> {
         let span = self.receiver.inbound.try_line().inspect_err(log::receive_failed)?;
         Ok(span.map(|span| self.receiver.inbound.bytes(span)))
     }
 
     /// Exactly `n` bytes, borrowed from the inbox. Memory grows with what arrives, not with `n`.
+    ///
+    /// Rules [B2](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#b2) and [B3](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#b3).
     ///
     /// # Errors
     ///
@@ -146,6 +153,8 @@ impl<S: Transport> Connection<S> {
     /// # Ok(()) }
     /// ```
     ///
+    /// Rule [B6](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#b6).
+    ///
     /// # Errors
     ///
     /// [`Error::Disconnected`] for any end. Otherwise as [`next_line`](Self::next_line), but for bad lines.
@@ -153,6 +162,7 @@ impl<S: Transport> Connection<S> {
     /// # Cancel safety
     ///
     /// Cancel safe: what is not answered stays in the inbox.
+    #[doc(alias("read", "copy"))]
     pub fn next_bytes(&mut self, n: usize) -> impl Future<Output = Result<&[u8], Error>> {
         self.begin();
         async move {
@@ -162,6 +172,8 @@ impl<S: Transport> Connection<S> {
     }
 
     /// Discards the next `n` bytes, however many, in little memory.
+    ///
+    /// Rules [B6](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#b6) and [C1](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#c1).
     ///
     /// # Errors
     ///
@@ -201,6 +213,8 @@ impl<S: Transport> Connection<S> {
     /// }
     /// ```
     ///
+    /// Rules [N1](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#n1) to [N5](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#n5).
+    ///
     /// # Errors
     ///
     /// Those of `parse`, and as [`next_line`](Self::next_line). Of a message that ends in [`Error::Line`] or
@@ -214,6 +228,7 @@ impl<S: Transport> Connection<S> {
     /// # Cancel safety
     ///
     /// Cancel safe: a message is consumed whole or not at all.
+    #[doc(alias("codec", "Decoder", "Framed"))]
     pub fn next_with<T>(
         &mut self,
         mut parse: impl FnMut(&mut Unread<'_>) -> Result<T, Error>,
@@ -266,6 +281,8 @@ impl<S: Transport> Connection<S> {
     /// }
     /// ```
     ///
+    /// Rule [B4](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#b4).
+    ///
     /// # Errors
     ///
     /// [`Error::TooLarge`] if `n` is above `max_block`. [`Error::Disconnected`] if the input ends before `n` bytes
@@ -274,6 +291,7 @@ impl<S: Transport> Connection<S> {
     /// # Cancel safety
     ///
     /// Cancel safe: it consumes nothing.
+    #[doc(alias("fill_buf"))]
     pub fn peek(&mut self, n: usize) -> impl Future<Output = Result<&[u8], Error>> {
         self.begin();
         async move {
@@ -298,6 +316,9 @@ impl<S: Transport> Connection<S> {
     /// let line = conn.within(Duration::from_secs(30)).next_line().await?;
     /// # drop(line.map(<[u8]>::len)); Ok(()) }
     /// ```
+    ///
+    /// Rule [D1](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#d1).
+    #[doc(alias("timeout", "deadline"))]
     pub fn within(&mut self, time: Duration) -> &mut Self {
         self.for_next().within = Some(time);
         self

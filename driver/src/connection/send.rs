@@ -18,6 +18,8 @@ use crate::{Error, Transport};
 impl<S: Transport> Connection<S> {
     /// Sends `text` as a line, and waits until every byte was handed to the system.
     ///
+    /// Rule [S4](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#s4).
+    ///
     /// # Errors
     ///
     /// [`Error::LineBreak`] if `text` holds a line break: it would arrive as two lines. Nothing is sent then.
@@ -26,6 +28,7 @@ impl<S: Transport> Connection<S> {
     /// # Cancel safety
     ///
     /// As [`send_all`](Self::send_all).
+    #[doc(alias("writeln", "write_line"))]
     pub async fn send_line(&mut self, text: impl AsRef<[u8]>) -> Result<(), Error> {
         let text = text.as_ref();
         match self.queue(|link| link.feed_line(text)) {
@@ -42,6 +45,8 @@ impl<S: Transport> Connection<S> {
     /// Sends bytes, and waits until every one was handed to the system, which does not mean that the peer has
     /// it. `message` may be larger than the queue.
     ///
+    /// Rules [S1](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#s1) to [S3](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#s3).
+    ///
     /// # Errors
     ///
     /// [`Error::Disconnected`] if the connection broke; [`Error::Interrupted`] after a torn message,
@@ -52,17 +57,21 @@ impl<S: Transport> Connection<S> {
     /// A message of at most `max_queue` bytes is sent whole or not at all: once queued, it leaves though the
     /// future is dropped, in front of what is sent next. To drop the future of a larger one midway ends the
     /// sending side ([`Error::Interrupted`] from then on): nothing follows a torn message.
+    #[doc(alias("write_all"))]
     pub async fn send_all(&mut self, message: impl AsRef<[u8]>) -> Result<(), Error> {
         self.send_message(message.as_ref(), Until::Sent).await
     }
 
     /// Queues a copy of `message`; see "Sending without waiting" above.
     ///
+    /// Rules [S5](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#s5) and [S6](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#s6).
+    ///
     /// # Errors
     ///
     /// [`Error::Full`] if there is no room now: [`flush`](Self::flush) makes some. [`Error::TooLarge`] if the
     /// message is longer than `max_queue`: [`feed_wait`](Self::feed_wait) takes it. Otherwise as
     /// [`send_all`](Self::send_all). Nothing of the message is queued then.
+    #[doc(alias("BufWriter", "start_send", "Sink"))]
     pub fn feed(&mut self, message: impl AsRef<[u8]>) -> Result<(), Error> {
         self.queue(|link| link.feed(message.as_ref()))
     }
@@ -149,6 +158,8 @@ impl<S: Transport> Connection<S> {
     /// then 256 KiB or 2 s to read. It takes those 2 s where the peer keeps its side open; drop the connection or
     /// [`abort`](Self::abort) it where its last bytes do not matter.
     ///
+    /// Rules [C3](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#c3) and [C6](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#c6).
+    ///
     /// # Errors
     ///
     /// The connection is closed in any case. An error means that accepted bytes were not sent:
@@ -158,6 +169,7 @@ impl<S: Transport> Connection<S> {
     /// # Cancel safety
     ///
     /// Cancel safe: the next call goes on where this one was.
+    #[doc(alias("graceful close", "linger", "shutdown"))]
     pub async fn close(&mut self) -> Result<(), Error> {
         let Self { receiver, handle } = self;
         let inbound = &mut receiver.inbound;
@@ -167,6 +179,8 @@ impl<S: Transport> Connection<S> {
 
     /// Sends what is queued and ends our side of the connection. Receiving goes on.
     ///
+    /// Rule [C4](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#c4).
+    ///
     /// # Errors
     ///
     /// [`Error::Disconnected`] if the connection broke first, [`Error::Tls`] if TLS failed, [`Error::Interrupted`] after
@@ -175,12 +189,14 @@ impl<S: Transport> Connection<S> {
     /// # Cancel safety
     ///
     /// Cancel safe: the next call goes on where this one was. Nothing can be sent once it was called.
+    #[doc(alias("half close", "FIN"))]
     pub async fn shutdown_write(&mut self) -> Result<(), Error> {
         self.handle.wait(Engine::poll_shutdown_write).await
     }
 
     /// Closes at once: what is queued is lost, and the peer sees a reset (over TCP; other streams know only an early
     /// end).
+    #[doc(alias("reset", "RST"))]
     pub fn abort(&mut self) {
         let Self { receiver, handle } = self;
         let inbound = &mut receiver.inbound;

@@ -50,6 +50,8 @@ impl<S: Transport> Connection<S> {
     /// }
     /// ```
     ///
+    /// Rule [T5](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#t5).
+    ///
     /// # Errors
     ///
     /// [`Error::Upgrade`] if anything in plain is left over on either side, or `side` has settings that cannot be

@@ -26,6 +26,7 @@ use crate::{Error, Transport};
 /// moves while any task is inside a receive, a send, [`flush`](Self::flush), [`close`](Self::close) or
 /// [`drive`](Self::drive); **use [`send_line`](Self::send_line) or [`send_all`](Self::send_all) unless a receive
 /// is running**. To drop every writer closes nothing: the descriptor goes with the connection and the last writer.
+#[doc(alias("split", "WriteHalf", "OwnedWriteHalf"))]
 pub struct Writer<S: Transport> {
     shared: Arc<Shared<S>>,
 }

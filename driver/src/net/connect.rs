@@ -39,6 +39,8 @@ use crate::{Address, AsyncSocket, Connection, Error, Runtime, Transport, log};
 /// # Ok(()) }
 /// ```
 ///
+/// Rules [A4](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#a4) and [A15](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#a15).
+///
 /// # Errors
 ///
 /// If no address answers: the first error and the last, together. `InvalidInput` for a text that is no
@@ -48,6 +50,7 @@ use crate::{Address, AsyncSocket, Connection, Error, Runtime, Transport, log};
 /// # Cancel safety
 ///
 /// Cancel safe: dropping the future closes every connection that was being made.
+#[doc(alias("dial", "TcpStream", "UnixStream", "happy eyeballs"))]
 pub async fn connect<R: Runtime>(
     to: &str,
     options: ConnectOptions,

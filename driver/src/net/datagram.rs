@@ -49,6 +49,9 @@ impl std::error::Error for DatagramTooLong {}
 /// assert_eq!((&message[..], from.port()), (&b"to myself"[..], port));
 /// # Ok(()) }
 /// ```
+///
+/// Rule [A11](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#a11).
+#[doc(alias("UdpSocket", "UnixDatagram"))]
 pub struct Datagram<R: Datagrams> {
     inner: R::Datagram,
     /// Those who wait: the runtime keeps one waker for each direction.

@@ -36,6 +36,7 @@ use super::open::Open;
 /// }
 /// # }
 /// ```
+#[doc(alias("CancellationToken", "graceful shutdown"))]
 #[derive(Clone)]
 pub struct Drain {
     /// `None` for a connection that came from no listener, which never drains.

@@ -39,6 +39,7 @@ const STREAK: u32 = 32;
 /// A listening socket. Any number of tasks may accept from it at once.
 ///
 /// The connections inherit its settings, those of the socket and its [`Config`].
+#[doc(alias("TcpListener", "UnixListener"))]
 pub struct Listener<R: Runtime> {
     inner: R::Listener,
     config: Arc<Config>,
@@ -98,6 +99,8 @@ impl<R: Runtime> Listener<R> {
     /// # Ok(()) }
     /// ```
     ///
+    /// Rules [A15](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#a15) and [A18](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#a18).
+    ///
     /// # Errors
     ///
     /// `AddrInUse` and others as the system says; `InvalidInput` for a text that is no address, with an
@@ -106,6 +109,7 @@ impl<R: Runtime> Listener<R> {
     /// # Cancel safety
     ///
     /// Cancel safe: dropping the future closes the socket that was being made.
+    #[doc(alias("systemd", "socket activation"))]
     pub async fn bind(at: &str) -> io::Result<Self> {
         Self::bind_with(at, ListenOptions::new()).await
     }
@@ -198,6 +202,8 @@ impl<R: Runtime> Listener<R> {
     /// Behind a proxy ([`proxy_protocol`](ListenOptions)) the address is the client's, as far as the proxy knows it, and
     /// peers wait in the same place until their header has come.
     ///
+    /// Rules [A1](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#a1) to [A3](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#a3).
+    ///
     /// # Errors
     ///
     /// Errors of the listener itself (its descriptor is closed), TLS settings without a server's part, or
@@ -237,10 +243,13 @@ impl<R: Runtime> Listener<R> {
     /// # }
     /// ```
     ///
+    /// Rule [A17](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#a17).
+    ///
     /// # Cancel safety
     ///
     /// Cancel safe: the listener is closed and its connections are notified in any case, once it was polled. None is
     /// aborted if it is dropped before the limit.
+    #[doc(alias("graceful shutdown", "shutdown"))]
     pub async fn finish(self, limit: Duration) -> Finished {
         let Self { inner, open, queue, .. } = self;
         // Silent peers will not be handed out any more.

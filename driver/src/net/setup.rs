@@ -69,6 +69,7 @@ impl ConnectOptions {
 
     /// TLS from the first byte. The certificate is verified for the host that is connected to, or as
     /// [`TlsContext::for_server`] says.
+    #[doc(alias("TlsConnector"))]
     #[cfg(feature = "tls")]
     pub fn tls(mut self, context: &TlsContext) -> Self {
         self.layers = Some(Arc::new(context.clone()));
@@ -165,6 +166,9 @@ impl ListenOptions {
     /// closed, and further peers wait in the queue of the system. Default: no limit.
     ///
     /// Peers of a TLS listener that have not spoken yet do not count: see [`max_silent`](Self::max_silent).
+    ///
+    /// Rule [A12](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#a12).
+    #[doc(alias("max connections", "connection limit", "Semaphore"))]
     pub const fn max_open(mut self, connections: usize) -> Self {
         self.max_open = connections;
         self
@@ -172,6 +176,8 @@ impl ListenOptions {
 
     /// How many peers of a TLS listener may wait that have not sent a byte yet, or of a listener behind a proxy
     /// that have not sent their header (0 counts as 1). The next one takes the place of the oldest, which is reset. Default 4096; each holds a descriptor.
+    ///
+    /// Rule [T6](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#t6).
     pub const fn max_silent(mut self, peers: usize) -> Self {
         self.max_silent = peers;
         self
@@ -184,6 +190,8 @@ impl ListenOptions {
     /// failed, timed out or was dropped, first come first served. That wait is part of its
     /// [`handshake_timeout`](Config::handshake_timeout). A handshake begins when a task first waits for it; a
     /// connection that no task polls any more gives its place back when it is dropped.
+    ///
+    /// Rule [T6](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#t6).
     pub const fn max_handshakes(mut self, handshakes: usize) -> Self {
         self.max_handshakes = Some(handshakes);
         self
@@ -234,6 +242,7 @@ impl ListenOptions {
     /// A connection is handed out once its peer has sent a byte, and its handshake goes on in the task that
     /// uses it: [`Connection::handshake`](crate::Connection::handshake) waits for its end, and any receive or
     /// send does the same.
+    #[doc(alias("TlsAcceptor"))]
     #[cfg(feature = "tls")]
     pub fn tls(mut self, context: &TlsContext) -> Self {
         self.layers = Some(Arc::new(context.clone()));
@@ -262,6 +271,9 @@ impl ListenOptions {
     /// let options = ListenOptions::new().proxy_protocol();
     /// # drop(options);
     /// ```
+    ///
+    /// Rule [A16](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#a16).
+    #[doc(alias("haproxy"))]
     #[cfg(feature = "proxy")]
     pub fn proxy_protocol(mut self) -> Self {
         self.header = Some(super::proxy::parse);

@@ -69,6 +69,9 @@ pub use task::RoomTask;
 ///     Room::new(Limits::default())
 /// }
 /// ```
+///
+/// Rules [R1](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#r1) to [R8](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#r8).
+#[doc(alias("broadcast", "fan-out"))]
 pub struct Room<S: Transport> {
     handle: Arc<Handle<S>>,
 }

@@ -38,6 +38,7 @@ use crate::Error;
 /// The cryptography is ring's, or that of the provider which the builder is given; the default provider of
 /// the process is neither read nor set. Compared with Nim: there a client whose context has no CA verifies
 /// nothing, and `wrapConnectedSocket` never looks at the name.
+#[doc(alias("TlsAcceptor", "TlsConnector"))]
 #[doc(alias = "newContext")]
 #[doc(alias = "SslContext")]
 #[derive(Clone)]
@@ -105,11 +106,14 @@ impl TlsContext {
     /// # }
     /// ```
     ///
+    /// Rule [T14](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#t14).
+    ///
     /// # Errors
     ///
     /// As [`identity_files`](ServerBuilder::identity_files) and [`build`](ServerBuilder::build),
     /// [`ContextError::Expired`] for a certificate that has expired, and [`ContextError::Fixed`] where there is no file. What was shown
     /// before is shown on.
+    #[doc(alias("certificate rotation"))]
     pub fn reload(&self) -> Result<(), ContextError> {
         self.identities()?.reload()
     }

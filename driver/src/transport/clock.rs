@@ -11,6 +11,10 @@ use asyncnet_core::Time;
 /// A clock with one alarm. Each adapter has one, which [`Runtime::clock`](crate::Runtime::clock) makes.
 ///
 /// A clock need not be `Send`: a connection is `Send` if its stream and the clock of it are.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a clock of asyncnet",
+    note = "use the clock of an adapter crate: `asyncnet_tokio::TokioClock`, `asyncnet_smol::SmolClock` or `asyncnet_async_std::AsyncStdClock`"
+)]
 pub trait Clock: Unpin {
     /// What time it is, counted from the start of this clock.
     fn now(&mut self) -> Time;
@@ -36,6 +40,10 @@ impl<C: Clock + ?Sized> Clock for Box<C> {
 pub struct NoClock;
 
 /// A [`Clock`], or [`NoClock`]. Nothing else implements it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is neither a clock of asyncnet nor `NoClock`",
+    note = "`with_clock` takes the clock of an adapter crate, such as `asyncnet_tokio::TokioClock::default()`"
+)]
 pub trait MaybeClock: Unpin {
     #[doc(hidden)]
     fn get(&mut self) -> Option<&mut dyn Clock>;
@@ -47,6 +55,7 @@ impl MaybeClock for NoClock {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<C: Clock> MaybeClock for C {
     fn get(&mut self) -> Option<&mut dyn Clock> {
         Some(self)

@@ -28,6 +28,7 @@ use crate::Connection;
 /// # drop(conn);
 /// # }
 /// ```
+#[doc(alias("join"))]
 pub struct Duplex<R, W, C = NoClock> {
     reader: R,
     /// Gone once the sending direction has ended.

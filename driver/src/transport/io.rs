@@ -21,6 +21,7 @@ use super::{Clock, MaybeClock, NoClock, Transport};
 /// # drop(conn);
 /// # }
 /// ```
+#[doc(alias("compat"))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Io<S, C = NoClock> {
     stream: S,

@@ -44,6 +44,7 @@ pub type OsSocket<'a> = std::os::windows::io::BorrowedSocket<'a>;
     note = "a socket of tokio or smol goes into the `Stream` of its adapter crate: `asyncnet_tokio::Stream::from(socket)`, `asyncnet_smol::Stream::try_from(socket)`",
     note = "a `futures-io` stream goes into `asyncnet::Io::new(..)`, a reader and a writer into `asyncnet::Duplex::new(..)`"
 )]
+#[doc(alias("AsyncRead", "AsyncWrite"))]
 pub trait Transport: AsyncRead + AsyncWrite + Unpin {
     /// The clock of the stream. A connection over a stream without a clock has no timeouts. Default: none.
     fn clock(&mut self) -> Option<&mut dyn Clock> {

@@ -36,6 +36,7 @@ const CAPACITY: usize = 64 << 10;
 /// })?;
 /// # Ok::<_, std::io::Error>(())
 /// ```
+#[doc(alias("duplex", "mock", "test"))]
 #[must_use]
 pub fn pipe(chunk: usize) -> (Pipe, Pipe) {
     let (one, other) = (Direction::new(chunk), Direction::new(chunk));
