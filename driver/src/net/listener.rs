@@ -135,7 +135,9 @@ impl<R: Runtime> Listener<R> {
         let waker = fan_out.waker();
         let open = Open::new(fan_out, &options);
         let handshakes = options.max_handshakes.map(Handshakes::new);
-        let ListenOptions { config, layers, max_open, max_silent, header, .. } = options;
+        let ListenOptions { config, layers, max_open, max_silent, silent_timeout, header, .. } =
+            options;
+        let patience = silent_timeout.unwrap_or(config.handshake_timeout);
         if let Some(layers) = &layers {
             // Settings that cannot work are told now, not to the first peer.
             drop(layers.server_layer()?);
@@ -146,7 +148,7 @@ impl<R: Runtime> Listener<R> {
         let opening = Opening { header, hello: layers.is_some() };
         let queue = Queue {
             clock: R::clock(),
-            silent: Silent::new(max_silent, config.handshake_timeout, opening, &open),
+            silent: Silent::new(max_silent, patience, opening, &open),
             back_off: None,
             wait: BACK_OFF.0,
             passing: 0,
@@ -196,7 +198,7 @@ impl<R: Runtime> Listener<R> {
     ///
     /// A TLS listener hands out a connection once its peer has sent a byte. Peers that are silent wait
     /// outside, at most [`ListenOptions::max_silent`] of them and none longer than
-    /// [`Config::handshake_timeout`]; when that place is full, the oldest silent peer is reset. No cryptography runs
+    /// [`ListenOptions::silent_timeout`]; when that place is full, the oldest silent peer is reset. No cryptography runs
     /// in accept: the handshake goes on in the task that uses the connection.
     ///
     /// Behind a proxy ([`proxy_protocol`](ListenOptions)) the address is the client's, as far as the proxy knows it, and

@@ -105,6 +105,8 @@ pub struct ListenOptions {
     pub(super) layers: Option<Arc<dyn Layers>>,
     pub(super) max_open: usize,
     pub(super) max_silent: usize,
+    /// `None`: as long as a handshake.
+    pub(super) silent_timeout: Option<Duration>,
     pub(super) max_handshakes: Option<usize>,
     /// Reads the header of a proxy, if there has to be one.
     pub(super) header: Option<Parse>,
@@ -122,6 +124,7 @@ impl Default for ListenOptions {
             layers: None,
             max_open: usize::MAX,
             max_silent: 4096,
+            silent_timeout: None,
             max_handshakes: None,
             header: None,
             on_failure: None,
@@ -180,6 +183,25 @@ impl ListenOptions {
     /// Rule [T6](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#t6).
     pub const fn max_silent(mut self, peers: usize) -> Self {
         self.max_silent = peers;
+        self
+    }
+
+    /// How long a peer that connected to a TLS listener, or through a proxy, may say nothing before it is closed. Default:
+    /// [`Config::handshake_timeout`], which also bounds the handshake behind the first byte.
+    ///
+    /// A peer that speaks in plain, and waits for the server to speak first, sees the end after this time. On a bad
+    /// link the first byte needs a round trip, and another second or so whenever it is lost.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use asyncnet::net::ListenOptions;
+    ///
+    /// let options = ListenOptions::new().silent_timeout(Duration::from_secs(3));
+    /// # drop(options);
+    /// ```
+    pub const fn silent_timeout(mut self, time: Duration) -> Self {
+        self.silent_timeout = Some(time);
         self
     }
 
@@ -261,7 +283,7 @@ impl ListenOptions {
     ///   fields that do not fit into the length;
     /// - the header is longer than 107 bytes (version 1) or 4096 bytes (version 2);
     ///
-    /// and closed when the header has not come within [`Config::handshake_timeout`]. A proxy that speaks for
+    /// and closed when the header has not come in time ([`silent_timeout`](Self::silent_timeout)). A proxy that speaks for
     /// itself (`LOCAL`) or does not know the client (`UNKNOWN`, `UNSPEC`) is accepted, and `peer_addr` is the
     /// proxy's. Only the first header is one: a second is what the client sent.
     ///
@@ -294,6 +316,7 @@ impl fmt::Debug for ListenOptions {
             .field("tls", &self.layers.is_some())
             .field("max_open", &self.max_open)
             .field("max_silent", &self.max_silent)
+            .field("silent_timeout", &self.silent_timeout)
             .field("max_handshakes", &self.max_handshakes)
             .field("proxy_protocol", &self.header.is_some())
             .field("track", &self.track)

@@ -48,7 +48,9 @@ pub(super) struct Backlog<S: Transport> {
     admitted: u64,
     last_ticket: u64,
     last_member: u64,
-    /// As it was after the last round.
+    /// How many joins are among the events.
+    joins: usize,
+    /// As it was after the last round, and with the members that the task has taken in since.
     pub(super) stats: RoomStats,
 }
 
@@ -64,6 +66,7 @@ impl<S: Transport> Backlog<S> {
             admitted: 0,
             last_ticket: 0,
             last_member: 0,
+            joins: 0,
             stats: RoomStats::default(),
         }
     }
@@ -71,6 +74,16 @@ impl<S: Transport> Backlog<S> {
     pub(super) const fn next_member(&mut self) -> u64 {
         self.last_member += 1;
         self.last_member
+    }
+
+    pub(super) fn join(&mut self, seat: Seat<S>) {
+        self.joins += 1;
+        self.events.push_back(Event::Join(seat));
+    }
+
+    /// What the room has done. A member counts from its join on, whenever the task takes it in.
+    pub(super) fn stats(&self) -> RoomStats {
+        RoomStats { members: self.stats.members + self.joins, ..self.stats }
     }
 
     pub(super) fn has_news(&self) -> bool {
@@ -145,6 +158,7 @@ impl<S: Transport> Backlog<S> {
     /// What happened, and the speakers to wake: their messages are taken in.
     pub(super) fn take(&mut self) -> (VecDeque<Event<S>>, Vec<Waker>) {
         let events = mem::take(&mut self.events);
+        self.stats.members += mem::take(&mut self.joins);
         self.bytes = 0;
         let mut woken = Vec::new();
         while self.bytes < BACKLOG {
@@ -154,6 +168,13 @@ impl<S: Transport> Backlog<S> {
             woken.push(waiting.speaker);
         }
         (events, woken)
+    }
+
+    /// The task is gone, and with it the members. What is returned goes when the lock is free.
+    pub(super) fn end(&mut self) -> impl Sized + use<S> {
+        self.stats.members = 0;
+        self.joins = 0;
+        (mem::take(&mut self.events), self.runner.take())
     }
 
     /// Nothing more may be said. Returns the speakers to wake.

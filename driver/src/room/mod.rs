@@ -22,7 +22,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 
 use crate::{Error, Framing, Transport, Writer};
-use backlog::{Event, To};
+use backlog::To;
 use port::Port;
 use seat::Seat;
 use shared::{Saying, Shared};
@@ -143,7 +143,7 @@ impl<S: Transport> Room<S> {
             if backlog.is_closed {
                 return Some(seat);
             }
-            backlog.events.push_back(Event::Join(seat));
+            backlog.join(seat);
             None
         });
         // With it perhaps a connection goes, so not under the lock.
@@ -185,8 +185,8 @@ impl<S: Transport> Room<S> {
         poll_fn(|cx| saying.poll(to, message, cx.waker())).await
     }
 
-    /// What the room has done so far, in numbers. What was said just now is in it once the room's task had
-    /// its turn.
+    /// What the room has done so far, in numbers. A member counts from its [`join`](Self::join) on; what was said
+    /// just now is in it once the room's task had its turn, and so is a member that leaves.
     #[must_use]
     pub fn stats(&self) -> RoomStats {
         self.shared().stats()

@@ -2,7 +2,6 @@
 //! dropped.
 
 use std::collections::VecDeque;
-use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
@@ -46,7 +45,7 @@ impl<S: Transport> Shared<S> {
     }
 
     pub(super) fn stats(&self) -> RoomStats {
-        self.backlog().stats
+        self.backlog().stats()
     }
 
     // ---- for the room's task ---------------------------------------------------------------------
@@ -80,10 +79,7 @@ impl<S: Transport> Shared<S> {
     /// The task is gone.
     pub(super) fn end(&self) {
         self.close();
-        let mut backlog = self.backlog();
-        backlog.stats.members = 0;
-        let left = (mem::take(&mut backlog.events), backlog.runner.take());
-        drop(backlog);
+        let left = self.backlog().end();
         drop(left);
     }
 }

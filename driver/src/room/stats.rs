@@ -51,7 +51,7 @@ impl MemberStats {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RoomStats {
-    /// How many members there are.
+    /// How many members there are: those that have joined and that the room's task has not let go yet.
     pub members: usize,
     /// What all members got and missed, together; those that have left too.
     pub total: MemberStats,

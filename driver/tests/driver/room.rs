@@ -300,3 +300,28 @@ fn r8_a_room_whose_task_was_dropped_before_its_first_poll_is_closed() {
     drop(task);
     assert_eq!(poll_once(room.send_line(b"x")), Poll::Ready(Err(Error::Closed)));
 }
+
+#[test]
+fn r7_a_member_counts_from_its_join_until_the_room_lets_it_go() {
+    const MEMBERS: usize = 300;
+
+    let (room, task) = Room::new(Limits::default());
+    let mut task = std::pin::pin!(task);
+    let mut poll = || task.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending();
+    let clients: Vec<_> = (0..MEMBERS).map(|_| client(WIDE)).collect();
+    let mut members = Vec::new();
+    for (_, sender, _) in &clients {
+        members.push(room.join(sender.clone()).unwrap());
+        assert_eq!(room.stats().members, members.len());
+    }
+    // The task takes them in by portions.
+    for _ in 0..10 {
+        assert!(poll());
+        assert_eq!(room.stats().members, MEMBERS);
+    }
+    members.truncate(1);
+    for _ in 0..10 {
+        assert!(poll());
+    }
+    assert_eq!(room.stats().members, 1);
+}

@@ -168,6 +168,25 @@ fn t6_a_silent_peer_is_dropped_when_its_time_is_over() {
 }
 
 #[test]
+fn t6_a_silent_peer_may_have_less_time_than_a_handshake() {
+    let config = Config::default().handshake_timeout(Duration::from_secs(10));
+    let options = ListenOptions::new().config(config).silent_timeout(Duration::from_secs(2));
+    let (listener, address) = listen(options);
+    let mut peers = peers(2, &address);
+    assert!(poll_once(listener.accept()).is_pending());
+    toy::advance(Duration::from_secs(1));
+    block_on(peers[0].write_all(&[0x16])).unwrap();
+    let Poll::Ready(Ok(mut spoken)) = poll_once(listener.accept()) else { panic!("it has spoken") };
+    toy::advance(Duration::from_secs(1));
+    assert!(poll_once(listener.accept()).is_pending());
+    assert_eq!(told(&mut peers[1]), Poll::Ready(Ok(0)));
+    // The handshake behind the first byte has its own time.
+    toy::advance(Duration::from_secs(5));
+    assert!(poll_once(spoken.handshake()).is_pending());
+    assert_eq!(told(&mut peers[0]), Poll::Pending);
+}
+
+#[test]
 fn t6_silent_peers_are_looked_after_while_accept_backs_off() {
     let config = Config::default().handshake_timeout(Duration::from_millis(3));
     let (listener, address) = listen(ListenOptions::new().config(config));
