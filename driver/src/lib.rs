@@ -33,6 +33,9 @@
 //!
 //! # Where to read on
 //!
+//! The [guide](https://github.com/asyncnet/asyncnet/blob/main/docs/guide/README.md) has a page for each
+//! task: deadlines, many clients, TLS, shutting down, limits, tests.
+//!
 //! [`Connection`] is where to read on: what is seen when the peer goes away, how sending works, and what a
 //! cancelled call leaves behind. Numbers such as [L4] are rules of the [contract], all that a program may rely on.
 //!
