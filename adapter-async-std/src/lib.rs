@@ -4,9 +4,6 @@
 //!
 //! # Where to read on
 //!
-//! The [guide](https://github.com/asyncnet/asyncnet/blob/main/docs/guide/README.md) has a page for each
-//! task: deadlines, many clients, TLS, shutting down, limits, tests.
-//!
 //! Everything of the driver, the crate `asyncnet`, is here too: a program needs no other crate of ours.
 //! [`Connection`], [`Writer`], [`Listener`] and [`Room`] are here without their type parameter.
 //! [`asyncnet::Connection`] is where to read on: what is seen when the peer goes away, how sending works, and what a
