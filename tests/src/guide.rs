@@ -15,14 +15,19 @@ chapters! {
     ends "ends.md"
     deadlines "deadlines.md"
     many_clients "many-clients.md"
-    streams "streams.md"
     tls "tls.md"
     shutdown "shutdown.md"
     limits "limits.md"
-    testing "testing.md"
     moving "moving.md"
     adapters "adapters.md"
     security "security.md"
     performance "performance.md"
     design "design.md"
+}
+
+// They have Unix sockets in them, or programs of Unix.
+#[cfg(unix)]
+chapters! {
+    streams "streams.md"
+    testing "testing.md"
 }
