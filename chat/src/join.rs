@@ -15,8 +15,11 @@ use futures_lite::future;
 use smol::Timer;
 use tracing::warn;
 
+use crate::log::Log;
 use crate::screen::Screen;
 use crate::shown::shown;
+#[cfg(unix)]
+use crate::terminal::{self, Terminal};
 use crate::typed::Typed;
 use crate::{cli, trust};
 
@@ -53,23 +56,40 @@ enum Ended {
 
 /// Joins the room of these options. The end of the input ends our side only: what others say meanwhile is still
 /// printed, until the room ends its side too.
-pub(crate) async fn join(options: &cli::Join) -> io::Result<Outcome> {
+pub(crate) async fn join(options: &cli::Join, log: &Log) -> io::Result<Outcome> {
     let context = trust::context(options)?;
-    let mut typed = Typed::start()?;
-    let is_person = io::stdin().is_terminal() && io::stdout().is_terminal();
-    let mut screen = Screen::new(is_person);
+    #[cfg(unix)]
+    if terminal::is_there() {
+        let (typed, lines, leaving) = Typed::at_a_terminal();
+        let terminal = Terminal::start(lines, leaving, log)?;
+        return stay_joined(options, context, typed, Screen::above(terminal.printer())).await;
+    }
+    let _ = log;
+    let is_echoed = io::stdin().is_terminal() && io::stdout().is_terminal();
+    stay_joined(options, context, Typed::start()?, Screen::plain(is_echoed)).await
+}
+
+async fn stay_joined(
+    options: &cli::Join,
+    context: Option<TlsContext>,
+    mut typed: Typed,
+    mut screen: Screen,
+) -> io::Result<Outcome> {
     let mut pause = BACK_OFF.0;
     loop {
-        let ended = match open(options, context.as_ref()).await {
-            Ok(mut conn) => {
+        let opened = unless(typed.has_left(), open(options, context.as_ref())).await;
+        let ended = match opened {
+            Some(Ok(mut conn)) => {
+                let leaves = typed.leaves_at_once();
                 let mut stay = Stay { typed: &mut typed, screen: &mut screen, has_heard: false };
-                let ended = stay.go_on(&mut conn).await;
+                let ended = unless(leaves, stay.go_on(&mut conn)).await;
                 if stay.has_heard {
                     pause = BACK_OFF.0;
                 }
-                ended
+                ended.unwrap_or(Ended::Left)
             }
-            Err(ended) => ended,
+            Some(Err(ended)) => ended,
+            None => Ended::Left,
         };
         let why = match ended {
             Ended::Left => return Ok(Outcome::Left),
@@ -83,9 +103,20 @@ pub(crate) async fn join(options: &cli::Join) -> io::Result<Outcome> {
         screen.own().clear();
         let wait_seconds = wait.as_secs_f32();
         warn!("{}; joining again in {wait_seconds:.1} s", shown(why.as_bytes()));
-        Timer::after(wait).await;
+        if unless(typed.has_left(), Timer::after(wait)).await.is_none() {
+            return Ok(Outcome::Left);
+        }
         pause = (pause * 2).min(BACK_OFF.1);
     }
+}
+
+/// What `future` comes to, or `None` if a person leaves first.
+async fn unless<T>(leaves: impl Future<Output = ()>, future: impl Future<Output = T>) -> Option<T> {
+    let leaves = async {
+        leaves.await;
+        None
+    };
+    future::or(async { Some(future.await) }, leaves).await
 }
 
 /// Between half of this time and all of it, so that all who lost a room do not come back at once.

@@ -32,6 +32,8 @@ pub(crate) enum Form {
 
 enum Message {
     Line(Vec<u8>),
+    /// What comes behind this goes there.
+    To(Box<dyn Write + Send>),
     /// Everything in front of it is written once this is answered.
     Written(SyncSender<()>),
 }
@@ -62,6 +64,12 @@ impl Log {
             Form::Json => builder.json().init(),
         }
         Ok(log)
+    }
+
+    /// Writes to `writer` from now on, and no more to standard error.
+    pub(crate) fn write_to(&self, writer: impl Write + Send + 'static) {
+        // There is room: it is called before much is logged.
+        let _ = self.queue.try_send(Message::To(Box::new(writer)));
     }
 
     /// How many lines were dropped so far.
@@ -109,10 +117,12 @@ impl Write for Log {
 
 fn write_all(lines: &Receiver<Message>, dropped: &AtomicU64) {
     let mut said = 0;
+    let mut out: Box<dyn Write> = Box::new(io::stderr());
     for message in lines {
         match message {
             // Standard error may be closed.
-            Message::Line(line) => drop(io::stderr().write_all(&line)),
+            Message::Line(line) => drop(out.write_all(&line)),
+            Message::To(writer) => out = writer,
             Message::Written(answer) => drop(answer.try_send(())),
         }
         let now = dropped.load(Ordering::Relaxed);

@@ -10,8 +10,12 @@ mod figures;
 mod guest;
 mod hints;
 mod join;
+#[cfg(unix)]
+mod keys;
 mod log;
 mod metrics;
+#[cfg(unix)]
+mod prompt;
 mod rules;
 mod runtime;
 mod screen;
@@ -19,6 +23,8 @@ mod server;
 mod shown;
 mod signals;
 mod stop;
+#[cfg(unix)]
+mod terminal;
 mod tls;
 mod trust;
 mod typed;
@@ -50,7 +56,7 @@ fn main() -> ExitCode {
     };
     let result = match command {
         Command::Serve(options) => serve(options, log.clone()).map(|()| Outcome::Left),
-        Command::Join(options) => runtime::join(&options),
+        Command::Join(options) => runtime::join(&options, &log),
     };
     let code = match result {
         Ok(Outcome::Left) => ExitCode::SUCCESS,

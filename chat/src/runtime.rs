@@ -38,6 +38,6 @@ pub(crate) fn serve(
 }
 
 /// Joins a room. One person needs no choice of runtime.
-pub(crate) fn join(options: &cli::Join) -> io::Result<Outcome> {
-    smol::block_on(join::join(options))
+pub(crate) fn join(options: &cli::Join, log: &Log) -> io::Result<Outcome> {
+    smol::block_on(join::join(options, log))
 }

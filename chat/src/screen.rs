@@ -1,4 +1,4 @@
-//! Standard output: as it is for a pipe, made safe for a terminal.
+//! Standard output: the bytes as they are for a pipe, made safe for a terminal.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -9,28 +9,43 @@ use futures_lite::AsyncWriteExt;
 use smol::Unblock;
 
 use crate::shown::shown;
+#[cfg(unix)]
+use crate::terminal::Printer;
 
 /// How many lines of our own may be on their way back.
 const OWN: usize = 1024;
 
 /// Where the room is printed.
 pub(crate) struct Screen {
-    /// A pipe that is not read stops the printing, and nothing else.
-    out: Unblock<io::Stdout>,
+    out: Out,
     is_terminal: bool,
     own: Rc<Own>,
+}
+
+enum Out {
+    /// A pipe that is not read stops the printing, and nothing else.
+    Plain(Unblock<io::Stdout>),
+    /// Above the row in which a person types.
+    #[cfg(unix)]
+    Above(Printer),
 }
 
 /// What a person typed at a terminal: it stands there already, and has not come back yet. `None` where nobody does.
 pub(crate) struct Own(Option<RefCell<VecDeque<Vec<u8>>>>);
 
 impl Screen {
-    /// `is_person`: what is typed is shown by the terminal itself.
-    pub(crate) fn new(is_person: bool) -> Self {
+    /// `is_echoed`: the terminal itself shows what is typed.
+    pub(crate) fn plain(is_echoed: bool) -> Self {
         let out = io::stdout();
         let is_terminal = out.is_terminal();
-        let own = Rc::new(Own(is_person.then(RefCell::default)));
-        Self { out: Unblock::new(out), is_terminal, own }
+        let own = Rc::new(Own(is_echoed.then(RefCell::default)));
+        Self { out: Out::Plain(Unblock::new(out)), is_terminal, own }
+    }
+
+    /// What is typed appears when the room says it.
+    #[cfg(unix)]
+    pub(crate) fn above(printer: Printer) -> Self {
+        Self { out: Out::Above(printer), is_terminal: true, own: Rc::new(Own(None)) }
     }
 
     pub(crate) fn own(&self) -> Rc<Own> {
@@ -51,8 +66,17 @@ impl Screen {
     }
 
     pub(crate) async fn print(&mut self, text: &[u8]) -> io::Result<()> {
-        self.out.write_all(text).await?;
-        self.out.flush().await
+        match &mut self.out {
+            Out::Plain(out) => {
+                out.write_all(text).await?;
+                out.flush().await
+            }
+            #[cfg(unix)]
+            Out::Above(printer) => {
+                let (printer, text) = (printer.clone(), text.to_vec());
+                smol::unblock(move || printer.print(&text)).await
+            }
+        }
     }
 }
 

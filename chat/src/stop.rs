@@ -15,7 +15,7 @@ pub(crate) struct Flag {
 }
 
 impl Flag {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         // It carries no message: all that happens to it is that it is closed.
         let (sender, receiver) = async_channel::bounded(1);
         Self { sender, receiver }
