@@ -159,12 +159,15 @@ impl Prompt {
 
 /// From where on `text` is shown, so that its cursor is: from where it was, if it may stay.
 fn first_shown(text: &str, first: usize, cursor: usize, room: usize) -> usize {
+    if is_within(text.graphemes(true), room) {
+        return 0;
+    }
     let may_stay = first <= cursor && text.is_char_boundary(first);
     if may_stay && is_within(text[first..cursor].graphemes(true), room) {
         return first;
     }
-    // Some of what is in front of the cursor.
-    let mut left = room * 2 / 3;
+    // What is in front of the cursor, and space for something behind it.
+    let mut left = if cursor == text.len() { room } else { room * 2 / 3 };
     let mut first = cursor;
     for grapheme in text[..cursor].graphemes(true).rev() {
         let Some(rest) = left.checked_sub(cell(grapheme).width()) else { break };

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use asyncnet::net::ListenOptions;
 use asyncnet::room::{MemberStats, RoomStats};
@@ -23,6 +23,10 @@ pub(crate) type Job = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// How many connections may wait to be accepted. The system may lower it.
 const BACKLOG: u32 = 4096;
+
+/// How long a client of a room with TLS may take to send its first byte: somebody who joins in plain and says nothing
+/// learns then that this room is none of theirs. A first packet that is lost once still comes in time.
+const FIRST_BYTE: Duration = Duration::from_millis(1500);
 
 /// Serves until a signal stops it. What was said by then still goes to every client that reads.
 pub(crate) async fn serve<R: SendRuntime>(
@@ -121,7 +125,7 @@ async fn listen<R: SendRuntime>(
         settings = settings.proxy_protocol();
     }
     if let Some(shown) = shown {
-        settings = settings.tls(&shown.context);
+        settings = settings.tls(&shown.context).silent_timeout(FIRST_BYTE);
     }
     Listener::bind_with(&options.listen, settings).await
 }

@@ -12,6 +12,7 @@ on_every_runtime! {
     another_fingerprint_is_refused
     who_joins_with_tls_where_nobody_speaks_it_is_told
     who_joins_in_plain_where_tls_is_spoken_is_told
+    who_joins_in_plain_and_says_nothing_where_tls_is_spoken_is_told
 }
 
 /// Runs what the server prints behind "join with: ", in another directory.
@@ -78,4 +79,11 @@ fn who_joins_in_plain_where_tls_is_spoken_is_told(runtime: &str) {
     let error = refusal(&mut person);
     assert!(error.contains("join with --tls"), "{error}");
     server.program.log.iter().find(|line| line.contains("has to join with --tls")).unwrap();
+}
+
+fn who_joins_in_plain_and_says_nothing_where_tls_is_spoken_is_told(runtime: &str) {
+    let dir = Dir::new("silent", runtime);
+    let server = secure(runtime, &dir.file("ca.pem"), &[]);
+    let error = refusal(&mut join_with(&server, &[]));
+    assert!(error.contains("join with --tls"), "{error}");
 }

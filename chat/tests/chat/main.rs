@@ -37,3 +37,4 @@ mod secure;
 mod slow;
 mod stop;
 mod terminal;
+mod tty;
