@@ -33,7 +33,7 @@ impl Cli {
 pub(crate) enum Command {
     /// Open a room (what happens without a command)
     Serve(Serve),
-    /// Join a room: what you type goes there, what is said there is printed
+    /// Join a room: say what you type, and print what everybody says
     #[command(after_help = EXIT_STATUS)]
     Join(Join),
 }
@@ -59,18 +59,18 @@ pub(crate) struct Serve {
     /// What happens to a client that does not read what is said
     #[arg(long, value_enum, default_value_t)]
     pub(crate) slow: Slow,
-    /// How much may wait for a client before that happens, in bytes
+    /// The most that may wait for a client, in bytes; beyond it, what --slow says happens
     #[arg(long, value_name = "BYTES", default_value_t = Limits::default().hard)]
     pub(crate) hard_limit: usize,
-    /// Disconnect a client for which more than this waits for too long, in bytes; with
-    /// --slow disconnect only
+    /// Disconnect a client for which more than this has waited for --soft-seconds without a break, in bytes; only
+    /// with --slow disconnect
     #[arg(long, value_name = "BYTES", default_value_t = Limits::default().soft)]
     pub(crate) soft_limit: usize,
-    /// How long is too long, in seconds
+    /// How long more than --soft-limit may wait for a client
     #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().soft_for.as_secs())]
     pub(crate) soft_seconds: u64,
     /// At SIGTERM or SIGINT, how long clients may take to read what was said; a second signal
-    /// ends it at once, with status 1
+    /// ends the server at once, with status 1
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     stop_seconds: u64,
     /// How many clients may be there at once; others wait in the queue of the system
@@ -84,17 +84,17 @@ pub(crate) struct Serve {
     pub(crate) pace: Pace,
     #[arg(
         long,
-        help = "Do not tell a client that a line of its own was dropped; otherwise it gets a line about that, which \
-                begins with \"[server] \""
+        help = "Do not tell clients that lines of theirs were dropped (too long, or with a CR inside); otherwise they \
+                get a line about that, which begins with \"[server] \""
     )]
     pub(crate) quiet_rules: bool,
     /// The form of the log, which goes to standard error
     #[arg(long, value_enum, default_value_t)]
     pub(crate) log: Form,
-    /// Log the figures of the room, the listener and the process every so many seconds
+    /// Every so many seconds, log the figures of the room, the listener and the process
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     stats: Option<u64>,
-    /// Serve those figures over HTTP at this address, under /metrics, as Prometheus reads them
+    /// Serve the figures of --stats over HTTP at this address, under /metrics, as Prometheus reads them
     #[arg(long, value_name = "ADDRESS", value_parser = address::to_listen)]
     pub(crate) metrics: Option<String>,
     #[command(flatten)]
@@ -128,16 +128,16 @@ impl Pace {
 /// How the room is reached over TLS, if it is.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct ServeTls {
-    /// Speak TLS, with a certificate made now for this machine's loopback and the host of --listen
+    /// Speak TLS with a certificate made now, for localhost, 127.0.0.1, ::1 and the host of --listen
     #[arg(long, conflicts_with_all = ["cert", "key"])]
     pub(crate) tls_self_signed: bool,
-    /// Write that certificate to a file, in PEM: what others join with
+    /// Write the certificate of --tls-self-signed to this file, in PEM, for join --tls --ca
     #[arg(long, value_name = "FILE", requires = "tls_self_signed")]
     pub(crate) cert_out: Option<PathBuf>,
     /// Speak TLS with the certificate in this file, in PEM; SIGHUP reads it and its key again
     #[arg(long, value_name = "FILE", requires = "key")]
     pub(crate) cert: Option<PathBuf>,
-    /// The key to it
+    /// The key to the certificate of --cert, in PEM
     #[arg(long, value_name = "FILE", requires = "cert")]
     pub(crate) key: Option<PathBuf>,
 }
@@ -181,12 +181,12 @@ impl Serve {
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 pub(crate) enum Slow {
-    /// It is disconnected
+    /// The room disconnects it
     #[default]
     Disconnect,
-    /// It misses the newest
+    /// It misses the newest lines
     DropNewest,
-    /// It misses the oldest of what waits for it
+    /// It misses the oldest of the lines that wait for it
     DropOldest,
 }
 
@@ -209,10 +209,13 @@ pub(crate) enum Runtime {
 }
 
 const EXIT_STATUS: &str = "\
-On a terminal, /quit or the end of the input leaves.
+On a terminal, what you type stays in the last row, and lines appear above it, your own too once the room has
+said them. The keys are those of a shell: Ctrl-A, Ctrl-E, Ctrl-W, Ctrl-U, Up and Down for the lines before.
+/quit, or Ctrl-D in an empty row, leaves when all is said that you typed; Ctrl-C leaves at once. With TERM=dumb
+the terminal itself shows what you type, /quit or Ctrl-D leaves, and Ctrl-C kills the program.
 
 Exit status:
-  0  you left: the input ended, and all that was said to you before the end was printed
+  0  you left; where the input ended, all that was said to you before was printed
   1  the room could not be joined, or the connection was lost
   2  the command line is wrong
   3  the room closed the connection in good order, and you had not left";
@@ -222,8 +225,8 @@ pub(crate) struct Join {
     /// The room's address: HOST:PORT or unix:/PATH
     #[arg(default_value = "127.0.0.1:12345", value_parser = address::to_join)]
     pub(crate) address: String,
-    /// Join again whenever the room cannot be reached or the connection ends, after 0.5 s at first
-    /// and after 30 s in the end; what was under way when it ended may be lost
+    /// Join again whenever the room cannot be reached or the connection ends: after 0.5 s at most, and
+    /// later and later up to 30 s. Lines that were on their way when the connection ended may be lost
     #[arg(long)]
     pub(crate) reconnect: bool,
     /// Speak TLS, and join only if the room's certificate is good

@@ -20,7 +20,7 @@ pub(crate) fn announce(
 ) -> io::Result<()> {
     let mut text = format!("listening on {address}\n");
     if options.proxy_protocol {
-        text += "join through the proxy: a connection without its header is reset\n";
+        text += "join through the proxy: connections without its header are reset\n";
     } else {
         text += &how_to_join(&reachable(address), options, shown);
     }

@@ -86,7 +86,7 @@ impl Typed {
         let quit = async {
             self.leaving.quit.raised().await;
             if self.next.is_some() || !self.lines.is_empty() {
-                future::pending().await
+                future::pending::<()>().await;
             }
         };
         future::or(self.leaving.at_once.raised(), quit).await;

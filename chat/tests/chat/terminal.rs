@@ -207,6 +207,12 @@ fn every_way_out_leaves_the_terminal_as_it_was() {
         person.types(keys);
         assert_eq!(person.end().code(), Some(0), "{keys:?}");
     }
+    // All that was typed before is said, but not with ^C.
+    let mut other = server.client();
+    let mut person = Person::join(&server);
+    person.types("last words\r/quit\rtoo late\r");
+    other.expect(b"last words");
+    assert_eq!(person.end().code(), Some(0));
     for signal in [Signal::TERM, Signal::HUP, Signal::INT, Signal::QUIT] {
         let mut person = Person::join(&server);
         person.types("here\rnot entered");
