@@ -6,6 +6,7 @@
 use std::io::{self, ErrorKind, IsTerminal, Read, Write};
 use std::panic;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::{Duration, Instant};
 use std::{env, thread};
 
 use async_channel::Sender;
@@ -30,6 +31,9 @@ const MARKS_PASTES: (&str, &str) = ("\x1b[?2004h", "\x1b[?2004l");
 
 /// Moves to the top of an empty screen.
 const CLEAR: &str = "\x1b[H\x1b[2J";
+
+/// How long the end of the program waits for somebody who writes to the terminal.
+const A_MOMENT: Duration = Duration::from_millis(250);
 
 /// What a terminal is taken for that does not say how wide it is.
 const WIDTH: usize = 80;
@@ -150,17 +154,21 @@ impl Shared {
 
     /// Gives the terminal back in the middle of anything.
     fn leave_at_once(&self) {
-        let row = self.row.try_lock();
-        let row = match row {
-            Ok(row) => Some(row),
-            Err(TryLockError::Poisoned(row)) => Some(row.into_inner()),
-            Err(TryLockError::WouldBlock) => None,
-        };
-        match row {
-            Some(mut row) => drop(self.leave(&mut row)),
-            // Whoever has the lock is held up by the terminal, or is the one that panics.
-            None => drop(tcsetattr(stdio::stdin(), OptionalActions::Now, &self.before)),
+        let until = Instant::now() + A_MOMENT;
+        while Instant::now() < until {
+            let mut row = match self.row.try_lock() {
+                Ok(row) => row,
+                Err(TryLockError::Poisoned(row)) => row.into_inner(),
+                Err(TryLockError::WouldBlock) => {
+                    thread::sleep(A_MOMENT / 50);
+                    continue;
+                }
+            };
+            let _ = self.leave(&mut row);
+            return;
         }
+        // Whoever has the lock waits for the terminal, or is the one that panics.
+        let _ = tcsetattr(stdio::stdin(), OptionalActions::Now, &self.before);
     }
 }
 
