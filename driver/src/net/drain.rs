@@ -51,7 +51,7 @@ impl Drain {
     /// Whether the listener shuts down: [`Listener::finish`](crate::Listener::finish) was called.
     #[must_use]
     pub fn is_draining(&self) -> bool {
-        self.open.as_ref().is_some_and(|open| open.is_draining())
+        self.open.as_ref().is_some_and(|open| open.draining.is_set())
     }
 
     /// Ready when the listener shuts down, at once if it does already. Never for a connection that came from no listener.
@@ -61,7 +61,7 @@ impl Drain {
     /// Cancel safe: it only waits.
     pub async fn draining(&self) {
         match &self.open {
-            Some(open) => open.draining().await,
+            Some(open) => open.draining.wait().await,
             None => std::future::pending().await,
         }
     }

@@ -14,6 +14,7 @@ mod failures;
 pub(crate) mod handshakes;
 #[cfg(unix)]
 mod inherited;
+mod latch;
 mod listener;
 pub(crate) mod open;
 pub(crate) mod options;

@@ -1,13 +1,14 @@
 //! The open connections of a listener: how many there are, what is known of each, and how they notice its end.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::ops::Deref;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Wake as _, Waker};
 
 use asyncnet_core::{Time, TlsError};
-use event_listener::Event;
 
 use super::failures::OnFailure;
+use super::latch::Latch;
 use super::tracked::{Order, Registry, Tracked};
 use super::{Drain, Failures, HandshakeFailure, ListenOptions, OpenConnection, Proxied};
 use crate::Address;
@@ -19,9 +20,7 @@ pub(crate) struct Open {
     pub(super) fan_out: Arc<FanOut>,
     failures: Mutex<Failures>,
     on_failure: Option<OnFailure>,
-    is_draining: AtomicBool,
-    /// Those that wait for that.
-    drained: Event,
+    pub(super) draining: Latch,
     /// If connections are tracked.
     registry: Option<Registry>,
     close_idle: bool,
@@ -36,8 +35,7 @@ impl Open {
             fan_out,
             failures: Mutex::default(),
             on_failure: options.on_failure.clone(),
-            is_draining: AtomicBool::new(false),
-            drained: Event::new(),
+            draining: Latch::default(),
             registry: tracks.then(Registry::default),
             close_idle: options.close_idle,
             aborted: AtomicUsize::new(0),
@@ -60,7 +58,7 @@ impl Open {
         let is_needed = tracked.is_some() || proxied.is_some() || self.on_failure.is_some();
         let about = is_needed
             .then(|| Box::new(About { peer: peer.clone(), proxied, tracked, failed: None }));
-        Permit { open: Arc::clone(self), about }
+        Permit { about, open: Counted(Arc::clone(self)) }
     }
 
     // ---- failures --------------------------------------------------------------------------------
@@ -71,22 +69,8 @@ impl Open {
 
     // ---- shutting down ---------------------------------------------------------------------------
 
-    pub(super) fn is_draining(&self) -> bool {
-        self.is_draining.load(Ordering::SeqCst)
-    }
-
-    pub(super) async fn draining(&self) {
-        while !self.is_draining() {
-            let drained = self.drained.listen();
-            if !self.is_draining() {
-                drained.await;
-            }
-        }
-    }
-
     pub(super) fn begin_drain(&self) {
-        self.is_draining.store(true, Ordering::SeqCst);
-        self.drained.notify(usize::MAX);
+        self.draining.set();
         if let Some(registry) = self.registry.as_ref().filter(|_| self.close_idle) {
             registry.tell(Order::CloseIdle);
         }
@@ -113,9 +97,29 @@ impl Open {
 /// An open connection. Dropping it says that it is closed, and runs code of the program: not to be done under a
 /// lock.
 pub(crate) struct Permit {
-    open: Arc<Open>,
     /// If anything is known that somebody may ask for.
     about: Option<Box<About>>,
+    /// Goes last, whatever the program's code does before.
+    open: Counted,
+}
+
+/// Counts as one connection, until it is dropped.
+struct Counted(Arc<Open>);
+
+impl Deref for Counted {
+    type Target = Arc<Open>;
+
+    fn deref(&self) -> &Arc<Open> {
+        &self.0
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.count.fetch_sub(1, Ordering::SeqCst);
+        // A listener may drop connections while it holds its lock.
+        self.fan_out.wake_by_ref();
+    }
 }
 
 struct About {
@@ -137,7 +141,7 @@ impl Permit {
     }
 
     pub(crate) fn drain(&self) -> Drain {
-        Drain::of(Some(Arc::clone(&self.open)))
+        Drain::of(Some(Arc::clone(&*self.open)))
     }
 
     pub(crate) fn tracked(&self) -> Option<&Tracked> {
@@ -178,8 +182,5 @@ impl Drop for Permit {
                 tell(&HandshakeFailure { peer, error });
             }
         }
-        self.open.count.fetch_sub(1, Ordering::SeqCst);
-        // A listener may drop connections while it holds its lock.
-        self.open.fan_out.wake_by_ref();
     }
 }

@@ -2,10 +2,13 @@
 
 use std::io::ErrorKind;
 use std::pin::pin;
+use std::sync::Mutex;
+use std::sync::mpsc::channel;
 use std::task::{Context, Poll, Wake, Waker};
+use std::thread;
 use std::time::Duration;
 
-use asyncnet::net::{Finished, ListenOptions, Pipe};
+use asyncnet::net::{Drain, Finished, ListenOptions, Pipe};
 use asyncnet::{Address, Config, Connection, Error, Listener};
 use futures_lite::future::block_on;
 use futures_lite::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -226,9 +229,47 @@ fn a17_the_open_connections_are_listed_with_their_ages_and_bytes() {
     assert_eq!(listener.connections(), []);
 }
 
+/// A waker that runs its task where it is woken, or drops it.
+struct Inline(Mutex<Option<Waits>>, Option<Drain>);
+
+type Waits = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
+
+impl Wake for Inline {
+    fn wake(self: std::sync::Arc<Self>) {
+        drop(self.0.lock().unwrap().take());
+        if let Some(drain) = &self.1 {
+            assert!(poll_once(drain.draining()).is_ready());
+        }
+    }
+}
+
+#[test]
+fn a17_tasks_that_wait_for_the_end_are_woken_without_a_lock() {
+    let (done, is_done) = channel();
+    thread::spawn(move || {
+        let (listener, _) = listen(ListenOptions::new());
+        for _ in 0..3 {
+            let drain = listener.drain();
+            let waits: Waits = Box::pin({
+                let drain = drain.clone();
+                async move { drain.draining().await }
+            });
+            let inline = std::sync::Arc::new(Inline(Mutex::new(Some(waits)), Some(drain)));
+            let waker = Waker::from(std::sync::Arc::clone(&inline));
+            let mut waits = inline.0.lock().unwrap().take().unwrap();
+            assert!(waits.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+            *inline.0.lock().unwrap() = Some(waits);
+        }
+        assert!(poll_once(listener.finish(LIMIT)).is_ready());
+        done.send(()).unwrap();
+    });
+    is_done.recv_timeout(Duration::from_secs(10)).expect("no deadlock");
+}
+
 #[cfg(feature = "tls")]
 mod handshakes {
-    use std::sync::{Arc, Mutex};
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::Arc;
 
     use asyncnet::tls::TlsErrorKind;
 
@@ -278,5 +319,22 @@ mod handshakes {
         toy::advance(LIMIT);
         assert!(poll_once(listener.accept()).is_pending());
         assert_eq!(listener.failures().silent, 3);
+    }
+    #[test]
+    fn t15_a_callback_that_panics_costs_no_place() {
+        let options = ListenOptions::new().tls(&contexts().0).max_open(1).track(true);
+        let (listener, address) = listen(options.on_handshake_failure(|_| panic!("as told")));
+        let fails = || {
+            let mut peer = toy::connect(&address).unwrap();
+            say(&mut peer, b"GET / HTTP/1.1\r\n");
+            let mut conn = block_on(listener.accept()).unwrap();
+            assert!(block_on(conn.handshake()).is_err());
+        };
+        assert!(catch_unwind(AssertUnwindSafe(fails)).is_err());
+        assert_eq!(listener.open_connections(), 0);
+        let mut peer = toy::connect(&address).unwrap();
+        say(&mut peer, b"\x16");
+        assert!(poll_once(listener.accept()).is_ready());
+        assert_eq!(listener.connections().len(), 0);
     }
 }
