@@ -1,5 +1,6 @@
 //! A listening socket.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::io;
@@ -64,6 +65,9 @@ pub struct Listener<R: Runtime> {
 struct Queue<R: Runtime> {
     clock: R::Clock,
     silent: Silent<R::Stream>,
+    /// Peers that have said what they had to say, and wait until one more may be open. Together with those that are
+    /// silent they are at most as many as the listener allows: while there are any, no new one is taken.
+    spoken: VecDeque<Spoken<R::Stream>>,
     /// No accept before.
     back_off: Option<Time>,
     /// How long the next back-off lasts.
@@ -149,6 +153,7 @@ impl<R: Runtime> Listener<R> {
         let queue = Queue {
             clock: R::clock(),
             silent: Silent::new(max_silent, patience, opening, &open),
+            spoken: VecDeque::new(),
             back_off: None,
             wait: BACK_OFF.0,
             passing: 0,
@@ -306,25 +311,23 @@ impl<R: Runtime> Listener<R> {
         gone: &mut Vec<R::Stream>,
     ) -> Poll<io::Result<Accepted<R>>> {
         for _ in 0..STREAK {
-            let room = self.open.count() < self.max_open;
-            if room {
-                match queue.silent.hear() {
-                    Heard::Bytes(spoken) => {
-                        return Poll::Ready(self.hand_out_spoken(queue, spoken));
-                    }
-                    Heard::Left(stream) => gone.push(stream),
-                    Heard::Silence => {}
-                    Heard::Nothing => match self.poll_new(queue, gone) {
+            let has_room = self.open.count() < self.max_open;
+            if let Some(spoken) = has_room.then(|| queue.spoken.pop_front()).flatten() {
+                return Poll::Ready(self.hand_out_spoken(queue, spoken));
+            }
+            match queue.silent.hear() {
+                // It has its turn above, once there is room.
+                Heard::Bytes(spoken) => queue.spoken.push_back(spoken),
+                Heard::Left(stream) => gone.push(stream),
+                Heard::Silence => {}
+                Heard::Nothing => {
+                    let new = if has_room { self.poll_new(queue, gone) } else { Poll::Pending };
+                    match new {
                         Poll::Ready(Some(accepted)) => return Poll::Ready(accepted),
                         Poll::Ready(None) => {}
-                        Poll::Pending if queue.poll_alarm(&self.waker, gone).is_pending() => {
-                            return Poll::Pending;
-                        }
-                        Poll::Pending => {}
-                    },
+                        Poll::Pending => ready!(queue.poll_alarm(&self.waker, gone)),
+                    }
                 }
-            } else if queue.poll_alarm(&self.waker, gone).is_pending() {
-                return Poll::Pending;
             }
         }
         self.waker.wake_by_ref();

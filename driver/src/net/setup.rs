@@ -168,7 +168,8 @@ impl ListenOptions {
     /// How many connections of the listener may be open at once. With so many, accepts wait until one is
     /// closed, and further peers wait in the queue of the system. Default: no limit.
     ///
-    /// Peers of a TLS listener that have not spoken yet do not count: see [`max_silent`](Self::max_silent).
+    /// Peers of a TLS listener that have not spoken yet do not count: see [`max_silent`](Self::max_silent). Those that
+    /// have spoken wait outside until one is closed, however long that takes.
     ///
     /// Rule [A12](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#a12).
     #[doc(alias("max connections", "connection limit", "Semaphore"))]

@@ -216,6 +216,27 @@ fn t6_silent_peers_do_not_count_as_open() {
 }
 
 #[test]
+fn t6_a_peer_that_has_spoken_waits_for_a_place_as_long_as_it_takes() {
+    let config = Config::default().handshake_timeout(Duration::from_secs(10));
+    let (listener, address) = listen(ListenOptions::new().config(config).max_open(1));
+    let mut peers = peers(3, &address);
+    assert!(poll_once(listener.accept()).is_pending());
+    for peer in &mut peers[..2] {
+        block_on(peer.write_all(HELLO)).unwrap();
+    }
+    let Poll::Ready(first) = poll_once(listener.accept()) else { panic!("it has spoken") };
+    for _ in 0..3 {
+        assert!(poll_once(listener.accept()).is_pending(), "one is open");
+        toy::advance(Duration::from_secs(10));
+    }
+    assert_eq!(told(&mut peers[1]), Poll::Pending);
+    assert_eq!(told(&mut peers[2]), Poll::Ready(Ok(0)), "it is silent");
+    assert_eq!(listener.failures().silent, 1);
+    drop(first);
+    assert!(poll_once(listener.accept()).is_ready());
+}
+
+#[test]
 fn t6_the_handshake_goes_on_in_the_task_that_uses_the_connection() {
     let (server, client) = contexts();
     block_on(async {
