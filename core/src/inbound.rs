@@ -384,6 +384,13 @@ impl Inbound {
         self.answer(end)
     }
 
+    /// Whether nothing is half done: no byte waits for a receive or for a rate, no message or skip has consumed a part
+    /// of what it needs, and no bad line is being discarded.
+    #[must_use]
+    pub fn is_between_messages(&self) -> bool {
+        self.arrived() == 0 && !self.is_held() && !self.is_in_message() && !self.is_discarding()
+    }
+
     /// Whether a part of a message was consumed, and nothing behind it.
     fn is_in_message(&self) -> bool {
         self.inbox.front().is_in_message(self.inbox.position())

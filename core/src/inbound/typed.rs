@@ -179,6 +179,9 @@ impl Inbound {
             let n = most.min(self.inbox.len());
             self.inbox.consume(n);
             *left -= n as u64;
+            // What is left is the rest of a message: an end in front of it is not a clean one.
+            let position = self.inbox.position();
+            self.inbox.front_mut().note(Searched::default(), position, *left == 0, n);
         }
         Ok(Step::Ready(()))
     }

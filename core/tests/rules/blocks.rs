@@ -298,6 +298,18 @@ fn b6_a_skip_goes_on_where_it_was_and_meets_the_end_as_a_block_does() {
 }
 
 #[test]
+fn b6_an_end_behind_a_skip_that_was_given_up_is_not_a_clean_one() {
+    for (said, is_clean) in [(&b"12345"[..], false), (b"123456", true)] {
+        let mut conn = Connection::new(buffered());
+        let mut left = 6;
+        assert_eq!(conn.handle_input(said), said.len());
+        assert_eq!(conn.skip(&mut left).map(|step| step == Step::Ready(())), Ok(is_clean));
+        conn.handle_eof();
+        assert_eq!(conn.next_line().is_ok(), is_clean);
+    }
+}
+
+#[test]
 fn b6_unbuffered_a_skip_reads_no_more_than_it_skips() {
     let mut conn = Connection::new(unbuffered());
     let mut left = 5;

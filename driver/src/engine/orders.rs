@@ -29,8 +29,9 @@ impl<S: Transport> Engine<S> {
         let Some(permit) = &self.permit else { return false };
         let Some(tracked) = permit.tracked() else { return false };
         tracked.note(inbound.stats().bytes_received, self.link.transmitted_total());
-        let is_idle = inbound.arrived() == 0 && self.unsent() == 0 && !self.link.is_unsettled();
-        if !is_idle || self.is_closing() || !permit.closes_idle(cx.waker()) {
+        let is_idle = inbound.is_between_messages() && self.unsent() == 0;
+        let is_open = !self.link.is_unsettled() && !self.is_closing();
+        if !is_idle || !is_open || !permit.closes_idle(cx.waker()) {
             return false;
         }
         // The rest of the close is up to the task: its receive answers now.

@@ -229,6 +229,60 @@ fn a17_the_open_connections_are_listed_with_their_ages_and_bytes() {
     assert_eq!(listener.connections(), []);
 }
 
+/// What has come and is held back is a message that is half done.
+#[test]
+fn a17_a_connection_that_a_rate_holds_up_is_not_idle() {
+    for with_writer in [false, true] {
+        let config = Config::default().max_lines_per_second(1);
+        let (listener, address) = listen(ListenOptions::new().config(config).close_idle(true));
+        let (mut conn, mut peer) = accept(&listener, &address);
+        let _writer = with_writer.then(|| conn.writer());
+        say(&mut peer, b"a\nb\n");
+        assert_eq!(poll_once(conn.next_line()), Poll::Ready(Ok(Some(&b"a"[..]))));
+        assert!(poll_once(conn.next_line()).is_pending());
+        let mut finish = pin!(listener.finish(LIMIT));
+        assert!(poll_once(finish.as_mut()).is_pending());
+        assert!(poll_once(conn.next_line()).is_pending(), "the rate holds");
+        toy::advance(Duration::from_secs(1));
+        assert_eq!(poll_once(conn.next_line()), Poll::Ready(Ok(Some(&b"b"[..]))));
+        assert_eq!(conn.feed_line("answer"), Ok(()));
+        assert_eq!(poll_once(conn.next_line()), Poll::Ready(Err(Error::Closed)));
+        assert_eq!(told(&mut peer), Poll::Ready(Ok(8)), "the answer goes out");
+    }
+}
+
+/// Of which nothing is here any more: it was consumed.
+#[test]
+fn a17_a_connection_in_the_middle_of_a_message_is_not_idle() {
+    let (listener, address) = listen(ListenOptions::new().close_idle(true));
+    let (mut parses, mut parsed_peer) = accept(&listener, &address);
+    let (mut skips, mut skipped_peer) = accept(&listener, &address);
+    let mut finish = pin!(listener.finish(LIMIT));
+    assert!(poll_once(finish.as_mut()).is_pending());
+    say(&mut parsed_peer, b"head\n");
+    say(&mut skipped_peer, b"abc");
+    {
+        let mut heads = 0;
+        let mut parse = pin!(parses.next_with(|unread| {
+            while heads < 2 {
+                unread.line()?;
+                unread.checkpoint();
+                heads += 1;
+            }
+            Ok(heads)
+        }));
+        let mut skip = pin!(skips.skip(6));
+        assert!(poll_once(parse.as_mut()).is_pending());
+        assert!(poll_once(skip.as_mut()).is_pending());
+        say(&mut parsed_peer, b"tail\n");
+        say(&mut skipped_peer, b"def");
+        assert_eq!(poll_once(parse), Poll::Ready(Ok(Some(2))));
+        assert_eq!(poll_once(skip), Poll::Ready(Ok(())));
+    }
+    assert_eq!(poll_once(parses.next_line()), Poll::Ready(Err(Error::Closed)));
+    assert_eq!(poll_once(skips.next_line()), Poll::Ready(Err(Error::Closed)));
+}
+
 /// A waker that runs its task where it is woken, or drops it.
 struct Inline(Mutex<Option<Waits>>, Option<Drain>);
 
