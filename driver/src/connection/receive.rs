@@ -370,8 +370,8 @@ impl<S: Transport> Connection<S> {
                 engine.link.bound_receive(within);
                 let polled = engine.poll_receive(inbound, cx, take);
                 *replied &= engine.link.unsent() > 0;
-                if let Poll::Ready(Err(_)) = polled {
-                    // Its listener may have aborted it.
+                if polled.is_ready() && engine.is_closed() {
+                    // Its listener may have aborted it, though there are lines left.
                     drop(engine.take_remains());
                 }
                 polled

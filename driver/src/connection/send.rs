@@ -252,7 +252,12 @@ impl<S: Transport> Sending<'_, S> {
         until: Until,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Error>> {
-        self.progress.poll_until(until, self.engine, message, cx)
+        let polled = self.progress.poll_until(until, self.engine, message, cx);
+        if let Poll::Ready(Err(_)) = polled {
+            // Its listener may have aborted it.
+            drop(self.engine.take_remains());
+        }
+        polled
     }
 }
 

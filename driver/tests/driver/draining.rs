@@ -229,6 +229,51 @@ fn a17_the_open_connections_are_listed_with_their_ages_and_bytes() {
     assert_eq!(listener.connections(), []);
 }
 
+#[test]
+fn a17_a_send_that_is_aborted_resets_its_peer_at_once() {
+    let (listener, address) = listen(ListenOptions::new().track(true));
+    let (mut conn, mut peer) = accept(&listener, &address);
+    let mut finish = pin!(listener.finish(Duration::from_secs(1)));
+    {
+        let message = vec![b'x'; 1 << 19];
+        let mut sending = pin!(conn.send_all(&message));
+        assert!(poll_once(sending.as_mut()).is_pending());
+        assert!(poll_once(finish.as_mut()).is_pending());
+        toy::advance(Duration::from_secs(1));
+        assert!(poll_once(finish.as_mut()).is_pending());
+        assert_eq!(poll_once(sending.as_mut()), Poll::Ready(Err(Error::Closed)));
+    }
+    // Whatever its task does next.
+    let Poll::Ready(it) = poll_once(finish) else { panic!("it is closed") };
+    assert_eq!(parts(it), finished(0, 1, 0));
+    let end = loop {
+        match told(&mut peer) {
+            Poll::Ready(Ok(n)) if n > 0 => {}
+            end => break end,
+        }
+    };
+    assert_eq!(end, Poll::Ready(Err(ErrorKind::ConnectionReset)));
+}
+
+#[test]
+fn a17_a_connection_with_lines_left_is_aborted_all_the_same() {
+    let (listener, address) = listen(ListenOptions::new().track(true));
+    let (mut conn, mut peer) = accept(&listener, &address);
+    conn.configure(|config| config.high_water(1));
+    say(&mut peer, b"a\nb\n");
+    let mut finish = pin!(listener.finish(Duration::from_secs(1)));
+    assert_eq!(poll_once(conn.next_line()), Poll::Ready(Ok(Some(&b"a"[..]))));
+    conn.feed(vec![b'x'; 1 << 19]).unwrap();
+    assert!(poll_once(conn.next_line()).is_pending(), "the answer is unsent");
+    assert!(poll_once(finish.as_mut()).is_pending());
+    toy::advance(Duration::from_secs(1));
+    assert!(poll_once(finish.as_mut()).is_pending());
+    assert_eq!(poll_once(conn.next_line()), Poll::Ready(Ok(Some(&b"b"[..]))));
+    let Poll::Ready(it) = poll_once(finish) else { panic!("it is closed") };
+    assert_eq!(parts(it), finished(0, 1, 0));
+    assert_eq!(poll_once(conn.next_line()), Poll::Ready(Err(Error::Closed)));
+}
+
 /// What has come and is held back is a message that is half done.
 #[test]
 fn a17_a_connection_that_a_rate_holds_up_is_not_idle() {
