@@ -8,9 +8,9 @@ use asyncnet::Config;
 use asyncnet::room::{Limits, Policy};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::address;
 use crate::log::Form;
 use crate::trust::Fingerprint;
+use crate::{address, relay};
 
 /// A chat room: every line that one client sends goes to all.
 #[derive(Debug, Parser)]
@@ -25,14 +25,14 @@ pub(crate) struct Cli {
 impl Cli {
     /// What to do; without a word, serve.
     pub(crate) fn command(self) -> Command {
-        self.command.unwrap_or(Command::Serve(self.serve))
+        self.command.unwrap_or(Command::Serve(Box::new(self.serve)))
     }
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Open a room (what happens without a command)
-    Serve(Serve),
+    Serve(Box<Serve>),
     /// Join a room: say what you type, and print what everybody says
     #[command(after_help = EXIT_STATUS)]
     Join(Join),
@@ -84,8 +84,8 @@ pub(crate) struct Serve {
     pub(crate) pace: Pace,
     #[arg(
         long,
-        help = "Do not tell clients that lines of theirs were dropped (too long, or with a CR inside); otherwise they \
-                get a line about that, which begins with \"[server] \""
+        help = "Do not tell clients that lines of theirs were dropped (too long, or with a CR inside), or that the \
+                relay lost lines; otherwise they get a line about that, which begins with \"[server] \""
     )]
     pub(crate) quiet_rules: bool,
     /// The form of the log, which goes to standard error
@@ -99,6 +99,38 @@ pub(crate) struct Serve {
     pub(crate) metrics: Option<String>,
     #[command(flatten)]
     pub(crate) tls: ServeTls,
+    #[command(flatten)]
+    relay: ServeRelay,
+}
+
+/// One room on many servers.
+#[derive(Args, Clone, Debug)]
+struct ServeRelay {
+    // No doc comment: brackets are links there.
+    #[arg(
+        long,
+        value_name = "URL",
+        help = "Share the room with every server that has the same broker and subject: nats://HOST:PORT/SUBJECT, tls:// \
+                (NATS over TLS), redis://HOST:PORT/CHANNEL or rediss://; without a subject it is asyncnet-chat. \
+                USER:PASSWORD@ or TOKEN@ in front of the host works, but other users of this machine can read it"
+    )]
+    relay: Option<relay::Url>,
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "relay",
+        help = "The credentials for the broker: USER:PASSWORD, or a token or password alone, on the first line of this \
+                file; without it, those in the environment variable ASYNCNET_CHAT_RELAY_CREDENTIALS"
+    )]
+    relay_credentials: Option<PathBuf>,
+    /// Trust the certificates in this file for the broker, in PEM, and not those that the system
+    /// trusts
+    #[arg(long, value_name = "FILE", requires = "relay")]
+    relay_ca: Option<PathBuf>,
+    /// How much is kept of what the broker has not confirmed, in bytes; what does not fit is lost to
+    /// other servers, and counted
+    #[arg(long, value_name = "BYTES", default_value_t = 4 << 20)]
+    relay_buffer: usize,
 }
 
 /// How slow, how silent and how fast a client may be.
@@ -160,6 +192,19 @@ impl Serve {
         Err(io::Error::other(format!(
             "--hard-limit {hard_limit} has no room for a line of --max-line {max_line} bytes and its end"
         )))
+    }
+
+    /// What there is to say about the relay, if there is one.
+    pub(crate) fn relay(&self) -> Option<relay::Options<'_>> {
+        let ServeRelay { relay, relay_credentials, relay_ca, relay_buffer } = &self.relay;
+        Some(relay::Options {
+            url: relay.as_ref()?,
+            credentials: relay_credentials.as_deref(),
+            ca: relay_ca.as_deref(),
+            buffer: *relay_buffer,
+            max_line: self.max_line,
+            quiet: self.quiet_rules,
+        })
     }
 
     pub(crate) fn stats(&self) -> Option<Duration> {

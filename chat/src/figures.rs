@@ -10,11 +10,13 @@ use asyncnet::{Listener, Room, SendRuntime};
 use tracing::info;
 
 use crate::log::Log;
+use crate::relay::{self, Relay};
 
 /// Where the numbers come from.
 pub(crate) struct Source<'a, R: SendRuntime> {
     pub(crate) listener: &'a Listener<R>,
     pub(crate) room: &'a Room<R::Stream>,
+    pub(crate) relay: Option<&'a Relay>,
     pub(crate) log: &'a Log,
     pub(crate) started: Instant,
 }
@@ -27,6 +29,7 @@ impl<R: SendRuntime> Source<'_, R> {
             connections: self.listener.open_connections(),
             failures: self.listener.failures(),
             room: self.room.stats(),
+            relay: self.relay.map(Relay::figures),
             log_lines_dropped: self.log.dropped(),
             process: Process::now(),
         }
@@ -38,6 +41,7 @@ pub(crate) struct Figures {
     connections: usize,
     failures: Failures,
     room: RoomStats,
+    relay: Option<relay::Figures>,
     log_lines_dropped: u64,
     process: Process,
 }
@@ -102,6 +106,9 @@ impl Figures {
             cpu_seconds = self.process.cpu.map(|time| time.as_secs_f64()),
             "figures"
         );
+        if let Some(relay) = &self.relay {
+            relay.log();
+        }
     }
 
     /// The same numbers in Prometheus's text format.
@@ -140,6 +147,9 @@ impl Figures {
             "Lines of the log that were not read in time.",
         );
         text.counter(name, help, self.log_lines_dropped);
+        if let Some(relay) = &self.relay {
+            relay.prometheus(&mut text);
+        }
         let Process { resident_bytes, threads, open_files, cpu } = &self.process;
         if let Some(bytes) = resident_bytes {
             text.gauge("process_resident_memory_bytes", "Resident memory.", bytes);
@@ -186,24 +196,24 @@ fn causes(failures: &Failures) -> [(&'static str, u64); 9] {
 
 /// A text in the format of Prometheus. A String takes everything that is written to it.
 #[derive(Default)]
-struct Exposition(String);
+pub(crate) struct Exposition(String);
 
 impl Exposition {
     fn head(&mut self, name: &str, help: &str, kind: &str) {
         let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
     }
 
-    fn gauge(&mut self, name: &str, help: &str, value: impl std::fmt::Display) {
+    pub(crate) fn gauge(&mut self, name: &str, help: &str, value: impl std::fmt::Display) {
         self.head(name, help, "gauge");
         let _ = writeln!(self.0, "{name} {value}");
     }
 
-    fn counter(&mut self, name: &str, help: &str, value: impl std::fmt::Display) {
+    pub(crate) fn counter(&mut self, name: &str, help: &str, value: impl std::fmt::Display) {
         self.head(name, help, "counter");
         let _ = writeln!(self.0, "{name} {value}");
     }
 
-    fn counters(&mut self, name: &str, help: &str, label: &str, values: &[(&str, u64)]) {
+    pub(crate) fn counters(&mut self, name: &str, help: &str, label: &str, values: &[(&str, u64)]) {
         self.head(name, help, "counter");
         for (which, value) in values {
             let _ = writeln!(self.0, "{name}{{{label}=\"{which}\"}} {value}");

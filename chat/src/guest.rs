@@ -10,6 +10,7 @@ use asyncnet::{
 use futures_lite::future;
 use tracing::{info, warn};
 
+use crate::relay::Relay;
 use crate::rules::{Dropped, PREFIX};
 use crate::stop::{Speaking, Stop};
 
@@ -29,6 +30,8 @@ const HELLO: &[u8] = &[0x16, 0x03];
 /// Where a client comes in.
 pub(crate) struct Place<S: Transport> {
     pub(crate) room: Room<S>,
+    /// To the rooms of other servers.
+    pub(crate) relay: Option<Relay>,
     pub(crate) stop: Stop,
     pub(crate) line_timeout: Option<Duration>,
     /// Whether clients are not told which lines were dropped.
@@ -87,7 +90,7 @@ async fn stay<R: SendRuntime>(
     let Ok(member) = place.room.join(conn.writer()) else { return };
     info!(%address, "joined");
     let mut dropped = Dropped::new(conn.config().max_line);
-    let left = relay::<R>(conn, address, place, &member, &mut dropped).await;
+    let left = pass_on_all::<R>(conn, address, place, &member, &mut dropped).await;
     dropped.report(address, &member, place.quiet).await;
     drop(speaking);
     if let Ok(Leaving::Stop) = left {
@@ -150,7 +153,7 @@ async fn next_batch<S: Transport>(
 }
 
 /// Passes on every line of a client until it leaves, or until the server stops and all that has arrived was passed on.
-async fn relay<R: SendRuntime>(
+async fn pass_on_all<R: SendRuntime>(
     conn: &mut Connection<R::Stream>,
     address: &Address,
     place: &Place<R::Stream>,
@@ -168,7 +171,7 @@ async fn relay<R: SendRuntime>(
         let due = report_due::<R, _>(dropped);
         let next = future::or(async { Some(next_batch(conn, place.line_timeout).await) }, due);
         match stop.asked.or(next).await {
-            Some(Some(Ok(Some(batch)))) => pass_on(batch, &place.room, dropped).await,
+            Some(Some(Ok(Some(batch)))) => pass_on(batch, place, dropped).await,
             Some(Some(Ok(None))) => return Ok(Leaving::End),
             Some(Some(Err(error))) => return Err(error),
             Some(None) => {}
@@ -180,7 +183,7 @@ async fn relay<R: SendRuntime>(
     }
     while let Some(received) = stop.closing.or(conn.within(QUIET).next_batch()).await {
         match received {
-            Ok(Some(batch)) => pass_on(batch, &place.room, dropped).await,
+            Ok(Some(batch)) => pass_on(batch, place, dropped).await,
             Ok(None) => return Ok(Leaving::End),
             Err(Error::TimedOut(_)) => break,
             Err(error) => return Err(error),
@@ -206,12 +209,16 @@ async fn report_due<R: SendRuntime, T>(dropped: &Dropped) -> Option<T> {
     None
 }
 
-/// Says every line of a batch in the room.
-async fn pass_on<S: Transport>(mut batch: Batch<'_, S>, room: &Room<S>, dropped: &mut Dropped) {
+/// Says every line of a batch in the room, and in those of other servers.
+async fn pass_on<S: Transport>(mut batch: Batch<'_, S>, place: &Place<S>, dropped: &mut Dropped) {
     loop {
         match batch.next_line() {
-            Ok(Some(line)) => match room.send_line(line).await {
-                Ok(()) => {}
+            Ok(Some(line)) => match place.room.send_line(line).await {
+                Ok(()) => {
+                    if place.relay.as_ref().is_some_and(|relay| !relay.say(line)) {
+                        dropped.too_long_to_relay();
+                    }
+                }
                 Err(Error::LineBreak) => dropped.with_cr(),
                 // The room is closed: the server has waited long enough.
                 Err(_) => return,

@@ -16,6 +16,7 @@ mod log;
 mod metrics;
 #[cfg(unix)]
 mod prompt;
+mod relay;
 mod rules;
 mod runtime;
 mod screen;
@@ -55,7 +56,7 @@ fn main() -> ExitCode {
         Err(error) => return fail(&mut io::stderr(), &error),
     };
     let result = match command {
-        Command::Serve(options) => serve(options, log.clone()).map(|()| Outcome::Left),
+        Command::Serve(options) => serve(*options, log.clone()).map(|()| Outcome::Left),
         Command::Join(options) => runtime::join(&options, &log),
     };
     let code = match result {
@@ -83,6 +84,7 @@ fn serve(options: cli::Serve, log: Log) -> io::Result<()> {
     options.check()?;
     let stop = Stop::new(options.stop_limit());
     let shown = tls::server(&options)?;
+    let relay = options.relay().as_ref().map(relay::prepare).transpose()?;
     signals::watch(stop.clone(), shown.clone())?;
-    runtime::serve(options, shown, log, stop)
+    runtime::serve(options, server::Parts { shown, relay, log, stop })
 }

@@ -7,32 +7,24 @@ use asyncnet_smol::Smol;
 use asyncnet_tokio::Tokio;
 
 use crate::join::Outcome;
-use crate::log::Log;
-use crate::server::Job;
-use crate::stop::Stop;
-use crate::tls::Shown;
+use crate::server::{Job, Parts};
 use crate::{cli, join, server};
 
-/// Serves until `stop`.
-pub(crate) fn serve(
-    options: cli::Serve,
-    shown: Option<Shown>,
-    log: Log,
-    stop: Stop,
-) -> io::Result<()> {
+/// Serves until the stop of these parts.
+pub(crate) fn serve(options: cli::Serve, parts: Parts) -> io::Result<()> {
     match options.runtime {
         cli::Runtime::Tokio => {
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
             let spawn = |job: Job| drop(tokio::spawn(job));
-            runtime.block_on(server::serve::<Tokio>(options, shown, log, spawn, stop))
+            runtime.block_on(server::serve::<Tokio>(options, parts, spawn))
         }
         cli::Runtime::AsyncStd => {
             let spawn = |job: Job| drop(async_std::task::spawn(job));
-            async_std::task::block_on(server::serve::<AsyncStd>(options, shown, log, spawn, stop))
+            async_std::task::block_on(server::serve::<AsyncStd>(options, parts, spawn))
         }
         cli::Runtime::Smol => {
             let spawn = |job: Job| smol::spawn(job).detach();
-            smol::block_on(server::serve::<Smol>(options, shown, log, spawn, stop))
+            smol::block_on(server::serve::<Smol>(options, parts, spawn))
         }
     }
 }

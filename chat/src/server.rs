@@ -14,12 +14,21 @@ use tracing::{info, warn};
 use crate::figures::Source;
 use crate::guest::{self, Place};
 use crate::log::Log;
+use crate::relay::{Prepared, Relay};
 use crate::stop::{Silence, Speaking, Stop};
 use crate::tls::Shown;
 use crate::{cli, hints, metrics};
 
 /// What the runtime is given to run beside the accept loop.
 pub(crate) type Job = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// What is made before the runtime is.
+pub(crate) struct Parts {
+    pub(crate) shown: Option<Shown>,
+    pub(crate) relay: Option<Prepared>,
+    pub(crate) log: Log,
+    pub(crate) stop: Stop,
+}
 
 /// How many connections may wait to be accepted. The system may lower it.
 const BACKLOG: u32 = 4096;
@@ -31,11 +40,10 @@ const FIRST_BYTE: Duration = Duration::from_millis(1500);
 /// Serves until a signal stops it. What was said by then still goes to every client that reads.
 pub(crate) async fn serve<R: SendRuntime>(
     options: cli::Serve,
-    shown: Option<Shown>,
-    log: Log,
+    parts: Parts,
     spawn: impl Fn(Job),
-    stop: Stop,
 ) -> io::Result<()> {
+    let Parts { shown, relay: prepared, log, stop } = parts;
     let started = Instant::now();
     let listener = listen::<R>(&options, shown.as_ref()).await?;
     let metrics = match &options.metrics {
@@ -51,15 +59,21 @@ pub(crate) async fn serve<R: SendRuntime>(
         // `Room::stats` has what it came to.
         let _ = task.await;
     }));
+    let relay = prepared.as_ref().map(Prepared::relay);
+    if let Some(prepared) = prepared {
+        spawn(Box::pin(prepared.run::<R>(room.clone())));
+    }
     let (speaking, silence) = Speaking::new();
     let accepting = async {
         loop {
             let (conn, address) = listener.accept_addr().await?;
-            let place = Place { room: room.clone(), stop: stop.clone(), line_timeout, quiet };
+            let (room, relay, stop) = (room.clone(), relay.clone(), stop.clone());
+            let place = Place { room, relay, stop, line_timeout, quiet };
             spawn(Box::pin(guest::serve::<R>(conn, address, place, speaking.another())));
         }
     };
-    let source = Source { listener: &listener, room: &room, log: &log, started };
+    let source =
+        Source { listener: &listener, room: &room, relay: relay.as_ref(), log: &log, started };
     let telling = async {
         let Some(time) = options.stats() else { return future::pending().await };
         loop {
@@ -75,7 +89,7 @@ pub(crate) async fn serve<R: SendRuntime>(
     let serving = future::or(accepting, future::or(telling, measuring));
     let result = stop.asked.or(serving).await.unwrap_or(Ok(()));
     drop(speaking);
-    finish(listener, &room, &stop, &silence).await;
+    finish(listener, &room, relay.as_ref(), &stop, &silence).await;
     remove_socket_file(&options.listen);
     tell(&room.stats());
     if stop.at_once.is_raised() {
@@ -89,10 +103,12 @@ pub(crate) async fn serve<R: SendRuntime>(
 async fn finish<R: SendRuntime>(
     listener: Listener<R>,
     room: &Room<R::Stream>,
+    relay: Option<&Relay>,
     stop: &Stop,
     silence: &Silence,
 ) {
     info!("stopping");
+    let began = Instant::now();
     // Where accepting failed, the clients are not told yet.
     stop.asked.raise();
     let closing = async {
@@ -100,6 +116,11 @@ async fn finish<R: SendRuntime>(
         future::or(silence.begun(), R::sleep(stop.limit / 2)).await;
         room.close();
         stop.closing.raise();
+        if let Some(relay) = relay {
+            // A second signal ends the wait.
+            let rest = stop.limit.saturating_sub(began.elapsed());
+            stop.at_once.or(relay.finish::<R>(rest)).await;
+        }
     };
     let (finished, ()) = future::zip(listener.finish(stop.limit), closing).await;
     let lost = finished.aborted + finished.left;
