@@ -7,6 +7,7 @@ use asyncnet_smol::Smol;
 use asyncnet_tokio::Tokio;
 
 use crate::join::Outcome;
+use crate::log::Log;
 use crate::server::{Job, Parts};
 use crate::{cli, join, server};
 
