@@ -100,8 +100,18 @@ fn every_piece_of_code_is_compiled_and_shown_whole() {
 fn every_link_of_a_page_leads_to_a_file_and_a_heading_in_it() {
     let mut pages: Vec<PathBuf> =
         chapters().iter().map(|chapter| at("docs/guide").join(chapter)).collect();
-    let folders =
-        ["", "adapter-async-std", "adapter-smol", "adapter-tokio", "bench", "chat", "core", "docs"];
+    let folders = [
+        "",
+        "adapter-async-std",
+        "adapter-smol",
+        "adapter-tokio",
+        "bench",
+        "chat",
+        "core",
+        "docs",
+        "examples",
+        "fuzz",
+    ];
     pages.extend(folders.map(|folder| at(folder).join("README.md")));
     let others = ["CONTRIBUTING", "SECURITY", "docs/SUMMARY", "docs/contract", "docs/performance"];
     pages.extend(others.map(|page| at(page).with_extension("md")));
