@@ -20,8 +20,18 @@
 
 use std::io;
 
-#[doc(inline)]
+#[doc(no_inline)]
 pub use asyncnet_smol::*;
+
+// Named again, so that their pages are here and a search finds them.
+#[cfg(feature = "tls")]
+#[doc(inline)]
+pub use asyncnet_smol::connect_tls;
+#[doc(inline)]
+pub use asyncnet_smol::{
+    AsyncSocket, Connection, Datagram, Listener, PipeStream, Room, Stream, Writer, child, connect,
+    connect_with, listen, listen_with, stdio,
+};
 
 /// The async-std runtime.
 pub use asyncnet_smol::Smol as AsyncStd;

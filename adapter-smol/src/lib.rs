@@ -33,8 +33,19 @@ pub use short::connect_tls;
 pub use short::{child, connect, connect_with, listen, listen_with, stdio};
 pub use stream::Stream;
 
-#[doc(inline)]
+#[doc(no_inline)]
 pub use asyncnet::*;
+
+// Named again, so that their pages are here and a search finds them. `tls` would bring all pages of rustls along.
+#[cfg(feature = "tls")]
+#[doc(inline)]
+pub use asyncnet::TlsContext;
+#[doc(inline)]
+pub use asyncnet::{
+    Address, Batch, Bytes, Cause, Clock, CloseLimits, Config, Duplex, End, Error, Framing, Io,
+    LineError, LineStream, Loss, NextLine, Runtime, SendRuntime, Stats, Time, Timeout, Transport,
+    Truncation, Unread, dot, net, nim, process, room, runtime,
+};
 
 /// A socket of smol before it is connected or listens: Nim's way, step by step. [`listen`] and [`connect`] are the
 /// short way.

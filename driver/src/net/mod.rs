@@ -45,6 +45,7 @@ pub use setup::{ConnectOptions, ListenOptions};
 pub use socket::AsyncSocket;
 #[cfg(unix)]
 pub use stale::remove_stale_socket;
+#[doc(no_inline)]
 pub use system::SystemSocket;
 pub use tracked::OpenConnection;
 

@@ -12,6 +12,7 @@ use crate::runtime::{Datagrams, Socket};
 use crate::{Address, AsyncSocket, Connection, Listener, Runtime};
 
 /// A socket of the operating system that is neither connected nor listening yet.
+#[doc(no_inline)]
 pub use socket2::Socket as SystemSocket;
 
 impl Socket for SystemSocket {
