@@ -87,13 +87,15 @@ pub type Listener = asyncnet::Listener<Tokio>;
 #[doc(alias(
     "Framed",
     "LinesCodec",
+    "codec",
     "BufReader",
     "read_line",
+    "read_until",
+    "read_exact",
     "recvLine",
-    "lines",
-    "timeout",
-    "split"
+    "lines"
 ))]
+#[doc(alias("write_all", "timeout", "deadline", "split", "starttls"))]
 pub type Connection = asyncnet::Connection<Stream>;
 /// A sender of a connection, for another task; made by [`Connection::writer`](asyncnet::Connection::writer).
 #[doc(alias("WriteHalf", "OwnedWriteHalf", "into_split"))]
