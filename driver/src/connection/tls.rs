@@ -34,7 +34,9 @@ impl<S: Transport> Connection<S> {
     /// upgrade begins leaves in plain. What was learnt in plain before is not to be trusted: forget it.
     ///
     /// ```
+    /// # #[cfg(feature = "tls")]
     /// # use asyncnet::{Connection, Error, TlsContext, Transport};
+    /// # #[cfg(feature = "tls")]
     /// async fn starttls<S: Transport>(
     ///     conn: &mut Connection<S>,
     ///     context: &TlsContext,

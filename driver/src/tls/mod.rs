@@ -43,8 +43,10 @@ pub use side::Side;
 /// it: a ClientHello on a shared port that was looked at first, or that came behind a PROXY header.
 ///
 /// ```
+/// # #[cfg(feature = "tls")]
 /// # use asyncnet::{Config, Connection, Error, TlsContext, Transport, tls};
 /// /// Plain and TLS on one port: a TLS client begins with byte 22.
+/// # #[cfg(feature = "tls")]
 /// async fn sniff<S: Transport>(
 ///     mut conn: Connection<S>,
 ///     context: &TlsContext,
