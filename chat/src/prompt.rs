@@ -221,3 +221,60 @@ impl History {
         self.lines.get(self.lines.len() - self.back).cloned()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn typed(text: &str) -> Prompt {
+        let mut prompt = Prompt::default();
+        text.chars().for_each(|c| prompt.insert(c));
+        prompt
+    }
+
+    fn drawn(prompt: &mut Prompt, width: usize) -> String {
+        let mut out = Vec::new();
+        prompt.draw(width, &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    fn erased(prompt: &mut Prompt, width: usize) -> String {
+        let mut out = Vec::new();
+        prompt.erase(width, &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_row_that_a_narrower_terminal_has_wrapped_is_removed_whole() {
+        let mut prompt = typed(&"x".repeat(45));
+        assert_eq!(erased(&mut prompt, 60), "", "it is not shown");
+        assert_eq!(drawn(&mut prompt, 60), format!("> {}\r\x1b[47C", "x".repeat(45)));
+        assert_eq!(erased(&mut prompt, 20), "\x1b[2A\r\x1b[J");
+        drawn(&mut prompt, 20);
+        assert_eq!(erased(&mut prompt, 20), "\r\x1b[J");
+    }
+
+    #[test]
+    fn control_characters_of_a_paste_are_shown_and_not_obeyed() {
+        let mut prompt = typed("\u{9b}2J\t\u{202e}");
+        assert_eq!(drawn(&mut prompt, 60), "> \\u{9b}2J \\u{202e}\r\x1b[19C");
+        assert_eq!(prompt.enter(), "\u{9b}2J\t\u{202e}");
+    }
+
+    #[test]
+    fn the_oldest_lines_and_very_long_ones_are_forgotten() {
+        let mut prompt = Prompt::default();
+        for number in 0..=HISTORY.0 {
+            number.to_string().chars().for_each(|c| prompt.insert(c));
+            prompt.enter();
+        }
+        "x".repeat(HISTORY.1 + 1).chars().for_each(|c| prompt.insert(c));
+        prompt.enter();
+        for number in (1..=HISTORY.0).rev() {
+            prompt.older();
+            assert_eq!(prompt.input.value(), number.to_string());
+        }
+        prompt.older();
+        assert_eq!(prompt.input.value(), "1");
+    }
+}

@@ -1,6 +1,7 @@
 //! `join` on a terminal: what a person sees there.
 
 use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
 
@@ -231,6 +232,18 @@ fn a_person_may_leave_while_there_is_no_room() {
     for keys in ["/quit\r", "\x04", "\x03", "not said\r\x03"] {
         let mut person = Person::join_at(&address, &["--reconnect"]);
         person.sees(|rows| rows.join(" ").contains("joining again in"));
+        person.types(keys);
+        assert_eq!(person.end().code(), Some(0), "{keys:?}");
+    }
+}
+
+#[test]
+fn a_person_may_leave_a_room_that_does_not_answer() {
+    let room = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = room.local_addr().unwrap().to_string();
+    for keys in ["\x03", "/quit\r\x03", "\x04\x04"] {
+        let mut person = Person::join_at(&address, &[]);
+        let (_silent, _) = room.accept().unwrap();
         person.types(keys);
         assert_eq!(person.end().code(), Some(0), "{keys:?}");
     }
