@@ -7,13 +7,13 @@ use std::task::{Poll, Waker};
 use asyncnet_core::Bytes;
 
 use super::limits::BACKLOG;
-use super::log::Draft;
+use super::log::{Draft, charge};
 use super::seat::Seat;
 use super::stats::RoomStats;
 use crate::{Error, Transport};
 
 pub(super) enum Event<S: Transport> {
-    Join(Seat<S>),
+    Join(Box<Seat<S>>),
     Leave(u64),
     Said(Draft),
     Told(u64, Bytes),
@@ -36,8 +36,8 @@ struct Waiting {
 
 pub(super) struct Backlog<S: Transport> {
     pub(super) events: VecDeque<Event<S>>,
-    /// How many bytes of messages that is.
-    bytes: usize,
+    /// What the messages among them are charged.
+    charged: usize,
     /// How large a merged message may become.
     merged: usize,
     pub(super) runner: Option<Waker>,
@@ -58,7 +58,7 @@ impl<S: Transport> Backlog<S> {
     pub(super) fn new(merged: usize) -> Self {
         Self {
             events: VecDeque::new(),
-            bytes: 0,
+            charged: 0,
             merged,
             runner: None,
             is_closed: false,
@@ -96,7 +96,7 @@ impl<S: Transport> Backlog<S> {
             return Poll::Ready(Err(Error::Closed));
         }
         // As long as any message waits, this much is there too.
-        if self.bytes >= BACKLOG {
+        if self.charged >= BACKLOG {
             return Poll::Pending;
         }
         self.admit(to, message);
@@ -105,23 +105,23 @@ impl<S: Transport> Backlog<S> {
 
     fn admit(&mut self, to: To, message: [&[u8]; 2]) {
         let more = message[0].len() + message[1].len();
-        self.bytes += more;
         let speaker = match to {
             To::Everyone => None,
             To::Others(member) => Some(member),
             To::Alone(member) => {
+                self.charged += charge(more);
                 self.events.push_back(Event::Told(member, message.concat().into()));
                 return;
             }
         };
-        if let Some(Event::Said(draft)) = self.events.back_mut() {
-            if draft.len() + more <= self.merged {
-                return draft.push(message, speaker);
-            }
+        let fits = |draft: &Draft| draft.len() + more <= self.merged;
+        if !matches!(self.events.back(), Some(Event::Said(draft)) if fits(draft)) {
+            self.charged += charge(0);
+            self.events.push_back(Event::Said(Draft::default()));
         }
-        let mut draft = Draft::default();
-        draft.push(message, speaker);
-        self.events.push_back(Event::Said(draft));
+        if let Some(Event::Said(draft)) = self.events.back_mut() {
+            self.charged += draft.push(message, speaker);
+        }
     }
 
     /// Puts a message into the queue of those that wait; returns its ticket.
@@ -159,9 +159,9 @@ impl<S: Transport> Backlog<S> {
     pub(super) fn take(&mut self) -> (VecDeque<Event<S>>, Vec<Waker>) {
         let events = mem::take(&mut self.events);
         self.stats.members += mem::take(&mut self.joins);
-        self.bytes = 0;
+        self.charged = 0;
         let mut woken = Vec::new();
-        while self.bytes < BACKLOG {
+        while self.charged < BACKLOG {
             let Some((ticket, waiting)) = self.waiting.pop_first() else { break };
             self.admitted = ticket + 1;
             self.admit(waiting.to, [&waiting.message, &[]]);

@@ -24,13 +24,16 @@ pub(super) struct Cursor {
     gaps: VecDeque<Range<u64>>,
     /// Nothing was kept behind the last gap so far.
     gap_is_open: bool,
-    /// What was told to this member alone, and in front of which segment.
-    told: VecDeque<(u64, Bytes)>,
-    /// How many of these are counted.
-    told_seen: usize,
+    /// What was told to this member alone and is counted in `lag`.
+    told: Told,
+    /// What was told to it behind that, and is not counted yet.
+    fresh_told: Told,
     /// What the counted messages ahead are charged.
     lag: usize,
 }
+
+/// Lines, and in front of which segment each was told.
+type Told = VecDeque<(u64, Bytes)>;
 
 /// The next thing for a member.
 pub(super) enum Item<'a> {
@@ -72,8 +75,8 @@ impl Cursor {
             until: u64::MAX,
             gaps: VecDeque::new(),
             gap_is_open: false,
-            told: VecDeque::new(),
-            told_seen: 0,
+            told: Told::new(),
+            fresh_told: Told::new(),
             lag: 0,
         }
     }
@@ -85,13 +88,13 @@ impl Cursor {
 
     /// Tells the member something, behind what was said so far.
     pub(super) fn tell(&mut self, line: Bytes, log: &Log) {
-        self.told.push_back((log.end(), line));
+        self.fresh_told.push_back((log.end(), line));
     }
 
     /// The next thing for this member, if it is not at the end.
     pub(super) fn front<'a>(&'a mut self, log: &'a mut Log) -> Option<Item<'a>> {
         let found = self.seek(log);
-        match self.told.front() {
+        match self.told.front().or(self.fresh_told.front()) {
             Some((before, line)) if *before <= self.next => Some(Item::Told(line)),
             _ if found => log.first(self.next, self.until).map(|(_, segment)| Item::Said(segment)),
             _ => None,
@@ -124,15 +127,11 @@ impl Cursor {
 
     /// Passes what [`front`](Self::front) gave.
     pub(super) fn pass(&mut self, log: &mut Log) {
-        if self.told.front().is_some_and(|(before, _)| *before <= self.next) {
-            if let Some((_, line)) = self.told.pop_front() {
-                if self.told_seen > 0 {
-                    self.told_seen -= 1;
-                    self.lag -= charge(line.len());
-                }
-            }
-            if self.told.is_empty() {
-                self.told = VecDeque::new();
+        let told = self.told.front().or(self.fresh_told.front());
+        if told.is_some_and(|(before, _)| *before <= self.next) {
+            match take_first(&mut self.told) {
+                Some((_, line)) => self.lag -= charge(line.len()),
+                None => drop(take_first(&mut self.fresh_told)),
             }
             return;
         }
@@ -151,8 +150,8 @@ impl Cursor {
         loop {
             let first = log.first(self.seen, self.until);
             let number = first.map_or(u64::MAX, |(number, _)| number);
-            if self.told.get(self.told_seen).is_some_and(|(before, _)| *before <= number) {
-                return self.told.get(self.told_seen).map(|(_, line)| Item::Told(line));
+            if self.fresh_told.front().is_some_and(|(before, _)| *before <= number) {
+                return self.fresh_told.front().map(|(_, line)| Item::Told(line));
             }
             let (number, segment) = first?;
             self.seen = number;
@@ -169,7 +168,7 @@ impl Cursor {
     pub(super) fn keep(&mut self, charge: usize, log: &Log) {
         self.lag += charge;
         if self.fresh_is_told(log) {
-            self.told_seen += 1;
+            self.told.extend(take_first(&mut self.fresh_told));
         } else {
             self.seen += 1;
             self.gap_is_open = false;
@@ -179,7 +178,7 @@ impl Cursor {
     /// Drops what [`fresh`](Self::fresh) gave.
     pub(super) fn skip(&mut self, log: &mut Log) {
         if self.fresh_is_told(log) {
-            self.told.remove(self.told_seen);
+            drop(take_first(&mut self.fresh_told));
             return;
         }
         let number = self.seen;
@@ -194,7 +193,7 @@ impl Cursor {
 
     fn fresh_is_told(&self, log: &Log) -> bool {
         let number = log.first(self.seen, self.until).map_or(u64::MAX, |(number, _)| number);
-        self.told.get(self.told_seen).is_some_and(|(before, _)| *before <= number)
+        self.fresh_told.front().is_some_and(|(before, _)| *before <= number)
     }
 
     /// Whether nothing more can be kept without making the gaps too many.
@@ -210,9 +209,19 @@ impl Cursor {
     /// Gives up all that it holds.
     pub(super) fn release(mut self, log: &mut Log) {
         self.told.clear();
+        self.fresh_told.clear();
         self.until = u64::MAX;
         while self.front(log).is_some() {
             self.pass(log);
         }
     }
+}
+
+/// Takes the first line. A member to which nothing is told holds no memory for it.
+fn take_first(told: &mut Told) -> Option<(u64, Bytes)> {
+    let first = told.pop_front()?;
+    if told.is_empty() {
+        *told = Told::new();
+    }
+    Some(first)
 }

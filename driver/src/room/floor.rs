@@ -69,7 +69,7 @@ impl<S: Transport> Floor<S> {
         match event {
             Event::Join(mut seat) => {
                 seat.enter(log);
-                seats.insert(seat.id, seat);
+                seats.insert(seat.id, *seat);
             }
             Event::Leave(id) => {
                 if let Some(seat) = seats.get_mut(&id) {

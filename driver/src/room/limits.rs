@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// How many bytes may wait for the room's task before speakers wait for it.
+/// How much may wait for the room's task, as it is charged, before speakers wait for it.
 pub(super) const BACKLOG: usize = 1 << 20;
 
 /// What happens when a message comes for a member whose queue has no room for it: with it, more than
@@ -41,7 +41,7 @@ pub enum Policy {
 /// - for each member at most 64 KiB (or a quarter of `hard`, if that is less) or one larger message in the queue
 ///   of its connection. Pieces of 1 KiB and more are shared there too;
 /// - for each member that left while it was behind, what was handed to its connection then;
-/// - 1 MiB that was said and that the room's task has not seen yet, with one message more, and one message for
+/// - 1 MiB, counted in the same way, that was said and that the room's task has not seen yet, with one message more, and one message for
 ///   each task that waits in a `send_line` or `send_all`.
 ///
 /// # One speaker can make slower members leave

@@ -146,22 +146,26 @@ impl Draft {
         self.bytes.len()
     }
 
-    /// Appends a message, for everyone or for everyone but `speaker`.
-    pub(super) fn push(&mut self, message: [&[u8]; 2], speaker: Option<u64>) {
+    /// Appends a message, for everyone or for everyone but `speaker`. Returns what that is charged.
+    pub(super) fn push(&mut self, message: [&[u8]; 2], speaker: Option<u64>) -> usize {
         let start = self.bytes.len();
         // At once: the first message is exactly as large as its memory.
         self.bytes.reserve(message[0].len() + message[1].len());
         self.bytes.extend_from_slice(message[0]);
         self.bytes.extend_from_slice(message[1]);
         self.messages += 1;
-        let Some(speaker) = speaker else { return };
         let end = self.bytes.len();
+        let Some(speaker) = speaker else { return end - start };
         match self.parts.last_mut() {
             Some(last) if last.speaker == speaker && last.end == start => {
                 last.end = end;
                 last.messages += 1;
+                end - start
             }
-            _ => self.parts.push(Part { speaker, start, end, messages: 1 }),
+            _ => {
+                self.parts.push(Part { speaker, start, end, messages: 1 });
+                end - start + PART
+            }
         }
     }
 

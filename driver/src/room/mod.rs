@@ -138,7 +138,7 @@ impl<S: Transport> Room<S> {
         let tally = Arc::<Tally>::default();
         let id = shared.change(backlog::Backlog::next_member);
         let port = Port::new(sender, shared.calls.caller(id));
-        let seat = Seat::new(id, port, policy, Arc::clone(&tally));
+        let seat = Box::new(Seat::new(id, port, policy, Arc::clone(&tally)));
         let refused = shared.change(|backlog| {
             if backlog.is_closed {
                 return Some(seat);
@@ -154,7 +154,8 @@ impl<S: Transport> Room<S> {
     }
 
     /// Sends `text` and CR LF to every member, whatever framing the member's connection uses. It never waits for a
-    /// member. It waits only while the room's task is more than 1 MiB behind; waiting calls go in order.
+    /// member. It waits only while the room's task is more than 1 MiB behind, as [`Limits::hard`] counts; waiting calls
+    /// go in order.
     ///
     /// # Errors
     ///

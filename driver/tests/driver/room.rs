@@ -6,6 +6,7 @@ mod passing;
 mod policies;
 mod pump;
 mod schedules;
+mod small;
 mod speakers;
 
 use std::task::{Context, Poll, Waker};
