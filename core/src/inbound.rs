@@ -91,6 +91,8 @@ pub struct Inbound {
     missing: usize,
     /// How many unread bytes the waiting call may need at most.
     need: usize,
+    /// It waits for the end of a line.
+    wants_line: bool,
     /// What arrived faster than a rate allows, and no receive sees yet.
     held: Option<Box<BytesMut>>,
 }
@@ -107,6 +109,7 @@ impl Inbound {
             tls_error: None,
             missing: 1,
             need: 0,
+            wants_line: false,
             held: None,
         }
     }

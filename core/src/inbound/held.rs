@@ -62,12 +62,12 @@ impl Inbound {
     pub(crate) fn lacks(&self) -> Lacks {
         let have = self.inbox.len();
         let line = self.config.max_line.saturating_add(2);
-        if self.need == have.saturating_add(self.missing) {
-            Lacks::Bytes { missing: self.missing, have }
-        } else if have == 0 || self.need <= line {
-            Lacks::Line
-        } else {
+        if self.wants_line && have > 0 && self.need > line {
             Lacks::LineOfMessage
+        } else if !self.wants_line && self.need == have.saturating_add(self.missing) {
+            Lacks::Bytes { missing: self.missing, have }
+        } else {
+            Lacks::Line
         }
     }
 }

@@ -65,7 +65,10 @@ impl Inbound {
     }
 
     fn need_line(&mut self, begins: usize) -> Look {
-        self.need_input(1, self.config.max_line.saturating_add(2).saturating_add(begins))
+        let look =
+            self.need_input(1, self.config.max_line.saturating_add(2).saturating_add(begins));
+        self.wants_line = true;
+        look
     }
 
     #[inline]
@@ -75,6 +78,7 @@ impl Inbound {
         }
         self.missing = missing;
         self.need = need;
+        self.wants_line = false;
         Look::NeedInput
     }
 

@@ -102,6 +102,25 @@ fn d5_lines_over_the_rate_come_at_their_time_in_any_chunking_and_the_end_behind_
     }
 }
 
+/// Where all but the last byte of the longest line is here, a line lacks exactly what a block would.
+#[test]
+fn d5_a_line_of_the_greatest_length_lets_no_others_through() {
+    let line = [b'x'; 800];
+    for (part, rest) in [(&b""[..], &b"\n"[..]), (b"\r", b"\n")] {
+        let mut world = World::new(lines(1).max_line(line.len()));
+        let front = [&line[..], part].concat();
+        assert_eq!(world.conn.handle_input(&front), front.len());
+        world.waits_until(None);
+        let behind = [rest, &b"a\n".repeat(60)].concat();
+        assert_eq!(world.conn.handle_input(&behind), behind.len());
+        world.answers(&line);
+        world.waits_until(Some(at(SECOND)));
+        world.pass(SECOND);
+        world.answers(b"a");
+        world.waits_until(Some(at(2 * SECOND)));
+    }
+}
+
 #[test]
 fn d5_a_line_does_not_come_a_microsecond_before_its_time() {
     let mut world = World::new(lines(1));
