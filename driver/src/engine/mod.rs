@@ -284,12 +284,16 @@ impl<S: Transport> Drop for Engine<S> {
 struct Turns {
     reads: u8,
     writes: u8,
+    /// The last read was put off for the other tasks' turn: nobody knows whether anything is there.
+    put_off: bool,
 }
 
 impl Turns {
     /// Counts a read. After many it is the other tasks' turn.
     fn take_read(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        take_turn(&mut self.reads, cx)
+        let turn = take_turn(&mut self.reads, cx);
+        self.put_off = turn.is_pending();
+        turn
     }
 
     /// The same with a write.

@@ -31,7 +31,7 @@ impl<S: Transport> Engine<S> {
         tracked.note(inbound.stats().bytes_received, self.link.transmitted_total());
         let is_idle = inbound.is_between_messages() && self.unsent() == 0;
         let is_open = !self.link.is_unsettled() && !self.is_closing();
-        if !is_idle || !is_open || !permit.closes_idle(cx.waker()) {
+        if !is_idle || !is_open || self.turns.put_off || !permit.closes_idle(cx.waker()) {
             return false;
         }
         // The rest of the close is up to the task: its receive answers now.

@@ -296,6 +296,23 @@ fn a17_a_connection_that_a_rate_holds_up_is_not_idle() {
     }
 }
 
+/// It has given its thread back, and has not looked whether anything has come.
+#[test]
+fn a17_a_connection_that_is_never_idle_is_not_closed_in_front_of_a_line() {
+    for with_writer in [false, true] {
+        let (listener, address) = listen(ListenOptions::new().close_idle(true));
+        let (mut conn, mut peer) = accept(&listener, &address);
+        let _writer = with_writer.then(|| conn.writer());
+        let mut finish = pin!(listener.finish(LIMIT));
+        assert!(poll_once(finish.as_mut()).is_pending());
+        for _ in 0..100 {
+            say(&mut peer, b"line\n");
+            assert_eq!(block_on(conn.next_line()), Ok(Some(&b"line"[..])));
+        }
+        assert_eq!(poll_once(conn.next_line()), Poll::Ready(Err(Error::Closed)));
+    }
+}
+
 /// Of which nothing is here any more: it was consumed.
 #[test]
 fn a17_a_connection_in_the_middle_of_a_message_is_not_idle() {
