@@ -75,7 +75,8 @@ impl<S: Transport> Member<S> {
 
     /// Leaves, and waits until all that was said before is queued in this member's connection: what a
     /// client said last comes back to it before the connection is closed. Returns what the member got.
-    /// It waits for the room's task, never for the peer.
+    /// It waits for the room's task, never for the peer. While a `send_all` of more than `max_queue` bytes is under way on
+    /// the connection, what waits in the room is dropped, and counted.
     ///
     /// # Cancel safety
     ///

@@ -61,6 +61,26 @@ fn r8_leaving_waits_for_no_peer() {
 }
 
 #[test]
+fn r8_what_a_large_message_of_another_task_keeps_out_is_lost_whole_and_counted() {
+    let (room, mut tasks) = room(Limits::default());
+    let (_receiver, sender, peer) = client(0);
+    let member = room.join(sender.clone()).unwrap();
+    tasks.run();
+    let large = vec![b'y'; sender.config().max_queue + 1];
+    let mut sending = Box::pin(sender.send_all(&large));
+    assert!(poll_once(sending.as_mut()).is_pending());
+    say(&room, b"hello");
+    let mut leaving = Box::pin(member.leave());
+    assert!(poll_once(leaving.as_mut()).is_pending());
+    tasks.run();
+    let Poll::Ready(stats) = poll_once(leaving) else { panic!("it waits for the peer") };
+    assert_eq!((stats.messages, stats.dropped_messages), (0, 1));
+    peer.input.state().capacity = WIDE;
+    assert_eq!(poll_once(sending), Poll::Ready(Ok(())));
+    assert_eq!(peer.hear(), large);
+}
+
+#[test]
 fn r8_a_member_that_was_disconnected_leaves_at_once() {
     let (room, mut tasks) = room(Limits::default().hard(100));
     let (_receiver, sender, _peer) = client(0);
