@@ -76,7 +76,7 @@ impl<S: Transport> Backlog<S> {
         self.last_member
     }
 
-    pub(super) fn join(&mut self, seat: Seat<S>) {
+    pub(super) fn join(&mut self, seat: Box<Seat<S>>) {
         self.joins += 1;
         self.events.push_back(Event::Join(seat));
     }
