@@ -7,6 +7,7 @@ use asyncnet_core::driver::Inbound;
 use super::Engine;
 use crate::Transport;
 use crate::net::open::Permit;
+use crate::transport::has_input;
 
 impl<S: Transport> Engine<S> {
     /// Aborts the connection if its listener says so. To be called before a wait.
@@ -32,6 +33,10 @@ impl<S: Transport> Engine<S> {
         let is_idle = inbound.is_between_messages() && self.unsent() == 0;
         let is_open = !self.link.is_unsettled() && !self.is_closing();
         if !is_idle || !is_open || self.turns.put_off || !permit.closes_idle(cx.waker()) {
+            return false;
+        }
+        if self.stream.as_ref().is_some_and(has_input) {
+            // The stream calls for it.
             return false;
         }
         // The rest of the close is up to the task: its receive answers now.

@@ -6,6 +6,7 @@ mod io;
 mod pipe;
 
 use std::io::{Error, ErrorKind, Read as _, Result};
+use std::mem::MaybeUninit;
 use std::net::Shutdown;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -115,6 +116,13 @@ pub(crate) fn poll_discard<S: Transport>(
         Err(error) if error.kind() == ErrorKind::WouldBlock => Poll::Pending,
         read => Poll::Ready(read),
     }
+}
+
+/// Whether input, or its end, is there that the runtime has not heard of yet.
+pub(crate) fn has_input<S: Transport>(stream: &S) -> bool {
+    let Some(socket) = stream.os_socket() else { return false };
+    let peeked = SockRef::from(&socket).peek(&mut [MaybeUninit::uninit()]);
+    !peeked.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
 }
 
 fn shutdown(socket: OsSocket<'_>, how: Shutdown) -> Result<()> {
