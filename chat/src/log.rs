@@ -33,6 +33,7 @@ pub(crate) enum Form {
 enum Message {
     Line(Vec<u8>),
     /// What comes behind this goes there.
+    #[cfg(unix)]
     To(Box<dyn Write + Send>),
     /// Everything in front of it is written once this is answered.
     Written(SyncSender<()>),
@@ -67,6 +68,7 @@ impl Log {
     }
 
     /// Writes to `writer` from now on, and no more to standard error.
+    #[cfg(unix)]
     pub(crate) fn write_to(&self, writer: impl Write + Send + 'static) {
         // There is room: it is called before much is logged.
         let _ = self.queue.try_send(Message::To(Box::new(writer)));
@@ -117,11 +119,13 @@ impl Write for Log {
 
 fn write_all(lines: &Receiver<Message>, dropped: &AtomicU64) {
     let mut said = 0;
+    #[cfg_attr(not(unix), expect(unused_mut, reason = "a terminal is written to on Unix alone"))]
     let mut out: Box<dyn Write> = Box::new(io::stderr());
     for message in lines {
         match message {
             // Standard error may be closed.
             Message::Line(line) => drop(out.write_all(&line)),
+            #[cfg(unix)]
             Message::To(writer) => out = writer,
             Message::Written(answer) => drop(answer.try_send(())),
         }

@@ -159,17 +159,20 @@ impl Prompt {
 
 /// From where on `text` is shown, so that its cursor is: from where it was, if it may stay.
 fn first_shown(text: &str, first: usize, cursor: usize, room: usize) -> usize {
-    if is_within(text.graphemes(true), room) {
-        return 0;
-    }
-    let may_stay = first <= cursor && text.is_char_boundary(first);
-    if may_stay && is_within(text[first..cursor].graphemes(true), room) {
-        return first;
-    }
+    let may_stay = first <= cursor
+        && text.is_char_boundary(first)
+        && is_within(text[first..cursor].graphemes(true), room);
     // What is in front of the cursor, and space for something behind it.
-    let mut left = if cursor == text.len() { room } else { room * 2 / 3 };
-    let mut first = cursor;
-    for grapheme in text[..cursor].graphemes(true).rev() {
+    let first = if may_stay { first } else { back(text, cursor, room * 2 / 3) };
+    // No space is left empty.
+    first.min(back(text, text.len(), room))
+}
+
+/// So many columns in front of `place`.
+fn back(text: &str, place: usize, columns: usize) -> usize {
+    let mut left = columns;
+    let mut first = place;
+    for grapheme in text[..place].graphemes(true).rev() {
         let Some(rest) = left.checked_sub(cell(grapheme).width()) else { break };
         left = rest;
         first -= grapheme.len();
@@ -252,6 +255,22 @@ mod tests {
         assert_eq!(erased(&mut prompt, 20), "\x1b[2A\r\x1b[J");
         drawn(&mut prompt, 20);
         assert_eq!(erased(&mut prompt, 20), "\r\x1b[J");
+    }
+
+    #[test]
+    fn as_much_of_a_long_line_is_shown_as_there_is_room_for() {
+        let mut prompt = typed("0123456789");
+        for (edit, row) in [
+            (InputRequest::GoToEnd, "> 456789\r\x1b[8C"),
+            (InputRequest::GoToPrevChar, "> 456789\r\x1b[7C"),
+            (InputRequest::DeletePrevChar, "> 345679\r\x1b[7C"),
+            (InputRequest::SetCursor(1), "> 012345\r\x1b[3C"),
+            (InputRequest::SetCursor(7), "> 345679\r\x1b[6C"),
+            (InputRequest::DeleteFromStart, "> 79\r\x1b[2C"),
+        ] {
+            prompt.edit(edit);
+            assert_eq!(drawn(&mut prompt, 9), row, "{edit:?}");
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ use rustix::termios::{
     InputModes, LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetwinsize,
     tcsetattr,
 };
-use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGWINCH};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGWINCH};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level;
 use tui_input::InputRequest;
@@ -26,7 +26,7 @@ use crate::log::Log;
 use crate::prompt::Prompt;
 use crate::typed::{Leaving, QUIT};
 
-/// Whether the terminal marks what is pasted.
+/// Makes the terminal mark what is pasted, and no more.
 const MARKS_PASTES: (&str, &str) = ("\x1b[?2004h", "\x1b[?2004l");
 
 /// Moves to the top of an empty screen.
@@ -67,10 +67,11 @@ pub(crate) fn is_there() -> bool {
 }
 
 impl Terminal {
-    /// Takes the terminal over. Lines that are typed go to `lines`; keys that leave the room raise a flag of `leaving`.
+    /// Takes the terminal over. Lines that are typed go to `lines`; a key with which the person leaves
+    /// raises a flag of `leaving`.
     pub(crate) fn start(lines: Sender<Vec<u8>>, leaving: Leaving, log: &Log) -> io::Result<Self> {
         let shared = Arc::new(Shared { row: Mutex::default(), before: tcgetattr(stdio::stdin())? });
-        watch_signals(Arc::clone(&shared))?;
+        watch_signals(&shared)?;
         leave_at_panic(Arc::clone(&shared));
         if io::stderr().is_terminal() {
             log.write_to(Printer(Arc::clone(&shared)));
@@ -120,6 +121,21 @@ impl Shared {
         self.row.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The row, unless whoever has it keeps it for long.
+    fn row_soon(&self) -> Option<MutexGuard<'_, Row>> {
+        let until = Instant::now() + A_MOMENT;
+        loop {
+            match self.row.try_lock() {
+                Ok(row) => return Some(row),
+                Err(TryLockError::Poisoned(row)) => return Some(row.into_inner()),
+                Err(TryLockError::WouldBlock) if Instant::now() < until => {
+                    thread::sleep(A_MOMENT / 50);
+                }
+                Err(TryLockError::WouldBlock) => return None,
+            }
+        }
+    }
+
     /// Takes the terminal over, or does it again after a stop.
     fn enter(&self) -> io::Result<()> {
         let mut row = self.row();
@@ -152,23 +168,27 @@ impl Shared {
         write(&mut io::stdout(), &out)
     }
 
+    /// Does what ^Z does.
+    fn stop(&self) {
+        // One that cannot be written is gone.
+        let _ = self.leave(&mut self.row());
+        // All that were started together with us stop too. Where no shell could continue them, the system stops none.
+        let _ = kill_current_process_group(Signal::TSTP);
+        // Another thread may be the one that stops.
+        thread::sleep(A_MOMENT);
+        let _ = self.enter();
+    }
+
     /// Gives the terminal back in the middle of anything.
     fn leave_at_once(&self) {
-        let until = Instant::now() + A_MOMENT;
-        while Instant::now() < until {
-            let mut row = match self.row.try_lock() {
-                Ok(row) => row,
-                Err(TryLockError::Poisoned(row)) => row.into_inner(),
-                Err(TryLockError::WouldBlock) => {
-                    thread::sleep(A_MOMENT / 50);
-                    continue;
-                }
-            };
-            let _ = self.leave(&mut row);
-            return;
-        }
-        // Whoever has the lock waits for the terminal, or is the one that panics.
-        let _ = tcsetattr(stdio::stdin(), OptionalActions::Now, &self.before);
+        let left = match self.row_soon() {
+            Some(mut row) => self.leave(&mut row),
+            // Whoever has the lock waits for the terminal, or is the one that panics.
+            None => tcsetattr(stdio::stdin(), OptionalActions::Now, &self.before)
+                .map_err(io::Error::from),
+        };
+        // One that cannot be written is gone.
+        let _ = left;
     }
 }
 
@@ -281,28 +301,28 @@ fn read_keys(shared: &Shared, lines: &Sender<Vec<u8>>, leaving: &Leaving) {
         let _ = row.redraw(first);
         drop(row);
         if stops {
-            // All that were started together with us stop too, as the terminal has it.
-            let _ = kill_current_process_group(Signal::TSTP);
+            shared.stop();
         }
     }
 }
 
-/// Gives the terminal back at a signal that ends or stops the process, and shows the row anew where it has to be.
-fn watch_signals(shared: Arc<Shared>) -> io::Result<()> {
-    let ends = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
-    let mut signals = Signals::new([SIGCONT, SIGTSTP, SIGWINCH].iter().chain(&ends))?;
-    thread::Builder::new().name("signals".into()).spawn(move || {
-        for signal in signals.forever() {
-            match signal {
-                SIGWINCH => drop(shared.row().redraw("")),
-                SIGCONT => drop(shared.enter()),
-                _ => {
-                    shared.leave_at_once();
-                    let _ = low_level::emulate_default_handler(signal);
-                }
-            }
-        }
+/// Gives the terminal back at a signal that ends the process, and shows the row anew where it has to be.
+fn watch_signals(shared: &Arc<Shared>) -> io::Result<()> {
+    let (ended, changed) = (Arc::clone(shared), Arc::clone(shared));
+    on_signals("ends", &[SIGHUP, SIGINT, SIGQUIT, SIGTERM], move |signal| {
+        ended.leave_at_once();
+        let _ = low_level::emulate_default_handler(signal);
     })?;
+    // In another thread: it may have to wait for a terminal that is not read.
+    on_signals("changes", &[SIGCONT, SIGWINCH], move |signal| {
+        let _ = if signal == SIGCONT { changed.enter() } else { changed.row().redraw("") };
+    })
+}
+
+fn on_signals(thread: &str, signals: &[i32], act: impl Fn(i32) + Send + 'static) -> io::Result<()> {
+    let mut signals = Signals::new(signals)?;
+    let act = move || signals.forever().for_each(act);
+    thread::Builder::new().name(thread.into()).spawn(act)?;
     Ok(())
 }
 
