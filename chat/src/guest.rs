@@ -137,7 +137,7 @@ fn reason(timeout: &Timeout, who: &str) -> String {
 }
 
 /// What has arrived, once that is a line. A line has to be whole `line_timeout` after its first byte; in front of that
-/// byte a client may be silent.
+/// byte a client may be silent. One that is too long is dropped as it comes, and may take its time.
 async fn next_batch<S: Transport>(
     conn: &mut Connection<S>,
     line_timeout: Option<Duration>,
@@ -161,7 +161,7 @@ async fn pass_on_all<R: SendRuntime>(
     dropped: &mut Dropped,
 ) -> Result<Leaving, Error> {
     let stop = &place.stop;
-    match stop.asked.or(begins_with_tls(conn)).await {
+    match stop.asked.or(begins_with_tls(conn, place.line_timeout)).await {
         Some(Ok(true)) => return Err(Error::protocol(NOT_PLAIN)),
         Some(Err(error @ Error::TimedOut(_))) => return Err(error),
         // The next receive tells it again.
@@ -193,11 +193,18 @@ async fn pass_on_all<R: SendRuntime>(
 }
 
 /// Waits for the first bytes of a client in plain; whether they are those of TLS.
-async fn begins_with_tls<S: Transport>(conn: &mut Connection<S>) -> Result<bool, Error> {
-    // A first byte may be a line alone, but this one is none.
-    Ok(conn.tls().is_none()
-        && conn.peek(1).await?.starts_with(&HELLO[..1])
-        && conn.peek(2).await?.starts_with(HELLO))
+async fn begins_with_tls<S: Transport>(
+    conn: &mut Connection<S>,
+    line_timeout: Option<Duration>,
+) -> Result<bool, Error> {
+    if conn.tls().is_some() || !conn.peek(1).await?.starts_with(&HELLO[..1]) {
+        return Ok(false);
+    }
+    // This byte is no line alone.
+    if let Some(time) = line_timeout {
+        conn.within(time);
+    }
+    Ok(conn.peek(2).await?.starts_with(HELLO))
 }
 
 /// Waits until dropped lines may be reported.

@@ -82,10 +82,11 @@ impl Inherited {
 
     /// None if it was taken before.
     fn take_at(&mut self, index: usize) -> io::Result<Option<SystemSocket>> {
-        if !self.taken.insert(index) {
+        if self.taken.contains(&index) {
             return Ok(None);
         }
         self.check_passed_in(self.first + index)?;
+        self.taken.insert(index);
         let socket: Option<SystemSocket> = match self.sockets.take_tcp_listener(index) {
             Ok(socket) => socket.map(Into::into),
             Err(_) => self.sockets.take_unix_listener(index)?.map(Into::into),
