@@ -256,7 +256,7 @@ pub(crate) enum Runtime {
 const EXIT_STATUS: &str = "\
 On a terminal, what you type stays in the last row, and lines appear above it, your own too once the room has
 said them. The keys are those of a shell: Ctrl-A, Ctrl-E, Ctrl-W, Ctrl-U, Up and Down for the lines before.
-/quit, or Ctrl-D in an empty row, leaves when all is said that you typed; Ctrl-C leaves at once. With TERM=dumb
+/quit, or Ctrl-D in an empty row, leaves once all that you typed is said; Ctrl-C leaves at once. With TERM=dumb
 the terminal itself shows what you type, /quit or Ctrl-D leaves, and Ctrl-C kills the program.
 
 Exit status:
