@@ -54,6 +54,14 @@ impl Counts {
         }
     }
 
+    /// Lines of other servers are lost.
+    pub(super) fn lose(&self, lines: u64) {
+        if lines > 0 {
+            self.lost.add(lines);
+            self.news.ring();
+        }
+    }
+
     pub(super) fn figures(&self, outbox: outbox::Figures) -> Figures {
         Figures {
             outbox,

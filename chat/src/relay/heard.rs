@@ -23,8 +23,11 @@ struct Seen {
 }
 
 /// What to do with a message of another server.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Placed {
+#[derive(Debug)]
+pub(super) struct Placed<'a> {
+    /// The number of the line that comes next, to be moved with each line that is taken from the message. So a task that
+    /// is dropped in the middle has not heard the rest.
+    pub(super) next: &'a mut u64,
     /// How many lines at its start were heard before.
     pub(super) doubles: u64,
     /// How many lines in front of it were never heard.
@@ -36,32 +39,32 @@ impl Heard {
         Self { own, origins: HashMap::new(), age: 0 }
     }
 
-    /// Takes note of a message; `None` for one of our own. What a server said before it is heard for the first time is
-    /// not lost: we were not there.
-    pub(super) fn place(&mut self, message: &Envelope<'_>) -> Option<Placed> {
+    /// Says which lines of a message are new; `None` for one of our own. What a server said before it is heard for the
+    /// first time is not lost: we were not there.
+    pub(super) fn place(&mut self, message: &Envelope<'_>) -> Option<Placed<'_>> {
         let Envelope { origin, first, count, .. } = *message;
         if origin == self.own {
             return None;
         }
         self.age += 1;
-        let end = first + count;
-        if let Some(seen) = self.origins.get_mut(&origin) {
-            seen.at = self.age;
-            let placed = Placed {
-                doubles: seen.next.saturating_sub(first).min(count),
-                lost: first.saturating_sub(seen.next),
-            };
-            seen.next = seen.next.max(end);
-            return Some(placed);
+        self.make_room(origin);
+        let seen = self.origins.entry(origin).or_insert(Seen { next: first, at: 0 });
+        seen.at = self.age;
+        let (doubles, lost) =
+            (seen.next.saturating_sub(first).min(count), first.saturating_sub(seen.next));
+        seen.next += lost;
+        Some(Placed { next: &mut seen.next, doubles, lost })
+    }
+
+    /// Forgets a server if there are too many with this one.
+    fn make_room(&mut self, newcomer: Origin) {
+        if self.origins.len() < MAX_ORIGINS || self.origins.contains_key(&newcomer) {
+            return;
         }
-        if self.origins.len() >= MAX_ORIGINS {
-            let silent = self.origins.iter().min_by_key(|(_, seen)| seen.at);
-            if let Some(origin) = silent.map(|(origin, _)| *origin) {
-                self.origins.remove(&origin);
-            }
+        let silent = self.origins.iter().min_by_key(|(_, seen)| seen.at);
+        if let Some(origin) = silent.map(|(origin, _)| *origin) {
+            self.origins.remove(&origin);
         }
-        self.origins.insert(origin, Seen { next: end, at: self.age });
-        Some(Placed::default())
     }
 }
 
@@ -72,8 +75,10 @@ mod tests {
 
     fn place(heard: &mut Heard, origin: u128, first: u64, lines: &[u8]) -> Option<(u64, u64)> {
         let message = write(Origin(origin), first, lines);
-        let placed = heard.place(&read(&message).expect("it was written here"))?;
-        Some((placed.doubles, placed.lost))
+        let message = read(&message).expect("it was written here");
+        let Placed { next, doubles, lost } = heard.place(&message)?;
+        *next += message.count - doubles;
+        Some((doubles, lost))
     }
 
     #[test]
@@ -99,6 +104,17 @@ mod tests {
         // Another server has numbers of its own.
         assert_eq!(place(&mut heard, 2, 1, b"x\n"), Some((0, 0)));
         assert_eq!(place(&mut heard, 1, 64, b"g\n"), Some((0, 0)));
+    }
+
+    #[test]
+    fn lines_that_were_not_taken_are_not_heard() {
+        let mut heard = Heard::new(Origin(0));
+        let message = write(Origin(1), 1, b"a\nb\nc\n");
+        let message = read(&message).expect("it was written here");
+        *heard.place(&message).expect("it is another's").next += 1;
+        let again = heard.place(&message).expect("it is another's");
+        assert_eq!((*again.next, again.doubles, again.lost), (2, 1, 0));
+        assert_eq!(place(&mut heard, 1, 4, b"d\n"), Some((0, 2)));
     }
 
     #[test]

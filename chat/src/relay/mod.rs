@@ -19,13 +19,17 @@ mod redis;
 mod session;
 mod told;
 
+#[cfg(test)]
+mod tests;
+
+use std::future::Future;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use asyncnet::net::{ConnectOptions, connect};
-use asyncnet::{Room, SendRuntime};
+use asyncnet::{Connection, Room, SendRuntime, Transport};
 use futures_lite::future;
 use ring::rand::{SecureRandom, SystemRandom};
 use tracing::warn;
@@ -107,18 +111,19 @@ pub(crate) fn prepare(options: &Options<'_>) -> io::Result<Prepared> {
     let made = SystemRandom::new().fill(&mut random);
     made.map_err(|_| io::Error::other("the system has no random numbers"))?;
     let origin = Origin(u128::from_ne_bytes(random));
-    let shared = Shared::new(place, origin, options);
+    let Options { buffer, max_line, quiet, .. } = *options;
+    let shared = Shared::new(place, Outbox::new(origin, buffer), max_line, quiet);
     Ok(Prepared { relay: Relay { shared: Arc::new(shared) }, protocol })
 }
 
 impl Shared {
-    fn new(place: Place, origin: Origin, options: &Options<'_>) -> Self {
+    fn new(place: Place, outbox: Outbox, max_line: usize, quiet: bool) -> Self {
         Self {
             place,
-            outbox: Outbox::new(origin, options.buffer),
+            outbox,
             counts: Counts::new(),
-            max_line: options.max_line,
-            quiet: options.quiet,
+            max_line,
+            quiet,
             finishing: Flag::new(),
             finished: Flag::new(),
         }
@@ -142,11 +147,22 @@ impl Prepared {
 
 impl Relay {
     async fn run<R: SendRuntime>(&self, broker: &impl Broker, room: &Room<R::Stream>) {
-        let shared = &*self.shared;
         let dial = || {
             let options = ConnectOptions::new().config(broker::config()).timeout(CONNECT);
-            connect::<R>(&shared.place.address, options)
+            connect::<R>(&self.shared.place.address, options)
         };
+        self.run_over::<R, _, _, _>(broker, room, dial).await;
+    }
+
+    /// The same over any connections.
+    async fn run_over<R, S, T, F>(&self, broker: &impl Broker, room: &Room<S>, dial: impl Fn() -> F)
+    where
+        R: SendRuntime,
+        S: Transport + Send + Sync,
+        T: Transport + Send,
+        F: Future<Output = io::Result<Connection<T>>>,
+    {
+        let shared = &*self.shared;
         let linking = link::run::<R, _, _, _, _>(shared, broker, room, dial);
         future::or(linking, told::tell::<R, _>(shared, room)).await;
         shared.finished.raise();

@@ -144,7 +144,3 @@ fn message<'a>(
     message
         .ok_or_else(|| Error::protocol("the broker sent a message that is longer than its length"))
 }
-
-#[cfg(test)]
-#[path = "tests/nats.rs"]
-mod tests;

@@ -171,7 +171,3 @@ fn command<T: AsRef<[u8]>>(words: &[T]) -> Vec<u8> {
     }
     command
 }
-
-#[cfg(test)]
-#[path = "tests/redis.rs"]
-mod tests;

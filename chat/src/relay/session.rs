@@ -9,7 +9,7 @@ use tracing::info;
 use super::Shared;
 use super::broker::{Broker, Event};
 use super::envelope;
-use super::heard::Heard;
+use super::heard::{Heard, Placed};
 use super::outbox::Owed;
 
 /// How long a reconnected server waits before it publishes: until then the others are back too, and hear it.
@@ -42,7 +42,13 @@ impl<B: Broker, S: Transport + Send + Sync> Session<'_, B, S> {
         let writer = conn.writer();
         self.shared.outbox.ping_if_nothing_is_owed();
         writer.feed(self.broker.subscription())?;
-        let publishing = self.publish::<R, T>(&writer);
+        let publishing = async {
+            match self.publish::<R, T>(&writer).await {
+                Ok(()) => Ok(()),
+                // What has arrived is heard before the same end.
+                Err(_) => future::pending().await,
+            }
+        };
         let hearing = self.hear(conn, heard, worked);
         future::or(publishing, future::or(hearing, self.watch::<R>())).await
     }
@@ -62,29 +68,30 @@ impl<B: Broker, S: Transport + Send + Sync> Session<'_, B, S> {
             future::or(R::sleep(SETTLE), finishing.raised()).await;
         }
         let mut tells_number = true;
+        let mut idle = R::sleep(IDLE);
         loop {
-            if let Some(message) = outbox.take() {
+            // Where lines wait, they tell their number themselves.
+            let message = outbox.take().or_else(|| tells_number.then(|| outbox.number()).flatten());
+            if let Some(message) = message {
                 writer.feed_wait(self.broker.publication(&message)).await?;
+                (tells_number, idle) = (false, R::sleep(IDLE));
                 continue;
-            }
-            if std::mem::take(&mut tells_number) {
-                // Where lines wait, they tell theirs.
-                if let Some(message) = outbox.number() {
-                    writer.feed_wait(self.broker.publication(&message)).await?;
-                }
             }
             if finishing.is_raised() && outbox.is_empty() {
                 return Ok(());
             }
-            let idle = async {
-                R::sleep(IDLE).await;
-                true
-            };
             let moved = async {
                 outbox.moved.rung().await;
                 false
             };
-            tells_number = future::or(moved, idle).await;
+            let waited = async {
+                (&mut idle).await;
+                true
+            };
+            tells_number = future::or(moved, waited).await;
+            if tells_number {
+                idle = R::sleep(IDLE);
+            }
         }
     }
 
@@ -135,24 +142,19 @@ impl<B: Broker, S: Transport + Send + Sync> Session<'_, B, S> {
             counts.unreadable.add(1);
             return counts.news.ring();
         };
-        let Some(placed) = heard.place(&envelope) else { return };
-        counts.doubles.add(placed.doubles);
-        let mut lost = placed.lost;
-        let doubles = usize::try_from(placed.doubles).unwrap_or(usize::MAX);
-        for line in envelope.lines().skip(doubles) {
+        let Some(Placed { next, doubles, lost }) = heard.place(&envelope) else { return };
+        counts.doubles.add(doubles);
+        counts.lose(lost);
+        for line in envelope.lines().skip(usize::try_from(doubles).unwrap_or(usize::MAX)) {
             if line.len() > *max_line {
-                lost += 1;
-                continue;
+                counts.lose(1);
+            } else if self.room.send_line(line).await.is_ok() {
+                counts.received.add(1);
+            } else {
+                // The room is closed: the server stops.
+                return;
             }
-            if self.room.send_line(line).await.is_err() {
-                // The server stops.
-                break;
-            }
-            counts.received.add(1);
-        }
-        if lost > 0 {
-            counts.lost.add(lost);
-            counts.news.ring();
+            *next += 1;
         }
     }
 
