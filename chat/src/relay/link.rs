@@ -50,11 +50,12 @@ pub(super) async fn run<R, B, S, T, F>(
         let Err(error) = attempt.await else { return };
         shared.outbox.rewind(None);
         shared.counts.set_connected(false);
-        if worked {
+        let is_refusal = is_refusal(&error);
+        if worked && !is_refusal {
             backoff.reset();
             said.last = None;
         }
-        let wait = backoff.wait(if is_refusal(&error) { REFUSED } else { UNREACHABLE });
+        let wait = backoff.wait(if is_refusal { REFUSED } else { UNREACHABLE });
         let why = error.to_string();
         if said.is_news(&why) {
             warn!(

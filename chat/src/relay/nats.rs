@@ -131,10 +131,13 @@ fn message<'a>(
     head: &str,
     max: usize,
 ) -> Result<&'a [u8], Error> {
-    let mut numbers = head.rsplit(' ').map(str::parse::<usize>);
-    let mut number = || numbers.next().and_then(Result::ok).ok_or_else(not_nats);
-    let total = number()?;
-    let headers = if has_headers { number()? } else { 0 };
+    let number = |word: &str| word.parse::<usize>().map_err(|_| not_nats());
+    let words: Vec<_> = head.split(' ').collect();
+    let (headers, total) = match (has_headers, words.as_slice()) {
+        (false, [_, _, .., total]) => (0, number(total)?),
+        (true, [_, _, .., headers, total]) => (number(headers)?, number(total)?),
+        _ => return Err(not_nats()),
+    };
     if total > max {
         let why = format!("the broker sent a message of {total} bytes, and told of at most {max}");
         return Err(Error::protocol(why));

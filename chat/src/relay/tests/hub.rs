@@ -323,8 +323,3 @@ impl AsyncWrite for Faulty {
         Pin::new(&mut self.pipe).poll_close(cx)
     }
 }
-
-/// Whether a fault of this kind has befallen nobody yet: then every byte was tried.
-pub(super) fn is_over(hub: &Hub, before: usize) -> bool {
-    hub.state().dials == before
-}
