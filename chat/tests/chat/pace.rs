@@ -11,9 +11,9 @@ on_every_runtime! {
 fn a_line_that_does_not_end_in_time_disconnects_its_client_and_nobody_else(runtime: &str) {
     let server = Server::start(runtime, &["--line-timeout", "1"]);
     let mut silent = server.client();
-    // The second begins as TLS does, and gets no further.
-    for begin in [&b"this line never en"[..], b"\x16"] {
-        let mut slow = server.client();
+    // The second begins as TLS does, with the first byte of all, and gets no further.
+    let cases = [(server.client(), &b"this line never en"[..]), (server.connect(), b"\x16")];
+    for (mut slow, begin) in cases {
         slow.write(begin);
         slow.expect(b"[server] You are disconnected: you did not end a line in time.");
         slow.expect_end();
