@@ -50,7 +50,7 @@ impl Broker for Redis {
     }
 
     fn publication(&self, message: &[u8]) -> Vec<u8> {
-        command(&[b"PUBLISH", self.channel.as_bytes(), message])
+        command::<&[u8]>(&[b"PUBLISH", self.channel.as_bytes(), message])
     }
 
     fn ping(&self) -> &'static [u8] {
