@@ -12,6 +12,7 @@ mod ends;
 mod errors;
 mod framing;
 mod lines;
+#[cfg(not(all(windows, target_env = "gnu")))] // allocation-counter does not run there.
 mod memory;
 mod messages;
 mod model;

@@ -1,8 +1,7 @@
-//! Peers that send much and say little: errors, and bounded memory.
+//! Peers that send much and say little: errors.
 
 use std::sync::Arc;
 
-use allocation_counter::measure;
 use asyncnet_core::{Connection, TlsErrorKind};
 use rustls::crypto::cipher::{MessageEncrypter, OutboundChunks, OutboundPlainMessage};
 use rustls::{
@@ -18,7 +17,7 @@ use crate::settings::{
 };
 
 /// A server of ours and a client that is none of ours, behind their handshake.
-fn open(version: Version) -> (Connection, Raw) {
+pub(crate) fn open(version: Version) -> (Connection, Raw) {
     let mut ours = client(version, identity(), None);
     ours.enable_secret_extraction = true;
     let conn = ClientConnection::new(Arc::new(ours), name(NAME)).expect("a client");
@@ -98,24 +97,6 @@ fn empty_records_are_nothing_and_too_many_of_them_are_an_error() {
 }
 
 #[test]
-fn a_hello_of_60_kb_in_records_of_one_byte_takes_bounded_memory() {
-    let hello = [&b"\x01\x00\xea\x60\x03\x03"[..], &[0; 59_998]].concat();
-    let wire: Vec<u8> = hello.iter().flat_map(|byte| [22, 3, 1, 0, 1, *byte]).collect();
-    for chunk in [1000, 64 << 10] {
-        let (_, theirs) = pair(VERSIONS[1]);
-        let mut conn = started(server_layer(&theirs));
-        let info = measure(|| {
-            for bytes in wire.chunks(chunk) {
-                conn.handle_input(bytes);
-            }
-        });
-        assert!(info.bytes_max < 1 << 20, "{} bytes", info.bytes_max);
-        assert_eq!(failure(&mut conn), TlsErrorKind::Protocol);
-        assert!(transmit(&mut conn).len() <= 7);
-    }
-}
-
-#[test]
 fn a_record_that_says_it_is_too_long_is_an_error_at_its_header() {
     let (_, theirs) = pair(VERSIONS[1]);
     let mut conn = started(server_layer(&theirs));
@@ -139,23 +120,4 @@ fn t12_a_batch_of_many_pieces_is_sealed_whole() {
             .expect("records");
         assert!(came == sent, "{} bytes of {}", came.len(), sent.len());
     }
-}
-
-#[test]
-fn an_idle_connection_holds_little_beside_what_rustls_needs() {
-    let (mut conn, mut peer) = open(VERSIONS[1]);
-    let info = measure(|| {
-        for _ in 0..20 {
-            let mut out = Vec::new();
-            peer.seal(&[&b"a line of text\n".repeat(3000)], &mut out).expect("records");
-            deliver(&mut conn, &out);
-            drop(out);
-            while conn.next_line().is_ok_and(|step| step.ready().is_some()) {}
-            assert_eq!(conn.feed(&[b'x'; 30_000]), Ok(()));
-            peer.received(&mut transmit(&mut conn), &mut Vec::new(), &mut |_| {}).expect("records");
-        }
-    });
-    // The inbox of a whole connection keeps its block; its halves give that back.
-    assert!(info.bytes_current < 200 << 10, "{} bytes", info.bytes_current);
-    assert!(info.bytes_max < 1 << 20, "{} bytes", info.bytes_max);
 }

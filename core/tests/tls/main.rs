@@ -5,6 +5,8 @@ mod farewells;
 mod floods;
 mod handshakes;
 mod link;
+#[cfg(not(all(windows, target_env = "gnu")))] // allocation-counter does not run there.
+mod memory;
 mod raw;
 #[path = "../secure/schedule.rs"]
 mod schedule;

@@ -17,6 +17,7 @@ mod flushing;
 mod hold_ups;
 mod layer;
 mod locks;
+#[cfg(not(all(windows, target_env = "gnu")))] // allocation-counter does not run there.
 mod memory;
 mod messages;
 mod names;

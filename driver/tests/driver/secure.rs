@@ -1,6 +1,9 @@
 //! A connection over a secure layer, against a peer in the hands of the test: ends, closes and failures at
 //! the worst of times.
 
+#[cfg(not(all(windows, target_env = "gnu")))] // allocation-counter does not run there.
+mod memory;
+
 use std::io::ErrorKind;
 use std::task::Poll;
 use std::time::Duration;
@@ -347,34 +350,4 @@ fn t4_the_deadline_of_a_handshake_wakes_everybody() {
     assert_eq!(tasks.run().len(), 3);
     clock::strike();
     tasks.run_to_end();
-}
-
-/// What each of many connections holds that `say` has something said to, and receives once.
-fn held_by_each(say: impl Fn(&End)) -> usize {
-    const MANY: usize = 20;
-    let mut all: Vec<_> = (0..=MANY).map(|_| begin(WIDE, Config::default())).collect();
-    let receive = |(conn, peer): &mut (Connection<End>, End)| {
-        say(peer);
-        let _ = poll_once(conn.handshake());
-        let _ = poll_once(conn.flush());
-        if peer.hears_end() || peer.output.state().ended {
-            assert!(poll_once(conn.next_line()).is_ready());
-        }
-    };
-    // The first fills what the thread keeps.
-    receive(&mut all[0]);
-    let info = allocation_counter::measure(|| all[1..].iter_mut().for_each(receive));
-    usize::try_from(info.bytes_current).unwrap_or(0) / MANY
-}
-
-#[test]
-fn t12_a_secure_connection_that_does_not_read_holds_no_block() {
-    let held = held_by_each(say_hello);
-    assert!(held < 4 << 10, "{held} bytes behind a handshake");
-    let held = held_by_each(|peer| {
-        say_hello(peer);
-        peer.say(&frame(Kind::Close, &[]));
-        peer.end();
-    });
-    assert!(held < 4 << 10, "{held} bytes behind an end");
 }
