@@ -110,7 +110,8 @@ impl SockOpt {
     }
 }
 
-/// How a silent peer is probed. A `None` leaves what the system has (on Linux 2 hours, 75 s, 9 times).
+/// How a silent peer is probed. A `None` leaves what the system has: on Linux 2 hours, 75 s and 9 times, on Windows 2 hours, 1 s
+/// and 10 times.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct KeepAlive {
@@ -145,11 +146,13 @@ impl KeepAlive {
     }
 
     fn set(self, socket: &SockRef<'_>) -> io::Result<()> {
+        // Windows takes both times in one call, in which a missing one would be zero.
+        let default = |time| cfg!(windows).then_some(time);
         let mut keepalive = TcpKeepalive::new();
-        if let Some(time) = self.idle {
+        if let Some(time) = self.idle.or(default(Duration::from_secs(2 * 60 * 60))) {
             keepalive = keepalive.with_time(time);
         }
-        if let Some(time) = self.interval {
+        if let Some(time) = self.interval.or(default(Duration::from_secs(1))) {
             keepalive = keepalive.with_interval(time);
         }
         if let Some(probes) = self.retries {
