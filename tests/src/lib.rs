@@ -68,6 +68,7 @@ pub mod player;
 mod raw;
 pub mod rules;
 mod sockets;
+mod system;
 mod tls;
 mod tools;
 

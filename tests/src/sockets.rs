@@ -12,6 +12,7 @@ use asyncnet::{Config, Connection, Runtime};
 use socket2::{Domain, Socket, Type};
 
 use crate::bed::{Bed, Executor, Peer, Platform, Rest};
+use crate::system::makes_resets;
 
 /// What the system is asked to buffer in either direction.
 const BUFFER: usize = 128 << 10;
@@ -59,6 +60,10 @@ impl<P: Platform> Bed for Tcp<P> {
     const HOLDS: usize = 2 << 20;
     const RESETS: bool = true;
     const TAKES_AT_ONCE: bool = true;
+
+    fn peer_resets() -> bool {
+        makes_resets()
+    }
 
     async fn pair(config: Config) -> (Connection<Self::Stream>, SocketPeer) {
         let listener = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");

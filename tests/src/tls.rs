@@ -96,6 +96,10 @@ impl<B: Bed> Bed for Tls<B> {
     const TAKES_AT_ONCE: bool = B::TAKES_RECORDS;
     const IS_PLAIN: bool = false;
 
+    fn peer_resets() -> bool {
+        B::peer_resets()
+    }
+
     async fn pair(config: Config) -> (Connection<Self::Stream>, Self::Peer) {
         let (mut conn, wire) = B::pair(config).await;
         let peer = TlsPeer::new(wire);

@@ -11,6 +11,7 @@ use futures_lite::future::{or, yield_now};
 
 use crate::bed::{Peer, Platform, Rest, System};
 use crate::sockets::SocketPeer;
+use crate::system::makes_resets;
 use crate::tools::{assert_err, assert_line};
 
 const LONG: Duration = Duration::from_secs(15);
@@ -103,5 +104,5 @@ pub async fn a17_what_is_left_at_the_limit_is_aborted<P: Platform>() {
     let finished = listener.finish(Duration::from_millis(20)).await;
     assert_eq!(parts(finished), (0, 1, 0));
     task.await;
-    assert!(peer.recv_all().await.reset);
+    assert!(peer.recv_all().await.reset || !makes_resets());
 }

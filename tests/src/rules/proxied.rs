@@ -11,6 +11,7 @@ use blocking::unblock;
 
 use crate::bed::{Platform, System};
 use crate::raw::{Raw, VERSIONS, client_config, connect};
+use crate::system::makes_resets;
 use crate::tls::context;
 use crate::tools::assert_line;
 
@@ -76,6 +77,8 @@ pub async fn a16_a_connection_without_a_header_is_reset<P: Platform>() {
     good.write_all(&[V1, b"line\n"].concat()).expect("it listens");
     let mut conn = listener.accept().await.expect("the one behind the proxy");
     assert_line!(conn, "line");
-    let error = unblock(move || bad.read(&mut [0; 8])).await.expect_err("a reset");
-    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    let read = unblock(move || bad.read(&mut [0; 8])).await;
+    if makes_resets() {
+        assert_eq!(read.expect_err("a reset").kind(), ErrorKind::ConnectionReset);
+    }
 }

@@ -11,6 +11,7 @@ use futures_lite::future::{or, yield_now, zip};
 
 use crate::bed::{Bed, Peer, Platform};
 use crate::sockets::{SocketPeer, Tcp};
+use crate::system::makes_resets;
 use crate::tools::assert_err;
 
 type Stream<P> = <<P as Platform>::Runtime as Runtime>::Stream;
@@ -215,7 +216,7 @@ pub async fn r6_a_member_over_the_soft_limit_is_disconnected_in_time<P: Platform
         assert_err!(slow.next_line().await, Error::Disconnected(_) | Error::Closed);
         let stats = room.stats();
         assert_eq!((stats.evicted_soft, stats.evicted_hard, stats.members), (1, 0, 1));
-        assert!(its_peer.recv_all().await.reset);
+        assert!(its_peer.recv_all().await.reset || !makes_resets());
     };
     or(scene, never_over(task)).await;
 }
