@@ -84,13 +84,28 @@ fn absolute_path(path: &Path) -> String {
     absolute(path).unwrap_or(path.to_owned()).to_string_lossy().into_owned()
 }
 
-/// `text` as a shell takes it for one word.
+/// `text` as the shell of this system takes it for one word.
 fn quoted(text: &str) -> Cow<'_, str> {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:,@%=".contains(c);
-    if !text.is_empty() && text.chars().all(is_plain) {
+    if cfg!(windows) { quoted_for_cmd(text) } else { quoted_for_sh(text) }
+}
+
+fn is_word(text: &str, also: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || also.contains(c))
+}
+
+fn quoted_for_sh(text: &str) -> Cow<'_, str> {
+    if is_word(text, "/._-+:,@%=") {
         return Cow::Borrowed(text);
     }
     Cow::Owned(format!("'{}'", text.replace('\'', r"'\''")))
+}
+
+/// Neither a path of Windows nor an address holds a double quote.
+fn quoted_for_cmd(text: &str) -> Cow<'_, str> {
+    if is_word(text, r"/\._-+:@") {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(format!("\"{text}\""))
 }
 
 /// The address as the arguments of `nc` or `ncat`.
@@ -104,7 +119,7 @@ fn as_arguments(address: &Address) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{as_arguments, quoted, reachable};
+    use super::{as_arguments, quoted_for_cmd, quoted_for_sh, reachable};
 
     #[test]
     fn a_hint_names_an_address_that_can_be_connected_to() {
@@ -122,8 +137,10 @@ mod tests {
 
     #[test]
     fn a_shell_takes_what_is_quoted_for_one_word() {
-        assert_eq!(quoted("/a/b-c.pem"), "/a/b-c.pem");
-        assert_eq!(quoted("[::1]:7"), "'[::1]:7'");
-        assert_eq!(quoted("it's here"), r"'it'\''s here'");
+        assert_eq!(quoted_for_sh("/a/b-c.pem"), "/a/b-c.pem");
+        assert_eq!(quoted_for_sh("[::1]:7"), "'[::1]:7'");
+        assert_eq!(quoted_for_sh("it's here"), r"'it'\''s here'");
+        assert_eq!(quoted_for_cmd(r"C:\a\b-c.pem"), r"C:\a\b-c.pem");
+        assert_eq!(quoted_for_cmd(r"C:\it's here"), "\"C:\\it's here\"");
     }
 }

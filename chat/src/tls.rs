@@ -24,14 +24,13 @@ pub(crate) struct Shown {
     cert: Option<PathBuf>,
 }
 
+#[cfg_attr(not(unix), expect(dead_code, reason = "only Unix has the signal for it"))]
 impl Shown {
-    #[cfg(unix)]
     pub(crate) const fn is_from_files(&self) -> bool {
         self.cert.is_some()
     }
 
     /// Reads the certificate and its key again.
-    #[cfg(unix)]
     pub(crate) fn reload(&self) {
         if let Err(error) = self.context.reload() {
             warn!("the certificate was not replaced: {error}");

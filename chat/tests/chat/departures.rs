@@ -40,11 +40,14 @@ fn half_a_line_at_the_end_reaches_nobody_and_is_logged(runtime: &str) {
 /// A way to go, and what the log may say then.
 type Way = (fn(Client), &'static [&'static str]);
 
+/// wine ends a socket in good order before it resets it, and either may be read first.
+const LOST: &[&str] = if cfg!(windows) { &["lost", "left"] } else { &["lost"] };
+
 const WAYS: [Way; 3] = [
     // What is said behind it may meet the closed socket before its end is read, and is answered by a reset.
     (drop, &["left", "lost"]),
-    (|client| client.reset(b""), &["lost"]),
-    (|client| client.reset(b"half a line"), &["lost"]),
+    (|client| client.reset(b""), LOST),
+    (|client| client.reset(b"half a line"), LOST),
 ];
 
 fn who_departs_is_removed_at_once_and_nobody_loses_a_line(runtime: &str) {

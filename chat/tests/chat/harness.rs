@@ -1,7 +1,9 @@
 //! The program as a child process, and a client that can misbehave.
 
 use std::fs;
-use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+#[cfg(unix)]
+use std::io::ErrorKind;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -9,7 +11,9 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+#[cfg(unix)]
 pub(crate) use rustix::process::Signal;
+#[cfg(unix)]
 use rustix::process::{Pid, kill_process};
 
 pub(crate) const CHAT: &str = env!("CARGO_BIN_EXE_asyncnet-chat");
@@ -87,6 +91,7 @@ impl Program {
         (rest, self.child.lock().unwrap().wait().unwrap())
     }
 
+    #[cfg(unix)]
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child.lock().unwrap()), signal).unwrap();
     }
@@ -148,6 +153,7 @@ impl Server {
     }
 
     /// A server at an address that was one's before.
+    #[cfg(unix)]
     pub(crate) fn start_at(runtime: &str, at: &str) -> Self {
         Self::run_at(Command::new(CHAT).stderr(Stdio::piped()), runtime, at, &[])
     }
@@ -254,6 +260,7 @@ impl Client {
     }
 
     /// Whatever is still on its way may come, and then a reset.
+    #[cfg(unix)]
     pub(crate) fn expect_reset(&mut self) {
         let error = self.stream.read_to_end(&mut Vec::new()).expect_err("a reset");
         assert_eq!(error.kind(), ErrorKind::ConnectionReset);

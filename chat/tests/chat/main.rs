@@ -3,18 +3,17 @@
 //! Nothing here measures time. A test waits for an event, and a program that is not done after a while is
 //! killed, which ends every wait for it.
 
-#![cfg(unix)]
-
 /// One test per rule and runtime.
 macro_rules! on_every_runtime {
-    ($($rule:ident)+) => {
-        on_every_runtime!(tokio: "tokio", $($rule)+);
-        on_every_runtime!(async_std: "async-std", $($rule)+);
-        on_every_runtime!(smol: "smol", $($rule)+);
+    ($($(#[$when:meta])* $rule:ident)+) => {
+        on_every_runtime!(tokio: "tokio", $($(#[$when])* $rule)+);
+        on_every_runtime!(async_std: "async-std", $($(#[$when])* $rule)+);
+        on_every_runtime!(smol: "smol", $($(#[$when])* $rule)+);
     };
-    ($name:ident: $runtime:literal, $($rule:ident)+) => {
+    ($name:ident: $runtime:literal, $($(#[$when:meta])* $rule:ident)+) => {
         mod $name {
-            $(#[test]
+            $($(#[$when])*
+            #[test]
             fn $rule() {
                 super::$rule($runtime);
             })+
@@ -22,19 +21,27 @@ macro_rules! on_every_runtime {
     };
 }
 
+// With `cfg(unix)`: what starts a shell, sends a signal, or has a terminal or a Unix socket.
+#[cfg(unix)]
 mod crowds;
 mod departures;
 mod harness;
+#[cfg(unix)]
 mod hints;
 mod lines;
+#[cfg(unix)]
 mod log;
 mod metrics;
+#[cfg(unix)]
 mod operator;
 mod pace;
 mod person;
 mod program;
 mod secure;
 mod slow;
+#[cfg(unix)]
 mod stop;
+#[cfg(unix)]
 mod terminal;
+#[cfg(unix)]
 mod tty;

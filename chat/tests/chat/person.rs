@@ -3,17 +3,23 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use crate::harness::{CHAT, Program, Server, Signal};
+#[cfg(unix)]
+use crate::harness::Signal;
+use crate::harness::{CHAT, Program, Server};
 use crate::secure::{Dir, secure};
 
 on_every_runtime! {
     what_a_person_types_goes_to_the_room_and_back
     a_person_at_the_end_of_input_gets_the_last_line_and_leaves
     what_came_back_before_the_end_of_a_pipe_is_always_printed
+    #[cfg(unix)]
     a_room_that_closes_is_said_with_status_3
+    #[cfg(unix)]
     a_room_that_dies_is_said_with_status_1
+    #[cfg(unix)]
     who_reconnects_is_back_when_the_room_is
     a_line_that_cannot_be_said_costs_only_itself
+    #[cfg(unix)]
     a_room_that_is_not_there_is_one_clear_line_and_status_1
 }
 
@@ -77,6 +83,7 @@ fn what_came_back_before_the_end_of_a_pipe_is_always_printed(runtime: &str) {
 }
 
 /// Somebody who is in the room, and has heard themselves.
+#[cfg(unix)]
 fn present(server: &Server, options: &[&str]) -> Program {
     let mut person = join_with(server, options);
     type_in(&mut person, b"here\n");
@@ -84,6 +91,7 @@ fn present(server: &Server, options: &[&str]) -> Program {
     person
 }
 
+#[cfg(unix)]
 fn a_room_that_closes_is_said_with_status_3(runtime: &str) {
     let server = Server::start(runtime, &[]);
     let mut person = present(&server, &[]);
@@ -94,6 +102,7 @@ fn a_room_that_closes_is_said_with_status_3(runtime: &str) {
     assert_eq!(errors, ["asyncnet-chat: the room closed the connection"]);
 }
 
+#[cfg(unix)]
 fn a_room_that_dies_is_said_with_status_1(runtime: &str) {
     let dir = Dir::new("dies", runtime);
     let ca = dir.file("ca.pem");
@@ -108,6 +117,7 @@ fn a_room_that_dies_is_said_with_status_1(runtime: &str) {
     assert!(errors[0].contains("the connection to the room is lost"), "{errors:?}");
 }
 
+#[cfg(unix)]
 fn who_reconnects_is_back_when_the_room_is(runtime: &str) {
     let mut server = Server::start(runtime, &[]);
     let mut person = present(&server, &["--reconnect"]);
@@ -134,6 +144,7 @@ fn a_line_that_cannot_be_said_costs_only_itself(runtime: &str) {
     assert_eq!(person.log.iter().count(), 1);
 }
 
+#[cfg(unix)]
 fn a_room_that_is_not_there_is_one_clear_line_and_status_1(runtime: &str) {
     let mut server = Server::start(runtime, &[]);
     server.program.signal(Signal::TERM);
