@@ -146,10 +146,11 @@ fn a_broker_that_answers_what_it_was_not_asked_is_tried_again_without_haste() {
         run(async {
             let hub = Hub::new(kind);
             hub.state().refuses = Some(answers);
-            let server = Server::start(&hub, DEFAULT);
+            let _server = Server::start(&hub, DEFAULT);
             sleep(60 * MINUTE).await;
             let dials = hub.state().dials;
-            assert!(!server.figures().connected && (200..=1000).contains(&dials), "{dials}");
+            // Whether it is connected at this moment is chance: every connection settles first.
+            assert!((200..=1000).contains(&dials), "{dials}");
         });
     }
 }
