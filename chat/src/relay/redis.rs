@@ -26,7 +26,7 @@ impl Broker for Redis {
         }
         let hello = match &self.credentials {
             Some(Credentials { user, secret }) => {
-                let user = user.as_deref().unwrap_or("default");
+                let user = user.as_deref().filter(|user| !user.is_empty()).unwrap_or("default");
                 command(&["HELLO", "3", "AUTH", user, secret, "SETNAME", "asyncnet-chat"])
             }
             None => command(&["HELLO", "3", "SETNAME", "asyncnet-chat"]),

@@ -51,8 +51,11 @@ fn who_we_are_is_said_first() {
     assert_eq!(got, "*4\r\n$5\r\nHELLO\r\n$1\r\n3\r\n$7\r\nSETNAME\r\n$13\r\nasyncnet-chat\r\n");
     let (_, got) = greet(&redis(Some((Some("ann"), "a b\r\n"))), HELLO);
     assert!(got.contains("$4\r\nAUTH\r\n$3\r\nann\r\n$5\r\na b\r\n\r\n"), "{got}");
-    let (_, got) = greet(&redis(Some((None, "x"))), HELLO);
-    assert!(got.contains("$4\r\nAUTH\r\n$7\r\ndefault\r\n$1\r\nx\r\n"), "{got}");
+    // `redis://:x@HOST` is how most programs write a password alone.
+    for user in [None, Some("")] {
+        let (_, got) = greet(&redis(Some((user, "x"))), HELLO);
+        assert!(got.contains("$4\r\nAUTH\r\n$7\r\ndefault\r\n$1\r\nx\r\n"), "{got}");
+    }
 }
 
 #[test]
