@@ -25,8 +25,9 @@ pub(super) struct Counts {
 pub(super) struct Count(AtomicU64);
 
 impl Count {
+    /// It ends at the largest number: what others publish tells how much is added.
     pub(super) fn add(&self, n: u64) {
-        self.0.fetch_add(n, Relaxed);
+        let _ = self.0.fetch_update(Relaxed, Relaxed, |count| Some(count.saturating_add(n)));
     }
 
     pub(super) fn get(&self) -> u64 {

@@ -131,6 +131,29 @@ fn lines_of_others_that_are_lost_are_said() {
     }
 }
 
+/// Whoever may publish on the subject can say any number.
+#[test]
+fn a_loss_beyond_all_numbers_is_told_and_the_relay_goes_on() {
+    for kind in KINDS {
+        run(async {
+            let hub = Hub::new(kind);
+            let mut hearer = Server::start(&hub, Settings { quiet: false, ..DEFAULT });
+            hearer.until_connected().await;
+            for origin in [u128::MAX, u128::MAX - 1] {
+                hub.publish(&write(Origin(origin), 1, b"a\n"));
+                hub.publish(&write(Origin(origin), u64::MAX, b""));
+                sleep(Duration::from_secs(2)).await;
+            }
+            hub.publish(&write(Origin(1 << 100), 1, b"b\n"));
+            let lost =
+                format!("[server] Lost: {} lines from clients of other servers.", u64::MAX - 2);
+            let rest = "[server] Lost: 2 lines from clients of other servers.";
+            assert_eq!(hearer.heard().await, ["a", &lost, "a", rest, "b"]);
+            assert_eq!(hearer.figures().lost, u64::MAX);
+        });
+    }
+}
+
 #[test]
 fn what_comes_twice_is_heard_once() {
     for kind in KINDS {
