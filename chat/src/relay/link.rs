@@ -43,11 +43,20 @@ pub(super) async fn run<R, B, S, T, F>(
     let mut heard = Heard::new(shared.outbox.origin());
     let mut backoff = Backoff::new();
     let mut said = Said { clock: R::clock(), last: None };
+    let mut is_first = true;
     loop {
         let mut worked = false;
-        let attempt =
-            attempt::<R, _, _, _, _>(shared, broker, room, &dial, &mut heard, &mut worked);
+        let attempt = attempt::<R, _, _, _, _>(
+            shared,
+            broker,
+            room,
+            &dial,
+            is_first,
+            &mut heard,
+            &mut worked,
+        );
         let Err(error) = attempt.await else { return };
+        is_first = false;
         shared.outbox.rewind(None);
         shared.counts.set_connected(false);
         let is_refusal = is_refusal(&error);
@@ -74,6 +83,7 @@ async fn attempt<R, B, S, T, F>(
     broker: &B,
     room: &Room<S>,
     dial: &impl Fn() -> F,
+    is_first: bool,
     heard: &mut Heard,
     worked: &mut bool,
 ) -> Result<(), Error>
@@ -97,7 +107,6 @@ where
         return Err(Error::protocol(why));
     }
     shared.outbox.rewind(Some(max - HEAD));
-    let is_first = shared.counts.connects.get() == 0;
     let session = Session { shared, broker, room, max, is_first };
     session.run::<R, _>(&mut conn, heard, worked).await?;
     // All is confirmed: how the broker takes the end changes nothing.

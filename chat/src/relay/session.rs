@@ -12,7 +12,8 @@ use super::envelope;
 use super::heard::{Heard, Placed};
 use super::outbox::Owed;
 
-/// How long a reconnected server waits before it publishes: until then the others are back too, and hear it.
+/// How long a server waits before it publishes that did not reach the broker at its first try: until then the others
+/// are back too, and hear it.
 pub(super) const SETTLE: Duration = Duration::from_millis(500);
 
 /// How long nothing is published before the number of the next line is, so that a loss at the end is noticed.
@@ -27,6 +28,7 @@ pub(super) struct Session<'a, B, S: Transport> {
     pub(super) room: &'a Room<S>,
     /// The most bytes that a message may have.
     pub(super) max: usize,
+    /// No try was made before.
     pub(super) is_first: bool,
 }
 

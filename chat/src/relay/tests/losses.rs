@@ -154,6 +154,28 @@ fn a_loss_beyond_all_numbers_is_told_and_the_relay_goes_on() {
     }
 }
 
+/// A speaker that starts while the broker is away has said nothing yet by which the others could miss it.
+#[test]
+fn a_server_that_waited_for_its_first_connection_lets_the_others_come_back_first() {
+    for kind in KINDS {
+        for _ in 0..20 {
+            run(async {
+                let hub = Hub::new(kind);
+                let mut hearer = Server::start(&hub, DEFAULT);
+                hearer.until_connected().await;
+                hub.kill();
+                let speaker = Server::start(&hub, DEFAULT);
+                speaker.say("1").await;
+                sleep(Duration::from_secs(10)).await;
+                hub.state().is_down = false;
+                speaker.until(|it| it.outbox.published == 1).await;
+                sleep(Duration::from_secs(1)).await;
+                assert_eq!(hearer.heard().await, ["1"]);
+            });
+        }
+    }
+}
+
 #[test]
 fn what_comes_twice_is_heard_once() {
     for kind in KINDS {
