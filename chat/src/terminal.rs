@@ -5,16 +5,17 @@
 
 use std::io::{self, ErrorKind, IsTerminal, Read, Write};
 use std::panic;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 use std::{env, thread};
 
 use async_channel::Sender;
-use rustix::process::{Signal, kill_current_process_group};
+use rustix::process::{Signal, getpgrp, kill_current_process_group};
 use rustix::stdio;
 use rustix::termios::{
-    InputModes, LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetwinsize,
-    tcsetattr,
+    InputModes, LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetpgrp,
+    tcgetwinsize, tcsetattr,
 };
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGWINCH};
 use signal_hook::iterator::Signals;
@@ -49,6 +50,8 @@ pub(crate) struct Printer(Arc<Shared>);
 struct Shared {
     row: Mutex<Row>,
     before: Termios,
+    /// The program ends: the terminal is not taken over again.
+    ends: AtomicBool,
 }
 
 #[derive(Default)]
@@ -70,7 +73,9 @@ impl Terminal {
     /// Takes the terminal over. Lines that are typed go to `lines`; a key with which the person leaves
     /// raises a flag of `leaving`.
     pub(crate) fn start(lines: Sender<Vec<u8>>, leaving: Leaving, log: &Log) -> io::Result<Self> {
-        let shared = Arc::new(Shared { row: Mutex::default(), before: tcgetattr(stdio::stdin())? });
+        let before = tcgetattr(stdio::stdin())?;
+        let ends = AtomicBool::new(false);
+        let shared = Arc::new(Shared { row: Mutex::default(), before, ends });
         watch_signals(&shared)?;
         leave_at_panic(Arc::clone(&shared));
         if io::stderr().is_terminal() {
@@ -92,6 +97,7 @@ impl Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
+        self.0.ends.store(true, Ordering::SeqCst);
         // If it cannot be written, it is gone.
         let _ = self.0.leave(&mut self.0.row());
     }
@@ -136,9 +142,13 @@ impl Shared {
         }
     }
 
-    /// Takes the terminal over, or does it again after a stop.
+    /// Takes the terminal over, or does it again after a stop. In the background it is not ours to take: the system
+    /// would stop the program, also one that is about to end.
     fn enter(&self) -> io::Result<()> {
         let mut row = self.row();
+        if self.ends.load(Ordering::SeqCst) || !is_in_foreground() {
+            return Ok(());
+        }
         let mut modes = self.before.clone();
         modes.local_modes &=
             !(LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG | LocalModes::IEXTEN);
@@ -153,10 +163,10 @@ impl Shared {
 
     /// Gives the terminal back. What was typed and not entered stays to be seen.
     fn leave(&self, row: &mut Row) -> io::Result<()> {
-        tcsetattr(stdio::stdin(), OptionalActions::Now, &self.before)?;
         if !row.is_shown {
             return Ok(());
         }
+        tcsetattr(stdio::stdin(), OptionalActions::Now, &self.before)?;
         let mut out = Vec::new();
         if row.prompt.is_empty() || row.is_over {
             row.prompt.erase(width(), &mut out);
@@ -174,13 +184,17 @@ impl Shared {
         let _ = self.leave(&mut self.row());
         // All that were started together with us stop too. Where no shell could continue them, the system stops none.
         let _ = kill_current_process_group(Signal::TSTP);
-        // Another thread may be the one that stops.
+        // Another thread may be the one that stops. In the background nothing may be read either.
         thread::sleep(A_MOMENT);
+        while !is_in_foreground() {
+            thread::sleep(A_MOMENT);
+        }
         let _ = self.enter();
     }
 
     /// Gives the terminal back in the middle of anything.
     fn leave_at_once(&self) {
+        self.ends.store(true, Ordering::SeqCst);
         let left = match self.row_soon() {
             Some(mut row) => self.leave(&mut row),
             // Whoever has the lock waits for the terminal, or is the one that panics.
@@ -338,6 +352,12 @@ fn leave_at_panic(shared: Arc<Shared>) {
 fn write(to: &mut impl Write, text: &[u8]) -> io::Result<()> {
     to.write_all(text)?;
     to.flush()
+}
+
+/// Whether the terminal listens to us, and not to another job of a shell. One that is not the controlling terminal of
+/// this process does.
+fn is_in_foreground() -> bool {
+    tcgetpgrp(stdio::stdin()).map_or(true, |group| group == getpgrp())
 }
 
 /// How many columns the terminal has.

@@ -224,6 +224,19 @@ fn every_way_out_leaves_the_terminal_as_it_was() {
     }
 }
 
+/// A shell that ends a stopped program sends both signals.
+#[test]
+fn a_program_that_goes_on_and_ends_at_once_leaves_the_terminal_as_it_was() {
+    let server = Server::start(RUNTIME, &[]);
+    for _ in 0..50 {
+        let mut person = Person::join(&server);
+        person.program.signal(Signal::STOP);
+        person.program.signal(Signal::TERM);
+        person.program.signal(Signal::CONT);
+        assert_eq!(person.end().signal(), Some(Signal::TERM.as_raw()));
+    }
+}
+
 #[test]
 fn a_person_may_leave_while_there_is_no_room() {
     let server = Server::start(RUNTIME, &[]);
