@@ -141,7 +141,7 @@ class Server:
 class Crowd:
     def __init__(self, seed):
         self.chance = random.Random(seed)
-        self.clients, self.over = [], asyncio.Event()
+        self.clients, self.begun, self.over = [], asyncio.Event(), asyncio.Event()
         self.faults = Counter(lost=0, duplicated=0, reordered=0, damaged=0, left_alone=0)
         self.checked = 0
 
@@ -152,7 +152,8 @@ class Client:
         crowd.clients.append(self)
         self.sent = 0
         self.next, self.floor = {}, None  # by sender: the next number; how much each had sent when we were in the room
-        self.heard, self.told = Counter(), Counter()  # lines by server; lines that the server said are lost
+        self.elsewhere = 0  # lines from other servers, behind the first of each sender
+        self.told = Counter()  # lines that the server said are lost
         self.missing = set()  # passed over; perhaps only late
 
     async def join(self):
@@ -169,7 +170,8 @@ class Client:
         self.crowd.faults["left_alone"] += 1
 
     def say(self):
-        text = "~" * self.crowd.chance.choice((0, 20, 60, 300))
+        # The first lines, of all at once, fit in the smallest buffer.
+        text = "~" * (self.sent and self.crowd.chance.choice((0, 20, 60, 300)))
         self.writer.write(f"{self.id} {self.sent} {text}\n".encode())
         self.sent += 1
 
@@ -195,7 +197,7 @@ class Client:
         if sender >= len(crowd.clients) or number >= crowd.clients[sender].sent or text.strip(b"~"):
             crowd.faults["damaged"] += 1
             return
-        self.heard[crowd.clients[sender].server.name] += 1
+        self.elsewhere += number > 0 and crowd.clients[sender].server is not self.server
         expected = self.next.get(sender, min(number, self.owed_from(sender)))
         if number < expected:
             late = (sender, number) in self.missing
@@ -218,6 +220,7 @@ class Client:
         return sum(max(0, c.sent - self.next.get(c.id, self.owed_from(c.id))) for c in senders)
 
     async def speak(self, turns, pause):
+        await self.crowd.begun.wait()
         while turns > 0 and not self.crowd.over.is_set():
             turns -= 1
             await asyncio.sleep(self.crowd.chance.uniform(0, 2 * pause))
@@ -251,9 +254,11 @@ async def crowd_on(servers, seed, clients, seconds, pause, chaos=None):
     places = [take(crowd, server, stays(place), pause) for server in servers for place in range(clients)]
     everyone = asyncio.gather(*places)
     if chaos is None:
+        crowd.begun.set()
         await asyncio.wait([everyone], timeout=seconds)
     else:
         await until("everybody to join", lambda: len(crowd.clients) == len(places) and all(c.floor for c in crowd.clients))
+        crowd.begun.set()
         await chaos()
     crowd.over.set()
     return crowd, [client for client in await everyone if client]
@@ -261,6 +266,12 @@ async def crowd_on(servers, seed, clients, seconds, pause, chaos=None):
 
 def settle(crowd, stayed):
     return until("everybody to hear everything", lambda: not any(c.owed(crowd.clients) for c in stayed))
+
+
+async def end(stayed, servers):
+    for client in stayed:
+        client.writer.close()
+    await asyncio.gather(*(asyncio.to_thread(server.stop) for server in servers))
 
 
 def verdict(part, crowd, faults, extra=""):
@@ -289,10 +300,7 @@ async def all_is_well(chat, directory, broker, full):
         if m["other_servers"] or m["double_lines_total"] or m["reconnects_total"] or server.said()[1]:
             print(f"{server.name} tells of losses: {m}")
             good = False
-    for client in stayed:
-        client.writer.close()
-    for server in servers:
-        server.stop()
+    await end(stayed, servers)
     return good
 
 
@@ -314,7 +322,10 @@ class Proxy:
         thawed = asyncio.Event()
         thawed.set()
         self.frozen.append(thawed)
-        await asyncio.gather(self.copy(reader, other_writer, thawed), self.copy(other_reader, writer, thawed))
+        try:
+            await asyncio.gather(self.copy(reader, other_writer, thawed), self.copy(other_reader, writer, thawed))
+        except asyncio.CancelledError:
+            pass  # The run is over.
 
     async def copy(self, reader, writer, thawed):
         try:
@@ -322,7 +333,7 @@ class Proxy:
                 await thawed.wait()
                 writer.write(data)
                 await writer.drain()
-        except (OSError, asyncio.CancelledError):
+        except OSError:
             pass
         writer.close()
 
@@ -336,7 +347,7 @@ async def broker_misbehaves(chat, directory, broker, full):
     through = await proxy.start()
     servers = [
         # It has no room for what is said while the broker is down.
-        Server(chat, directory, "bad-tokio", "tokio", broker.url(), "--relay-buffer", "1500"),
+        Server(chat, directory, "bad-tokio", "tokio", broker.url(), "--relay-buffer", "3000"),
         Server(chat, directory, "bad-async-std", "async-std", broker.url(), tls=True),
         Server(chat, directory, "bad-smol", "smol", broker.url(through)),
     ]
@@ -389,19 +400,13 @@ async def broker_misbehaves(chat, directory, broker, full):
         said_here = sum(client.sent for client in crowd.clients if client.server is server)
         faults["miscounted"] += server.said()[0] != said_here
         for client in (client for client in stayed if client.server is server):
-            here = client.heard[server.name]
-            elsewhere = sum(client.heard.values()) - here
-            # Before it joined, the others had said their first lines.
             faults["lost"] += client.owed(c for c in crowd.clients if c.server is server)
             faults["miscounted"] += client.told["own"] != own or client.told["others"] != others
-            before = sum(c.sent for c in crowd.clients if c.server is not server) - others - elsewhere
-            faults["miscounted"] += not 0 <= before <= 2 * clients
+            said = sum(c.sent - 1 for c in crowd.clients if c.server is not server)
+            faults["miscounted"] += said - client.elsewhere != others
     told = f"; lost to others and of others: {', '.join(lost)}; back after {', '.join(back)}"
     good = verdict(f"{broker.kind}, the broker misbehaves", crowd, faults, told)
-    for client in stayed:
-        client.writer.close()
-    for server in servers:
-        server.stop()
+    await end(stayed, servers)
     return good
 
 
@@ -425,10 +430,7 @@ async def over_tls(chat, directory, kind):
         crowd.faults["lost"] += sum(client.owed(crowd.clients) + len(client.missing) for client in stayed)
         good = verdict(f"{kind}, over TLS", crowd, crowd.faults)
         await until("wrong credentials to be told", lambda: "credentials" in open(wrong.log).read())
-        for client in stayed:
-            client.writer.close()
-        for server in [*servers, wrong]:
-            server.stop()
+        await end(stayed, [*servers, wrong])
         return good
     finally:
         broker.kill(signal.SIGTERM)
