@@ -116,6 +116,7 @@ impl Perform for Decoder {
             DeleteFromStart, DeletePrevChar, DeletePrevWord, DeleteTillEnd, GoToEnd, GoToNextChar,
             GoToPrevChar, GoToStart, Yank,
         };
+        self.names_key = false;
         // A control byte is a letter with Ctrl.
         match byte | 0x40 {
             b'I' => self.key(Key::Text('\t')),
@@ -141,6 +142,7 @@ impl Perform for Decoder {
 
     fn csi_dispatch(&mut self, params: &Params, _: &[u8], _: bool, action: char) {
         use InputRequest::{DeleteNextChar, DeleteNextWord, GoToEnd, GoToStart};
+        self.names_key = false;
         let mut params = params.iter().filter_map(|param| param.first().copied());
         let (number, modifier) = (params.next().unwrap_or(0), params.next().unwrap_or(0));
         // 1 is none.
@@ -159,8 +161,8 @@ impl Perform for Decoder {
     /// A key with Alt.
     fn esc_dispatch(&mut self, _: &[u8], _: bool, byte: u8) {
         use InputRequest::{DeleteNextWord, GoToNextWord, GoToPrevWord};
+        self.names_key = byte == b'O';
         match byte {
-            b'O' => self.names_key = true,
             b'b' => self.edit(GoToPrevWord),
             b'd' => self.edit(DeleteNextWord),
             b'f' => self.edit(GoToNextWord),
@@ -240,6 +242,31 @@ mod tests {
             "\x1b[999999999;1~",
         ] {
             assert_eq!(keys(format!("{unknown}a").as_bytes()), text("a"), "{unknown:?}");
+        }
+    }
+
+    #[test]
+    fn a_sequence_that_breaks_off_swallows_no_key_behind_it() {
+        let mut expected = vec![Key::Enter];
+        expected.extend(text("hi"));
+        assert_eq!(keys(b"\x1bO\rhi"), expected);
+        expected[0] = Key::Interrupt;
+        assert_eq!(keys(b"\x1bO\x03hi"), expected);
+        // Text that breaks off at the end of a paste.
+        for cut in [
+            &b"\xc2"[..],
+            b"\xe2\x82",
+            b"\xf0\x9f\x92",
+            b"\x1b",
+            b"\x1b[",
+            b"\x1b[1;",
+            b"\x1bO",
+            b"\x1b(",
+            b"\x1bP",
+            b"\x1b]0;x",
+        ] {
+            let pasted = [b"\x1b[200~", cut, b"\x1b[201~\x03"].concat();
+            assert_eq!(keys(&pasted).last(), Some(&Key::Interrupt), "{}", cut.escape_ascii());
         }
     }
 
