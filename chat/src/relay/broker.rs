@@ -49,6 +49,8 @@ pub(super) enum Event<'a> {
 /// The settings of a connection to a broker.
 pub(super) fn config() -> Config {
     let config = Config::default().framing(Framing::CrLf).max_line(64 << 10);
+    // While a message that is larger than the queue is under way, a PING of the broker's could not be answered.
+    let config = config.max_queue(MAX_MESSAGE + (64 << 10));
     config.max_block(MAX_MESSAGE + 2).receive_timeout(SILENCE).send_timeout(SILENCE)
 }
 

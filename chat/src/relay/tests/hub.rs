@@ -192,6 +192,15 @@ impl Hub {
         }
     }
 
+    /// Asks every subscriber whether it is there.
+    pub(super) fn ping(&self) {
+        for (_, subscriber) in &self.state().subscribers {
+            // A subscriber that is gone is not there.
+            let _ = subscriber.feed("PING\r\n");
+            let _ = subscriber.try_flush();
+        }
+    }
+
     /// Publishes a message that comes from nobody.
     pub(super) fn publish(&self, message: &[u8]) {
         self.state().deliver(0, message);

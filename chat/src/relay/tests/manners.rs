@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::bed::{DEFAULT, KINDS, Server, run};
+use super::bed::{DEFAULT, KINDS, Server, Settings, run};
 use super::hub::Hub;
 use crate::relay::envelope::{Origin, write};
 use crate::relay::place::Kind;
@@ -163,5 +163,28 @@ fn a_broker_whose_messages_are_too_small_is_refused() {
         let server = Server::start(&hub, DEFAULT);
         sleep(10 * MINUTE).await;
         assert!(!server.figures().connected && hub.state().dials < 100);
+    });
+}
+
+#[test]
+fn a_broker_that_asks_in_the_middle_of_a_large_message_is_answered_behind_it() {
+    run(async {
+        let hub = Hub::new(Kind::Nats);
+        hub.state().info = r#"{"max_payload":8388608}"#.into();
+        hub.state().chunk = 64 << 10;
+        let large = Settings { buffer: 8 << 20, max_line: 4 << 20, ..DEFAULT };
+        let server = Server::start(&hub, large);
+        server.until_connected().await;
+        sleep(Duration::from_secs(1)).await;
+        hub.state().is_frozen = true;
+        // The broker stops to read in the middle.
+        assert!(server.relay.say(&vec![b'x'; 3 << 20]));
+        assert!(server.relay.say(&vec![b'y'; 3 << 20]));
+        sleep(Duration::from_millis(100)).await;
+        hub.ping();
+        sleep(Duration::from_millis(100)).await;
+        hub.state().is_frozen = false;
+        server.until(|it| it.outbox.published == 2).await;
+        assert_eq!(hub.state().dials, 1);
     });
 }
