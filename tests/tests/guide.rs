@@ -113,7 +113,14 @@ fn every_link_of_a_page_leads_to_a_file_and_a_heading_in_it() {
         "fuzz",
     ];
     pages.extend(folders.map(|folder| at(folder).join("README.md")));
-    let others = ["CONTRIBUTING", "SECURITY", "docs/SUMMARY", "docs/contract", "docs/performance"];
+    let others = [
+        "CONTRIBUTING",
+        "SECURITY",
+        "docs/SUMMARY",
+        "docs/contract",
+        "docs/performance",
+        "docs/scaling",
+    ];
     pages.extend(others.map(|page| at(page).with_extension("md")));
     let mut count = 0;
     for path in pages {

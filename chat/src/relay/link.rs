@@ -46,6 +46,7 @@ pub(super) async fn run<R, B, S, T, F>(
     let mut is_first = true;
     loop {
         let mut worked = false;
+        let begun = said.clock.now();
         let attempt = attempt::<R, _, _, _, _>(
             shared,
             broker,
@@ -60,7 +61,9 @@ pub(super) async fn run<R, B, S, T, F>(
         shared.outbox.rewind(None);
         shared.counts.set_connected(false);
         let is_refusal = is_refusal(&error);
-        if worked && !is_refusal {
+        // A refusal behind a long session is news, and not one of a row of them.
+        let was_long = said.clock.now().since(begun) > 2 * REFUSED;
+        if worked && (!is_refusal || was_long) {
             backoff.reset();
             said.last = None;
         }

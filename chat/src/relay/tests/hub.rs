@@ -192,11 +192,11 @@ impl Hub {
         }
     }
 
-    /// Asks every subscriber whether it is there.
-    pub(super) fn ping(&self) {
+    /// Tells every subscriber this line.
+    pub(super) fn tell(&self, line: &str) {
         for (_, subscriber) in &self.state().subscribers {
-            // A subscriber that is gone is not there.
-            let _ = subscriber.feed("PING\r\n");
+            // A subscriber that is gone hears nothing.
+            let _ = subscriber.feed_line(line);
             let _ = subscriber.try_flush();
         }
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
+use super::super::Figures;
 use super::bed::{DEFAULT, KINDS, Server, Settings, run};
 use super::hub::Hub;
 use crate::relay::envelope::{Origin, write};
@@ -156,6 +157,22 @@ fn a_broker_that_answers_what_it_was_not_asked_is_tried_again_without_haste() {
 }
 
 #[test]
+fn a_broker_that_sends_us_away_now_and_then_is_reached_again_at_once() {
+    run(async {
+        let hub = Hub::new(Kind::Nats);
+        let server = Server::start(&hub, DEFAULT);
+        for times in 1..=12 {
+            server.until_connected().await;
+            sleep(MINUTE).await;
+            hub.tell("-ERR 'Maintenance'");
+            sleep(Duration::from_secs(1)).await;
+            let Figures { connected, reconnects, .. } = server.figures();
+            assert!(connected && reconnects == times, "{times}: {reconnects}");
+        }
+    });
+}
+
+#[test]
 fn a_broker_whose_messages_are_too_small_is_refused() {
     run(async {
         let hub = Hub::new(Kind::Nats);
@@ -181,7 +198,7 @@ fn a_broker_that_asks_in_the_middle_of_a_large_message_is_answered_behind_it() {
         assert!(server.relay.say(&vec![b'x'; 3 << 20]));
         assert!(server.relay.say(&vec![b'y'; 3 << 20]));
         sleep(Duration::from_millis(100)).await;
-        hub.ping();
+        hub.tell("PING");
         sleep(Duration::from_millis(100)).await;
         hub.state().is_frozen = false;
         server.until(|it| it.outbox.published == 2).await;
