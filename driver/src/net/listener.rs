@@ -4,16 +4,16 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use asyncnet_core::{Config, Time};
-use futures_core::Stream;
 use socket2::SockRef;
 
 use super::accept_error::{is_passing, may_get_better};
+use super::accepting::{Accepting, Incoming};
 use super::bind::bind_to;
 use super::error::failed;
 use super::handshakes::Handshakes;
@@ -78,7 +78,7 @@ struct Queue<R: Runtime> {
     last_said: Option<Time>,
 }
 
-type Accepted<R> = (Connection<<R as Runtime>::Stream>, Address);
+pub(super) type Accepted<R> = (Connection<<R as Runtime>::Stream>, Address);
 
 impl<R: Runtime> Listener<R> {
     /// Listens at `"host:port"`, `"unix:/path"`, `"unix:@name"` (an abstract name) or `"fd:NAME"`, with the defaults of
@@ -221,14 +221,14 @@ impl<R: Runtime> Listener<R> {
     /// Cancel safe: a connection that is not returned stays in the queue.
     #[doc(alias = "acceptAddr")]
     pub async fn accept_addr(&self) -> io::Result<(Connection<R::Stream>, Address)> {
-        let accepting = Accepting::new(self);
+        let accepting = Accepting::new(self, self.open.fan_out.waiter());
         poll_fn(|cx| accepting.poll(cx)).await
     }
 
     /// The connections that come, as a `futures` stream. It ends behind the first error, which is one of
     /// the listener itself.
     pub fn incoming(&self) -> Incoming<'_, R> {
-        Incoming { accepting: Some(Accepting::new(self)) }
+        Incoming::new(Accepting::new(self, self.open.fan_out.waiter()))
     }
 
     /// Shuts down: stops to listen, tells its connections ([`drain`](Self::drain)), and waits until every one of them
@@ -295,7 +295,11 @@ impl<R: Runtime> Listener<R> {
         self.open.count()
     }
 
-    fn poll_accept(&self, waiter: &Waiter<'_>, cx: &Context<'_>) -> Poll<io::Result<Accepted<R>>> {
+    pub(super) fn poll_accept(
+        &self,
+        waiter: &Waiter<'_>,
+        cx: &Context<'_>,
+    ) -> Poll<io::Result<Accepted<R>>> {
         waiter.wait(cx.waker());
         // Streams are dropped when the lock is free again: a drop may wake tasks of a foreign runtime.
         let mut gone = Vec::new();
@@ -463,50 +467,4 @@ async fn all_closed<R: Runtime>(open: &Open, limit: Duration) -> bool {
         }
     })
     .await
-}
-
-/// An accept that goes on until it has a connection.
-struct Accepting<'a, R: Runtime> {
-    listener: &'a Listener<R>,
-    waiter: Waiter<'a>,
-}
-
-impl<'a, R: Runtime> Accepting<'a, R> {
-    fn new(listener: &'a Listener<R>) -> Self {
-        let waiter = listener.open.fan_out.waiter();
-        Self { listener, waiter }
-    }
-
-    fn poll(&self, cx: &Context<'_>) -> Poll<io::Result<Accepted<R>>> {
-        self.listener.poll_accept(&self.waiter, cx)
-    }
-}
-
-/// The connections of a listener as they come, made by [`Listener::incoming`].
-#[must_use = "streams do nothing unless polled"]
-pub struct Incoming<'a, R: Runtime> {
-    /// Gone after an error.
-    accepting: Option<Accepting<'a, R>>,
-}
-
-impl<R: Runtime> Stream for Incoming<'_, R> {
-    type Item = io::Result<Connection<R::Stream>>;
-
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let this = self.get_mut();
-        let Some(accepting) = &mut this.accepting else {
-            return Poll::Ready(None);
-        };
-        let accepted = ready!(accepting.poll(cx));
-        if accepted.is_err() {
-            this.accepting = None;
-        }
-        Poll::Ready(Some(accepted.map(|(connection, _)| connection)))
-    }
-}
-
-impl<R: Runtime> fmt::Debug for Incoming<'_, R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Incoming").finish_non_exhaustive()
-    }
 }

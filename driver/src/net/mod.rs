@@ -4,6 +4,7 @@
 //! way, step by step as in Nim.
 
 mod accept_error;
+mod accepting;
 pub(crate) mod address;
 mod bind;
 mod connect;
@@ -31,13 +32,14 @@ mod stale;
 pub mod system;
 mod tracked;
 
+pub use accepting::Incoming;
 pub use address::{Address, AddressError, PeerCred};
 pub use connect::connect;
 pub use datagram::{Datagram, DatagramTooLong};
 pub use drain::{Drain, Finished};
 pub use error::SocketError;
 pub use failures::{Failures, HandshakeFailure};
-pub use listener::{Incoming, Listener};
+pub use listener::Listener;
 pub use options::{Domain, KeepAlive, Setting, SockOpt};
 pub use place::host_name;
 pub use proxied::Proxied;
