@@ -71,6 +71,8 @@ pub(super) struct Model<'a> {
     pub(super) bad: u64,
     batch: (usize, Lack),
     message: (usize, Lack),
+    /// Where a skip was given up.
+    given_up: Option<usize>,
 }
 
 /// What `skip` asks for at once.
@@ -92,6 +94,7 @@ impl<'a> Model<'a> {
             bad: 0,
             batch: (0, Lack::Nothing),
             message: (0, Lack::Nothing),
+            given_up: None,
         }
     }
 
@@ -220,7 +223,10 @@ impl<'a> Model<'a> {
                 break Answer::Nothing;
             }
             match self.some(1, (n - skipped).min(LARGEST_READ), true) {
-                Answer::Bytes(bytes) => skipped += bytes.len(),
+                Answer::Bytes(bytes) => {
+                    skipped += bytes.len();
+                    self.given_up = Some(self.taken).filter(|_| skipped < n);
+                }
                 Answer::Nothing => break Answer::Ended(Cause::Eof, 0),
                 answer => break answer,
             }
@@ -355,7 +361,9 @@ impl<'a> Model<'a> {
             State::Discarding(from, _) => (cause, self.arrived - from),
             State::Open => (cause, self.unread().len()),
         };
-        if (cause, partial) == (Cause::Eof, 0) {
+        // B6
+        let is_in_skip = self.given_up == Some(self.taken);
+        if (cause, partial) == (Cause::Eof, 0) && !is_in_skip {
             Answer::Nothing
         } else {
             Answer::Ended(cause, partial)
