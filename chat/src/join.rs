@@ -1,9 +1,7 @@
 //! A small client for people and pipes: what is typed to the room, the room to standard output.
 
-use std::collections::hash_map::RandomState;
 use std::error;
 use std::fmt::Display;
-use std::hash::BuildHasher;
 use std::io::{self, IsTerminal};
 use std::time::Duration;
 
@@ -15,6 +13,7 @@ use futures_lite::future;
 use smol::Timer;
 use tracing::warn;
 
+use crate::backoff::Backoff;
 use crate::log::Log;
 use crate::screen::Screen;
 use crate::shown::shown;
@@ -29,7 +28,7 @@ const MAX_LINE: usize = 64 << 20;
 /// How long a room has to let us in.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How long to wait before joining again: from the first, doubled each time, to the last.
+/// How long to wait before joining again: at first, and at most.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 
 /// How a TLS peer begins to say that something is wrong.
@@ -75,7 +74,7 @@ async fn stay_joined(
     mut typed: Typed,
     mut screen: Screen,
 ) -> io::Result<Outcome> {
-    let mut pause = BACK_OFF.0;
+    let mut backoff = Backoff::new(BACK_OFF.0);
     loop {
         let opened = unless(typed.has_left(), open(options, context.as_ref())).await;
         let ended = match opened {
@@ -84,7 +83,7 @@ async fn stay_joined(
                 let mut stay = Stay { typed: &mut typed, screen: &mut screen, has_heard: false };
                 let ended = unless(leaves, stay.go_on(&mut conn)).await;
                 if stay.has_heard {
-                    pause = BACK_OFF.0;
+                    backoff.reset();
                 }
                 ended.unwrap_or(Ended::Left)
             }
@@ -99,14 +98,13 @@ async fn stay_joined(
             Ended::Closed => "the room closed the connection".to_owned(),
             Ended::Lost(error) => error.to_string(),
         };
-        let wait = spread(pause);
+        let wait = backoff.wait(BACK_OFF.1);
         screen.own().clear();
         let wait_seconds = wait.as_secs_f32();
         warn!("{}; joining again in {wait_seconds:.1} s", shown(why.as_bytes()));
         if unless(typed.has_left(), Timer::after(wait)).await.is_none() {
             return Ok(Outcome::Left);
         }
-        pause = (pause * 2).min(BACK_OFF.1);
     }
 }
 
@@ -117,12 +115,6 @@ async fn unless<T>(leaves: impl Future<Output = ()>, future: impl Future<Output 
         None
     };
     future::or(async { Some(future.await) }, leaves).await
-}
-
-/// Between half of this time and all of it, so that all who lost a room do not come back at once.
-fn spread(time: Duration) -> Duration {
-    let chance = RandomState::new().hash_one(()) % 1024;
-    time / 2 + time / 2 * u32::try_from(chance).unwrap_or(0) / 1024
 }
 
 async fn open(options: &cli::Join, context: Option<&TlsContext>) -> Result<Connection, Ended> {

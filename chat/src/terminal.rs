@@ -127,7 +127,7 @@ impl Shared {
         self.row.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The row, unless whoever has it keeps it for long.
+    /// The row, unless another thread keeps it for long.
     fn row_soon(&self) -> Option<MutexGuard<'_, Row>> {
         let until = Instant::now() + A_MOMENT;
         loop {
@@ -152,7 +152,7 @@ impl Shared {
         let mut modes = self.before.clone();
         modes.local_modes &=
             !(LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG | LocalModes::IEXTEN);
-        // CR and LF are told apart, and ^S and ^Q are no keys for the terminal.
+        // CR and LF arrive as they are, and ^S and ^Q do not stop the output.
         modes.input_modes &= !(InputModes::ICRNL | InputModes::INLCR | InputModes::IXON);
         modes.special_codes[SpecialCodeIndex::VMIN] = 1;
         modes.special_codes[SpecialCodeIndex::VTIME] = 0;

@@ -9,17 +9,20 @@ use futures_lite::future;
 use tracing::warn;
 
 use super::Shared;
-use super::backoff::Backoff;
 use super::broker::Broker;
 use super::envelope::HEAD;
 use super::heard::Heard;
 use super::session::Session;
+use crate::backoff::Backoff;
 use crate::shown::shown;
 
 /// How long a broker has to greet us.
 const GREETING: Duration = Duration::from_secs(10);
 
-/// The longest wait before the next try: where the broker cannot be reached, and where it does not want us.
+/// The first wait before another try.
+const FIRST_WAIT: Duration = Duration::from_millis(50);
+
+/// The longest: where the broker cannot be reached, and where it does not want us.
 const UNREACHABLE: Duration = Duration::from_millis(400);
 const REFUSED: Duration = Duration::from_secs(15);
 
@@ -41,7 +44,7 @@ pub(super) async fn run<R, B, S, T, F>(
     F: Future<Output = io::Result<Connection<T>>>,
 {
     let mut heard = Heard::new(shared.outbox.origin());
-    let mut backoff = Backoff::new();
+    let mut backoff = Backoff::new(FIRST_WAIT);
     let mut said = Said { clock: R::clock(), last: None };
     let mut is_first = true;
     loop {

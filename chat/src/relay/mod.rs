@@ -5,7 +5,6 @@
 //! [`heard`] drops those that come again and counts those that do not come. A [`session`] runs on the protocol
 //! of any [`broker`]; [`link`] makes one after the other.
 
-mod backoff;
 mod bell;
 mod broker;
 mod counts;

@@ -116,15 +116,20 @@ impl Place {
 /// `USER:PASSWORD` or `SECRET`, on the first line of a text.
 fn credentials(text: &str, whose: &str) -> io::Result<Credentials> {
     let line = text.lines().next().unwrap_or_default();
-    let (user, secret) = match line.split_once(':') {
-        Some((user, secret)) => (Some(user.to_owned()), secret),
-        None => (None, line),
-    };
-    if secret.is_empty() {
+    let (user, secret) = user_and_secret(line).ok_or_else(|| {
         let why = format!("{whose} has to hold USER:PASSWORD, or a token or password alone");
-        return Err(io::Error::other(why));
-    }
-    Ok(Credentials { user, secret: secret.to_owned() })
+        io::Error::other(why)
+    })?;
+    Ok(Credentials { user: user.map(str::to_owned), secret: secret.to_owned() })
+}
+
+/// The parts of `USER:PASSWORD`, or a secret alone, if there is a secret.
+fn user_and_secret(text: &str) -> Option<(Option<&str>, &str)> {
+    let (user, secret) = match text.split_once(':') {
+        Some((user, secret)) => (Some(user), secret),
+        None => (None, text),
+    };
+    (!secret.is_empty()).then_some((user, secret))
 }
 
 fn parse(url: &str) -> Result<Place, String> {
@@ -169,15 +174,9 @@ fn parse(url: &str) -> Result<Place, String> {
 /// `USER:PASSWORD` or `SECRET`, with escapes.
 fn decoded(text: &str) -> Result<Credentials, String> {
     let decode = |text| percent_decode_str(text).decode_utf8().map(String::from);
-    let (user, secret) = match text.split_once(':') {
-        Some((user, secret)) => (Some(user), secret),
-        None => (None, text),
-    };
     let wrong =
         "the credentials of --relay are USER:PASSWORD, or a token or password alone, in UTF-8";
-    if secret.is_empty() {
-        return Err(wrong.to_owned());
-    }
+    let (user, secret) = user_and_secret(text).ok_or(wrong)?;
     let user = user.map(decode).transpose().map_err(|_| wrong)?;
     Ok(Credentials { user, secret: decode(secret).map_err(|_| wrong)? })
 }

@@ -136,8 +136,8 @@ fn not_redis() -> Error {
     )
 }
 
-/// An error in answer to HELLO. An old server repeats the command there, and with it the password: nothing but the
-/// error's name is told.
+/// An error in answer to HELLO. An old server repeats the command in it, and so the password: only the name of
+/// the error is shown.
 fn not_let_in(line: &[u8]) -> Error {
     Error::protocol(match line.split(|byte| *byte == b' ').next().unwrap_or_default() {
         b"-NOAUTH" => "the broker asks for credentials; give them with --relay-credentials",

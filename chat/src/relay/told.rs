@@ -42,7 +42,7 @@ struct News {
 impl News {
     fn between(before: &Figures, now: &Figures) -> Self {
         Self {
-            // Who said a line that is too long is told by itself.
+            // A line that is too long is reported to its speaker alone.
             own: now.outbox.lost.full - before.outbox.lost.full,
             others: now.lost - before.lost,
             unreadable: now.unreadable - before.unreadable,
@@ -66,7 +66,7 @@ impl News {
         }
     }
 
-    /// What the room is told.
+    /// The lines that report it to the room.
     fn lines(&self) -> impl Iterator<Item = String> + use<> {
         let lines = |n: u64| if n == 1 { "1 line".to_owned() } else { format!("{n} lines") };
         let own = (self.own > 0).then(|| {

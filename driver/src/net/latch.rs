@@ -7,6 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
+/// Unlike a [`FanOut`](crate::engine::fan_out::FanOut), whose list is for a few tasks, it is made for as many as a
+/// listener has connections: to wait and to leave cost little, however many wait.
+///
 /// Its lock is a leaf: no waker is woken or dropped while it is held, since a waker may run or drop a task that waits
 /// here too.
 #[derive(Default)]

@@ -40,6 +40,16 @@ fn told(peer: &mut Pipe) -> Poll<Result<usize, ErrorKind>> {
     poll_once(peer.read(&mut [0; 64])).map_err(|error| error.kind())
 }
 
+/// What the peer sees behind all that was sent to it.
+fn end_of(peer: &mut Pipe) -> Poll<Result<usize, ErrorKind>> {
+    loop {
+        match told(peer) {
+            Poll::Ready(Ok(n)) if n > 0 => {}
+            end => break end,
+        }
+    }
+}
+
 /// A waker that says whether it was woken.
 #[derive(Default)]
 struct Flag(std::sync::atomic::AtomicBool);
@@ -181,13 +191,7 @@ fn a17_a_close_that_takes_too_long_is_aborted_too() {
     assert!(matches!(poll_once(closing.as_mut()), Poll::Ready(Err(_))));
     let Poll::Ready(it) = poll_once(finish) else { panic!("all are closed") };
     assert_eq!(parts(it), finished(0, 1, 0));
-    let end = loop {
-        match told(&mut peer) {
-            Poll::Ready(Ok(n)) if n > 0 => {}
-            end => break end,
-        }
-    };
-    assert_eq!(end, Poll::Ready(Err(ErrorKind::ConnectionReset)));
+    assert_eq!(end_of(&mut peer), Poll::Ready(Err(ErrorKind::ConnectionReset)));
 }
 
 #[test]
@@ -246,13 +250,7 @@ fn a17_a_send_that_is_aborted_resets_its_peer_at_once() {
     // Whatever its task does next.
     let Poll::Ready(it) = poll_once(finish) else { panic!("it is closed") };
     assert_eq!(parts(it), finished(0, 1, 0));
-    let end = loop {
-        match told(&mut peer) {
-            Poll::Ready(Ok(n)) if n > 0 => {}
-            end => break end,
-        }
-    };
-    assert_eq!(end, Poll::Ready(Err(ErrorKind::ConnectionReset)));
+    assert_eq!(end_of(&mut peer), Poll::Ready(Err(ErrorKind::ConnectionReset)));
 }
 
 #[test]

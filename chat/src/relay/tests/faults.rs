@@ -30,7 +30,7 @@ fn numbers(lines: Vec<String>) -> Vec<u64> {
     lines.iter().map(|line| line.parse().expect("a number")).collect()
 }
 
-/// The connection of whoever speaks breaks: the others get every line once and in order, as long as they stay.
+/// The connection of the server that publishes breaks: the others get every line once and in order, as long as they stay.
 async fn speaker_breaks(kind: Kind, fault: Fault, chunk: usize) -> bool {
     let hub = Hub::new(kind);
     let mut hearer = Server::start(&hub, DEFAULT);
@@ -51,7 +51,7 @@ async fn speaker_breaks(kind: Kind, fault: Fault, chunk: usize) -> bool {
     hub.state().dials == 2
 }
 
-/// The connection of whoever hears breaks: no line comes twice or out of order, and those that are lost are counted.
+/// The connection of a server that receives breaks: no line comes twice or out of order, and those that are lost are counted.
 async fn hearer_breaks(kind: Kind, fault: Fault) -> bool {
     let hub = Hub::new(kind);
     let speaker = Server::start(&hub, DEFAULT);

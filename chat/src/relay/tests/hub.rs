@@ -32,7 +32,7 @@ pub(super) struct State {
     pub(super) delay: Duration,
     /// It takes messages and confirms none.
     pub(super) confirms_none: bool,
-    /// What it answers to whoever publishes, if that is not a confirmation.
+    /// What it answers to a publication, if that is not a confirmation.
     pub(super) refuses: Option<&'static str>,
     /// How many bytes a read of the relay's gives.
     pub(super) chunk: usize,
@@ -217,7 +217,7 @@ impl State {
         };
         let message = [head.as_bytes(), message, b"\r\n"].concat();
         for (to, subscriber) in &self.subscribers {
-            // NATS is told not to echo.
+            // A server asks NATS not to send it its own messages.
             if *to != from || self.kind == Kind::Redis {
                 for _ in 0..=usize::from(self.doubles) {
                     // A subscriber that is gone gets nothing.

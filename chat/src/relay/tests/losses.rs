@@ -131,7 +131,7 @@ fn lines_of_others_that_are_lost_are_said() {
     }
 }
 
-/// Whoever may publish on the subject can say any number.
+/// A message of another program on the subject can hold any number.
 #[test]
 fn a_loss_beyond_all_numbers_is_told_and_the_relay_goes_on() {
     for kind in KINDS {

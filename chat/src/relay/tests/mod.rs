@@ -7,4 +7,5 @@ mod hub;
 mod losses;
 mod manners;
 mod nats;
+mod peer;
 mod redis;

@@ -1,48 +1,19 @@
 //! NATS: greetings, and events in any chunking.
 
-use asyncnet::net::pipe;
-use asyncnet::{Config, Connection, Error, TlsContext};
-use futures_lite::future::{block_on, zip};
+use asyncnet::{Error, TlsContext};
 
-use super::super::broker::{Broker, Event, MAX_MESSAGE, Tls, config};
+use super::super::broker::{MAX_MESSAGE, Tls};
 use super::super::nats::Nats;
-use super::super::place::Credentials;
 use super::bed::tls;
+use super::peer::{self, events, greet};
 
 fn nats(credentials: Option<(Option<&str>, &str)>, tls: Tls) -> Nats {
-    let credentials = credentials.map(|(user, secret)| Credentials {
-        user: user.map(str::to_owned),
-        secret: secret.to_owned(),
-    });
+    let credentials = credentials.map(|(user, secret)| peer::credentials(user, secret));
     Nats { subject: "a.b".into(), credentials, tls }
 }
 
 fn wanted() -> Tls {
     Tls { is_wanted: true, ..tls() }
-}
-
-/// What a greeting comes to with a broker that says this at once and then ends, and what the broker gets.
-fn greet(nats: &Nats, says: &str) -> (Result<usize, Error>, String) {
-    let (near, far) = pipe(1);
-    let mut near = Connection::new(near, config());
-    let mut far = Connection::new(far, Config::default());
-    block_on(async {
-        far.feed(says).expect("there is room");
-        let serving = async {
-            far.shutdown_write().await.expect("it is sent");
-            let mut got = Vec::new();
-            while let Ok(byte) = far.next_bytes(1).await {
-                got.extend_from_slice(byte);
-            }
-            String::from_utf8_lossy(&got).into_owned()
-        };
-        let greeting = async {
-            let outcome = nats.greet(&mut near).await;
-            let _ = near.close().await;
-            outcome
-        };
-        zip(greeting, serving).await
-    })
 }
 
 #[test]
@@ -107,35 +78,10 @@ fn a_broker_that_asks_for_tls_gets_no_secret_in_plain() {
     }
 }
 
-/// What a broker sends, as it is understood; and the error, if it ends in one.
-fn events(script: &[u8], max: usize) -> (Vec<String>, Error) {
-    let (near, far) = pipe(1);
-    let mut conn = Connection::new(near, config());
-    let mut broker = Connection::new(far, Config::default());
-    let nats = nats(None, tls());
-    block_on(async {
-        broker.send_all(script).await.expect("it fits");
-        drop(broker);
-        let mut events = Vec::new();
-        loop {
-            let event = conn.expect_with(|unread| {
-                Ok(match nats.event(unread, max)? {
-                    Event::Message(message) => String::from_utf8_lossy(message).into_owned(),
-                    event => format!("{event:?}"),
-                })
-            });
-            match event.await {
-                Ok(event) => events.push(event),
-                Err(error) => return (events, error),
-            }
-        }
-    })
-}
-
 #[test]
 fn events_are_whole_in_any_chunking() {
     let script = b"INFO {}\r\n+OK\r\nPONG\r\nMSG a.b 1 5\r\nh\r\ni!\r\nHMSG a 1 re.ply 18 20\r\nNATS/1.0\r\nA: b\r\n\r\nhi\r\nMSG c 2 0\r\n\r\n";
-    let (events, _) = events(script, 20);
+    let (events, _) = events(&nats(None, tls()), script, 20);
     assert_eq!(events, ["Other", "Other", "Answer", "h\r\ni!", "hi", ""]);
 }
 
@@ -155,7 +101,7 @@ fn bad_events_are_errors() {
         (b"-ERR 'Permissions Violation for Publish to \"x\"'\r\n", "allowed to publish"),
         (b"PONG\n", "CR LF"),
     ] {
-        let (events, error) = events(script, 20);
+        let (events, error) = events(&nats(None, tls()), script, 20);
         assert!(events.is_empty() && !error.is_disconnect(), "{events:?} {error}");
         assert!(error.to_string().contains(says) || says == "CR LF", "{error}");
     }

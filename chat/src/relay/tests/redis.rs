@@ -1,44 +1,15 @@
 //! Redis: greetings, and events in any chunking.
 
-use asyncnet::net::pipe;
-use asyncnet::{Config, Connection, Error};
-use futures_lite::future::{block_on, zip};
+use asyncnet::Error;
 
-use super::super::broker::{Broker, Event, MAX_MESSAGE, config};
-use super::super::place::Credentials;
+use super::super::broker::MAX_MESSAGE;
 use super::super::redis::Redis;
 use super::bed::tls;
+use super::peer::{self, events, greet};
 
 fn redis(credentials: Option<(Option<&str>, &str)>) -> Redis {
-    let credentials = credentials.map(|(user, secret)| Credentials {
-        user: user.map(str::to_owned),
-        secret: secret.to_owned(),
-    });
+    let credentials = credentials.map(|(user, secret)| peer::credentials(user, secret));
     Redis { channel: "a".into(), credentials, tls: tls() }
-}
-
-/// What a greeting comes to with a broker that answers this, and what the broker gets.
-fn greet(redis: &Redis, answer: &str) -> (Result<usize, Error>, String) {
-    let (near, far) = pipe(1);
-    let mut near = Connection::new(near, config());
-    let mut far = Connection::new(far, Config::default());
-    block_on(async {
-        far.feed(answer).expect("there is room");
-        let serving = async {
-            far.shutdown_write().await.expect("it is sent");
-            let mut got = Vec::new();
-            while let Ok(byte) = far.next_bytes(1).await {
-                got.extend_from_slice(byte);
-            }
-            String::from_utf8_lossy(&got).into_owned()
-        };
-        let greeting = async {
-            let outcome = redis.greet(&mut near).await;
-            let _ = near.close().await;
-            outcome
-        };
-        zip(greeting, serving).await
-    })
 }
 
 const HELLO: &str =
@@ -92,35 +63,10 @@ fn a_broker_that_cannot_be_spoken_to_says_what_to_do() {
     }
 }
 
-/// What a broker sends, as it is understood; and the error, if it ends in one.
-fn events(script: &[u8], max: usize) -> (Vec<String>, Error) {
-    let (near, far) = pipe(1);
-    let mut conn = Connection::new(near, config());
-    let mut broker = Connection::new(far, Config::default());
-    let redis = redis(None);
-    block_on(async {
-        broker.send_all(script).await.expect("it fits");
-        drop(broker);
-        let mut events = Vec::new();
-        loop {
-            let event = conn.expect_with(|unread| {
-                Ok(match redis.event(unread, max)? {
-                    Event::Message(message) => String::from_utf8_lossy(message).into_owned(),
-                    event => format!("{event:?}"),
-                })
-            });
-            match event.await {
-                Ok(event) => events.push(event),
-                Err(error) => return (events, error),
-            }
-        }
-    })
-}
-
 #[test]
 fn events_are_whole_in_any_chunking() {
     let script = b">3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n+PONG\r\n:2\r\n>3\r\n$7\r\nmessage\r\n$1\r\na\r\n$4\r\nh\r\ni\r\n>3\r\n$7\r\nmessage\r\n$1\r\na\r\n$0\r\n\r\n";
-    let (events, _) = events(script, 4);
+    let (events, _) = events(&redis(None), script, 4);
     assert_eq!(events, ["Other", "Answer", "Answer", "h\r\ni", ""]);
 }
 
@@ -140,7 +86,7 @@ fn bad_events_are_errors() {
         (b"-NOPERM x\r\n", "allowed to publish"),
         (b"-OOM x\r\n", "the broker says: OOM x"),
     ] {
-        let (events, error) = events(script, 4);
+        let (events, error) = events(&redis(None), script, 4);
         assert!(events.is_empty() && !error.is_disconnect(), "{events:?} {error}");
         assert!(error.to_string().contains(says), "{error}");
     }
