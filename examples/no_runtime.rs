@@ -103,7 +103,32 @@ impl Blocking {
     pub(crate) fn close(mut self) -> Result<(), Error> {
         self.conn.close();
         self.transmit()?;
-        Ok(self.socket.shutdown(std::net::Shutdown::Write)?)
+        match self.socket.shutdown(std::net::Shutdown::Write) {
+            Err(error) if error.kind() != ErrorKind::NotConnected => Err(error.into()),
+            // The peer has ended the connection already, or may still send.
+            _ => self.drain(),
+        }
+    }
+
+    /// Reads to the end what the peer still sends: for bytes that nobody has read, the system would reset the
+    /// connection, and the peer could lose what it was sent last.
+    fn drain(mut self) -> Result<(), Error> {
+        let (limits, start) = (self.conn.config().close, Instant::now());
+        let mut left = limits.drain_bytes;
+        let mut block = [0; 4096];
+        while left > 0 {
+            let time = limits.drain.saturating_sub(start.elapsed());
+            if time.is_zero() {
+                break;
+            }
+            self.socket.set_read_timeout(Some(time))?;
+            match self.socket.read(&mut block) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Ok(n) if n > 0 => left = left.saturating_sub(n),
+                _ => break,
+            }
+        }
+        Ok(())
     }
 
     fn now(&self) -> Time {

@@ -81,6 +81,36 @@ fn d3_a_peer_that_does_not_read_is_a_loss() {
     pushing.join().unwrap();
 }
 
+#[test]
+fn c6_a_close_reads_what_is_left_so_that_the_last_line_arrives() {
+    let (mut client, server) = pair();
+    client.write_all(b"unread\n").unwrap();
+    let mut server = Blocking::new(server, config());
+    let closing = thread::spawn(move || {
+        // More than the client's system takes before the client reads.
+        for _ in 0..6 {
+            server.feed_line(&[b'x'; 60_000])?;
+        }
+        server.feed_line(b"bye")?;
+        server.close()
+    });
+    // A server that left with the line unread would have reset the connection by now.
+    thread::sleep(Duration::from_millis(100));
+    let mut said = Vec::new();
+    client.read_to_end(&mut said).unwrap();
+    assert_eq!((said.len(), said.ends_with(b"\nbye\n")), (6 * 60_001 + 4, true));
+    drop(client);
+    closing.join().unwrap().unwrap();
+}
+
+#[test]
+fn c3_a_close_behind_a_reset_is_no_error() {
+    let (client, mut server) = pair();
+    server.write_all(b"unread").unwrap();
+    drop(client);
+    assert_eq!(Blocking::new(server, config()).close(), Ok(()));
+}
+
 /// A server's end of TLS, and the certificate that a client has to trust.
 fn identity() -> (TlsLayer, String) {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();

@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use asyncnet::tls::{TlsError, TlsErrorKind};
 use asyncnet::{Cause, End, Error, Transport, Writer};
@@ -174,4 +175,16 @@ pub(crate) fn refusal(error: &std::io::Error) -> TlsErrorKind {
         next = error.source();
     }
     panic!("not an error of TLS: {error:?}")
+}
+
+/// Tries until it succeeds, for ten seconds: the system, or a process that starts just now, may hold a descriptor
+/// for a moment after its owner has closed it.
+pub(crate) fn soon<T, E>(mut attempt: impl FnMut() -> Result<T, E>) -> Result<T, E> {
+    for _ in 0..1000 {
+        if let Ok(value) = attempt() {
+            return Ok(value);
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    attempt()
 }

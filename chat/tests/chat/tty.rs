@@ -3,11 +3,13 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::num::NonZeroU16;
+use std::os::unix::fs::OpenOptionsExt;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::Duration;
 
+use rustix::fs::OFlags;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 
@@ -27,7 +29,11 @@ pub(crate) fn terminal() -> (File, File) {
     grantpt(&shows).unwrap();
     unlockpt(&shows).unwrap();
     let path = ptsname(&shows, Vec::new()).unwrap();
-    let has = File::options().read(true).write(true).open(path.to_str().unwrap()).unwrap();
+    // It does not become the terminal of the tests themselves.
+    let flags = OFlags::NOCTTY.bits().try_into().unwrap();
+    let mut options = File::options();
+    let has =
+        options.read(true).write(true).custom_flags(flags).open(path.to_str().unwrap()).unwrap();
     (File::from(shows), has)
 }
 

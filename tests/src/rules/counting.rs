@@ -2,17 +2,17 @@
 //!
 //! [A12]: https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#a12
 
+use std::net::TcpStream;
 use std::pin::pin;
 use std::time::Duration;
 
 use futures_lite::StreamExt as _;
 use futures_lite::future::{yield_now, zip};
-use socket2::{Domain, Socket, Type};
 
 use crate::bed::{Peer as _, Platform};
 use crate::places::listen;
 use crate::sockets::SocketPeer;
-use crate::tools::{assert_line, waits};
+use crate::tools::{assert_line, soon, waits};
 
 /// Longer than any test may take.
 const LONG: Duration = Duration::from_secs(60);
@@ -111,8 +111,11 @@ pub async fn a12_finish_waits_for_the_open_ones<P: Platform>() {
     let mut second = listener.accept().await.expect("a connection");
     let close = async move {
         yield_now().await;
-        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-        socket.connect(&address.into()).expect_err("nobody listens any more");
+        let refused = || match TcpStream::connect(address) {
+            Err(error) => Ok(error),
+            Ok(stream) => Err(stream),
+        };
+        soon(refused).expect("nobody listens any more");
         drop(first);
         // What is open goes on.
         peers[1].send(b"line\n").await;
