@@ -216,7 +216,7 @@ impl Raw {
         let mut this = Self { socket, tls: tls.into() };
         this.flush()?;
         while this.tls.is_handshaking() {
-            this.tls.read_tls(&mut this.socket)?;
+            uninterrupted(|| this.tls.read_tls(&mut this.socket))?;
             let processed = this.tls.process_new_packets();
             processed.map_err(|error| io::Error::new(ErrorKind::InvalidData, error))?;
         }
@@ -228,7 +228,8 @@ impl Raw {
 
     /// One read of what is on the wire, and what rustls has to say to it.
     fn fill(&mut self) -> io::Result<()> {
-        if self.tls.read_tls(&mut self.socket)? == 0 && self.tls.is_handshaking() {
+        if uninterrupted(|| self.tls.read_tls(&mut self.socket))? == 0 && self.tls.is_handshaking()
+        {
             return Err(ErrorKind::UnexpectedEof.into());
         }
         let processed = self.tls.process_new_packets();
@@ -291,6 +292,16 @@ impl Raw {
     }
 }
 
+/// A signal that comes while the socket waits is no answer.
+fn uninterrupted(mut call: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            done => return done,
+        }
+    }
+}
+
 impl Read for Raw {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         loop {
@@ -312,7 +323,7 @@ impl Write for Raw {
 
     fn flush(&mut self) -> io::Result<()> {
         while self.tls.wants_write() {
-            self.tls.write_tls(&mut self.socket)?;
+            uninterrupted(|| self.tls.write_tls(&mut self.socket))?;
         }
         Ok(())
     }

@@ -82,20 +82,24 @@ fn play(test: &str, run: impl Fn(&str)) {
     let path = std::env::temp_dir().join(format!("asyncnet-{}-{test}", std::process::id()));
     let _ = std::fs::remove_file(&path);
     let socket = UnixListener::bind(&path).expect("a path");
-    let said_by = said(start(test, socket, "600", "", "fd:599,fd:3,fd:0"));
+    let said_by = said(start(test, socket, "600", "", "fd:599,fd:599,fd:3,fd:3,fd:0"));
     std::fs::remove_file(&path).expect("it is there");
-    let [far, own, listening, _] = &said_by[..] else { panic!("{said_by:?}") };
+    let [far, far_again, own, own_again, listening, _] = &said_by[..] else {
+        panic!("{said_by:?}")
+    };
+    // Asked once more, each is refused for the same reason.
+    assert_eq!((far, own), (far_again, own_again));
     assert!(far.contains("promises 600") && far.contains("599 is not open"), "{far}");
     assert!(own.contains("3 is one of this process"), "{own}");
     assert_eq!(*listening, format!("listening on unix:{}", path.display()));
 
     // What does not listen, what is no socket, and a number that nobody means.
     let (one, _other) = std::os::unix::net::UnixStream::pair().expect("a pair");
-    let said_by = said(start(test, one, "1", "", "fd:0"));
-    assert!(said_by[0].contains("does not listen"), "{said_by:?}");
+    let said_by = said(start(test, one, "1", "", "fd:0,fd:0"));
+    assert!(said_by[..2].iter().all(|it| it.contains("does not listen")), "{said_by:?}");
     let file = std::fs::File::open("/dev/null").expect("it is there");
-    let said_by = said(start(test, file, "1", "", "fd:0"));
-    assert!(said_by[0].contains("not a socket"), "{said_by:?}");
+    let said_by = said(start(test, file, "1", "", "fd:0,fd:0"));
+    assert!(said_by[..2].iter().all(|it| it.contains("not a socket")), "{said_by:?}");
     let file = std::fs::File::open("/dev/null").expect("it is there");
     let said_by = said(start(test, file, "4000000000", "", "fd:0"));
     assert!(said_by[0].contains("at most 1024"), "{said_by:?}");

@@ -1,6 +1,6 @@
 //! Listening sockets that the supervisor of this process opened and passed in (`LISTEN_FDS`).
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -22,7 +22,8 @@ struct Inherited {
     /// The number of the first descriptor.
     first: usize,
     names: Vec<String>,
-    taken: BTreeSet<usize>,
+    /// What was taken, and what was refused and why.
+    seen: BTreeMap<usize, Result<(), String>>,
 }
 
 /// Takes the listening socket of this name: one of `LISTEN_FDNAMES`, or the number of a descriptor.
@@ -46,7 +47,7 @@ impl Inherited {
         let names = env::var("LISTEN_FDNAMES").unwrap_or_default();
         let names = names.split(':').map(str::to_owned).collect();
         let sockets = if count > MOST { ListenFd::empty() } else { ListenFd::from_env() };
-        Self { sockets, count, first, names, taken: BTreeSet::new() }
+        Self { sockets, count, first, names, seen: BTreeMap::new() }
     }
 
     fn take(&mut self, name: &str) -> io::Result<SystemSocket> {
@@ -80,13 +81,20 @@ impl Inherited {
         self.names.get(index).is_some_and(|it| it == name) || name.parse() == Ok(number)
     }
 
-    /// None if it was taken before.
+    /// None if it was taken before. What is refused once is refused for ever, and for the same reason.
     fn take_at(&mut self, index: usize) -> io::Result<Option<SystemSocket>> {
-        if self.taken.contains(&index) {
-            return Ok(None);
+        match self.seen.get(&index) {
+            Some(Ok(())) => return Ok(None),
+            Some(Err(why)) => return Err(wrong(why.clone())),
+            None => {}
         }
         self.check_passed_in(self.first + index)?;
-        self.taken.insert(index);
+        let socket = self.open(index);
+        self.seen.insert(index, socket.as_ref().map(drop).map_err(ToString::to_string));
+        socket
+    }
+
+    fn open(&mut self, index: usize) -> io::Result<Option<SystemSocket>> {
         let socket: Option<SystemSocket> = match self.sockets.take_tcp_listener(index) {
             Ok(socket) => socket.map(Into::into),
             Err(_) => self.sockets.take_unix_listener(index)?.map(Into::into),
