@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::io::{self, IsTerminal};
 use std::time::Duration;
 
-use asyncnet::net::{ConnectOptions, connect};
+use asyncnet::net::{Backoff, ConnectOptions, connect};
 use asyncnet::tls::{TlsError, TlsErrorKind};
 use asyncnet::{Config, Error, TlsContext};
 use asyncnet_smol::{Connection, Smol};
@@ -13,7 +13,6 @@ use futures_lite::future;
 use smol::Timer;
 use tracing::warn;
 
-use crate::backoff::Backoff;
 use crate::log::Log;
 use crate::screen::Screen;
 use crate::shown::shown;
@@ -29,7 +28,8 @@ const MAX_LINE: usize = 64 << 20;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long to wait before joining again: at first, and at most.
-const BACK_OFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
+const FIRST_WAIT: Duration = Duration::from_millis(500);
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// How a TLS peer begins to say that something is wrong.
 const ALERT: &[u8] = &[0x15, 0x03];
@@ -74,7 +74,7 @@ async fn stay_joined(
     mut typed: Typed,
     mut screen: Screen,
 ) -> io::Result<Outcome> {
-    let mut backoff = Backoff::new(BACK_OFF.0);
+    let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT);
     loop {
         let opened = unless(typed.has_left(), open(options, context.as_ref())).await;
         let ended = match opened {
@@ -98,7 +98,7 @@ async fn stay_joined(
             Ended::Closed => "the room closed the connection".to_owned(),
             Ended::Lost(error) => error.to_string(),
         };
-        let wait = backoff.wait(BACK_OFF.1);
+        let wait = backoff.wait();
         screen.own().clear();
         let wait_seconds = wait.as_secs_f32();
         warn!("{}; joining again in {wait_seconds:.1} s", shown(why.as_bytes()));

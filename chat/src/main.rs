@@ -5,7 +5,6 @@
 //! they do not. The server is written once ([`server`]) and runs on any of three runtimes ([`runtime`]).
 
 mod address;
-mod backoff;
 mod cli;
 mod figures;
 mod guest;

@@ -6,8 +6,8 @@
 //!
 //! It leans on `batch.next_with` (a header and its payload are one message, borrowed), on `upgrade_tls` (which refuses
 //! what was smuggled in behind the first line), on `writer` with `feed_wait` (publishing waits for the server, and
-//! receiving goes on), on `receive_timeout` (a silent server is asked, and then given up), and on
-//! `src/backoff.rs` for the waits between connects.
+//! receiving goes on), on `receive_timeout` (a silent server is asked, and then given up), and on `net::Backoff` for the
+//! waits between connects.
 
 pub(crate) mod protocol;
 mod tally;
@@ -15,9 +15,8 @@ mod tally;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use asyncnet::net::{ConnectOptions, connect, host_name};
+use asyncnet::net::{Backoff, ConnectOptions, connect, host_name};
 use asyncnet::{Connection, Error, Runtime as _, Timeout, Transport, Writer};
-use asyncnet_examples::backoff::Backoff;
 use asyncnet_examples::{Client, Conn, Platform, run_on};
 use clap::{Parser, Subcommand};
 use futures_lite::future::or;

@@ -1,7 +1,6 @@
 //! What the example programs share: the choice of a runtime, and TLS options. A program for one runtime needs
 //! none of this: it depends on one adapter, such as `asyncnet-tokio`.
 
-pub mod backoff;
 pub mod pipeline;
 
 use std::error::Error;

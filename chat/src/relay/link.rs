@@ -4,6 +4,7 @@ use std::future::Future;
 use std::io;
 use std::time::Duration;
 
+use asyncnet::net::Backoff;
 use asyncnet::{Clock, Connection, Error, Room, SendRuntime, Time, Transport};
 use futures_lite::future;
 use tracing::warn;
@@ -13,7 +14,6 @@ use super::broker::Broker;
 use super::envelope::HEAD;
 use super::heard::Heard;
 use super::session::Session;
-use crate::backoff::Backoff;
 use crate::shown::shown;
 
 /// How long a broker has to greet us.
@@ -44,7 +44,8 @@ pub(super) async fn run<R, B, S, T, F>(
     F: Future<Output = io::Result<Connection<T>>>,
 {
     let mut heard = Heard::new(shared.outbox.origin());
-    let mut backoff = Backoff::new(FIRST_WAIT);
+    let [mut unreachable, mut refused] =
+        [UNREACHABLE, REFUSED].map(|longest| Backoff::new(FIRST_WAIT, longest));
     let mut said = Said { clock: R::clock(), last: None };
     let mut is_first = true;
     loop {
@@ -67,10 +68,11 @@ pub(super) async fn run<R, B, S, T, F>(
         // A refusal behind a long session is news, and not one of a row of them.
         let was_long = said.clock.now().since(begun) > 2 * REFUSED;
         if worked && (!is_refusal || was_long) {
-            backoff.reset();
+            unreachable.reset();
+            refused.reset();
             said.last = None;
         }
-        let wait = backoff.wait(if is_refusal { REFUSED } else { UNREACHABLE });
+        let wait = if is_refusal { refused.wait() } else { unreachable.wait() };
         let why = error.to_string();
         if said.is_news(&why) {
             warn!(

@@ -6,6 +6,7 @@
 mod accept_error;
 mod accepting;
 pub(crate) mod address;
+mod backoff;
 mod bind;
 mod connect;
 mod datagram;
@@ -34,6 +35,7 @@ mod tracked;
 
 pub use accepting::Incoming;
 pub use address::{Address, AddressError, PeerCred};
+pub use backoff::Backoff;
 pub use connect::connect;
 pub use datagram::{Datagram, DatagramTooLong};
 pub use drain::{Drain, Finished};
