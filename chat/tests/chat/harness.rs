@@ -145,6 +145,9 @@ impl Drop for Program {
 pub(crate) struct Server {
     pub(crate) program: Program,
     pub(crate) address: SocketAddr,
+    /// The clients that are known to be in the room, or to come.
+    #[cfg(unix)]
+    known: Mutex<Vec<String>>,
 }
 
 impl Server {
@@ -169,7 +172,12 @@ impl Server {
         let line = program.line();
         let address = line.strip_prefix("listening on ").expect(&line);
         let address = address.parse().unwrap();
-        Self { program, address }
+        Self {
+            program,
+            address,
+            #[cfg(unix)]
+            known: Mutex::default(),
+        }
     }
 
     /// A client that is in the room.
@@ -184,8 +192,20 @@ impl Server {
     pub(crate) fn connect(&self) -> Client {
         let stream = TcpStream::connect(self.address).unwrap();
         let name = stream.local_addr().unwrap().to_string();
+        #[cfg(unix)]
+        self.known.lock().unwrap().push(name.clone());
         let stream = BufReader::new(stream);
         Client { stream, name }
+    }
+
+    /// Waits until another program has joined the room: it is connected before that.
+    #[cfg(unix)]
+    pub(crate) fn wait_for_guest(&self) {
+        let mut known = self.known.lock().unwrap();
+        let name = |line: String| Some(line.split_once("joined address=")?.1.to_owned());
+        let is_new = |name: &String| !known.contains(name);
+        let guest = self.program.log.iter().filter_map(name).find(is_new);
+        known.push(guest.expect("nobody has joined"));
     }
 }
 

@@ -53,7 +53,9 @@ pub(crate) struct Person {
 impl Person {
     /// Joins, and has a row to type in.
     pub(crate) fn join(server: &Server) -> Self {
-        Self::join_at(&server.address.to_string(), &[])
+        let person = Self::join_at(&server.address.to_string(), &[]);
+        server.wait_for_guest();
+        person
     }
 
     pub(crate) fn join_at(address: &str, options: &[&str]) -> Self {
