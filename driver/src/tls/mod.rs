@@ -1,7 +1,7 @@
 //! TLS: the settings, one side of a connection, and what a handshake came to.
 //!
-//! The settings ([`TlsContext`] and its builders) are there with the feature `tls`. A TLS
-//! library of your own can be brought without it: see [`Side::custom`].
+//! The settings (`TlsContext` and its builders) need the feature `tls`. A TLS library of your own does not: see
+//! [`Side::custom`].
 
 #[cfg(feature = "tls")]
 mod client;
