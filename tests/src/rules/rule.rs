@@ -141,7 +141,7 @@ rules! {
     A11,
     /// [A12](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#a12): Open connections.
     A12,
-    /// [A13](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#a13): What a connection tells.
+    /// [A13](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#a13): What a connection knows.
     A13,
     /// [A14](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#a14): Converting sockets.
     A14,
@@ -151,7 +151,7 @@ rules! {
     A16,
     /// [A17](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#a17): Shutting down.
     A17,
-    /// [R1](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#r1): What reaches whom.
+    /// [R1](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#r1): Who gets what.
     R1,
     /// [R2](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#r2): A message is stored once.
     R2,
@@ -187,7 +187,7 @@ rules! {
     T9,
     /// [T10](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#t10): Closing over TLS.
     T10,
-    /// [T11](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#t11): No send behind our close notice.
+    /// [T11](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#t11): No send after our close notice.
     T11,
     /// [T12](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#t12): What is queued before the handshake.
     T12,
