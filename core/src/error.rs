@@ -193,7 +193,9 @@ impl fmt::Display for Error {
                 write!(f, "the send queue is full: it holds {queued} of at most {max} bytes")
             }
             Self::LineBreak => f.write_str("the text of a line holds a line break"),
-            Self::Interrupted => f.write_str("an earlier message was given up half-way"),
+            Self::Interrupted => f.write_str(
+                "a message larger than the queue was given up half-way: nothing more can be sent",
+            ),
             Self::TimedOut(timeout) => timeout.fmt(f),
             Self::Disconnected(end) => end.fmt(f),
             Self::Tls(error) => error.fmt(f),

@@ -38,7 +38,7 @@ pub(crate) fn proxy_refused(address: impl Display, why: &str) {
 }
 
 pub(crate) fn backing_off(error: &io::Error) {
-    event!(warn, %error, "accept: out of resources, trying again");
+    event!(warn, %error, "cannot accept: out of resources; trying again");
     unused!(error);
 }
 

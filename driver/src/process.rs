@@ -98,7 +98,7 @@ pub fn stdio<R: Pipes>() -> io::Result<PipeStream<R::Clock>> {
     static TAKEN: AtomicBool = AtomicBool::new(false);
 
     if TAKEN.swap(true, Ordering::Relaxed) {
-        let why = "the standard streams of this process were taken over before";
+        let why = "the standard streams of this process were taken over already";
         return Err(io::Error::new(io::ErrorKind::AlreadyExists, why));
     }
     let taken = take_stdio::<R>();

@@ -90,7 +90,7 @@ fn play(test: &str, run: impl Fn(&str)) {
     // Asked once more, each is refused for the same reason.
     assert_eq!((far, own), (far_again, own_again));
     assert!(far.contains("promises 600") && far.contains("599 is not open"), "{far}");
-    assert!(own.contains("3 is one of this process"), "{own}");
+    assert!(own.contains("3 was opened by this process"), "{own}");
     assert_eq!(*listening, format!("listening on unix:{}", path.display()));
 
     // What does not listen, what is no socket, and a number that nobody means.

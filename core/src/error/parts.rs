@@ -95,10 +95,10 @@ impl fmt::Display for UpgradeRefused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::BufferedPlaintext(n) => {
-                write!(f, "TLS cannot start: {n} bytes received in plain wait to be read")
+                write!(f, "TLS cannot start: {n} bytes of plaintext wait to be read")
             }
             Self::UnsentPlaintext(n) => {
-                write!(f, "TLS cannot start: {n} bytes in plain wait to be sent")
+                write!(f, "TLS cannot start: {n} bytes of plaintext wait to be sent")
             }
             Self::Discarding => {
                 f.write_str("TLS cannot start: the rest of a bad line has not arrived yet")

@@ -76,12 +76,14 @@ impl fmt::Display for TlsErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Certificate(fault) => fault.fmt(f),
-            Self::Alert(alert) => write!(f, "the peer gave up TLS with alert {alert}"),
-            Self::Protocol => f.write_str("what the peer sent is not TLS, or was changed"),
-            Self::Incompatible => f.write_str("the peer's TLS and ours have nothing in common"),
+            Self::Alert(alert) => write!(f, "the peer ended TLS with alert {alert}"),
+            Self::Protocol => f.write_str("the peer sent something that is not valid TLS"),
+            Self::Incompatible => f.write_str(
+                "the peer and this side have no TLS version, cipher suite or protocol in common",
+            ),
             Self::LeftInHandshake => f.write_str("the peer left during the TLS handshake"),
             Self::TimedOut => f.write_str("the TLS handshake took too long"),
-            Self::Local => f.write_str("TLS failed on our side"),
+            Self::Local => f.write_str("TLS failed on this side"),
         }
     }
 }
@@ -94,7 +96,7 @@ impl fmt::Display for CertificateFault {
             Self::Expired => "the peer's certificate has expired",
             Self::NotYetValid => "the peer's certificate is not valid yet",
             Self::Revoked => "the peer's certificate was revoked",
-            Self::Missing => "the peer has shown no certificate",
+            Self::Missing => "the peer sent no certificate",
             Self::Other => "the peer's certificate is not accepted",
         })
     }

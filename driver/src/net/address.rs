@@ -124,7 +124,7 @@ impl TryFrom<&Address> for SockAddr {
             Address::Unix(path) => Self::unix(path),
             Address::Abstract(name) => of_name(name),
             Address::Unnamed => {
-                Err(io::Error::new(io::ErrorKind::InvalidInput, "the address has no name"))
+                Err(io::Error::new(io::ErrorKind::InvalidInput, "the Unix address is unnamed"))
             }
         }
     }

@@ -53,7 +53,7 @@ impl Inherited {
     fn take(&mut self, name: &str) -> io::Result<SystemSocket> {
         if self.count > MOST {
             return Err(wrong(format!(
-                "LISTEN_FDS is {}, and at most {MOST} are taken",
+                "LISTEN_FDS is {}, and at most {MOST} are accepted",
                 self.count
             )));
         }
@@ -73,7 +73,7 @@ impl Inherited {
                 return Ok(socket);
             }
         }
-        Err(wrong("the socket was taken before"))
+        Err(wrong("the socket was taken already"))
     }
 
     fn is_called(&self, index: usize, name: &str) -> bool {
@@ -120,12 +120,12 @@ impl Inherited {
         let flags = flags.and_then(|flags| i32::from_str_radix(flags.trim(), 8).ok());
         let what = match flags {
             None => "is not open",
-            Some(flags) if flags & libc::O_CLOEXEC != 0 => "is one of this process",
+            Some(flags) if flags & libc::O_CLOEXEC != 0 => "was opened by this process",
             Some(_) => return Ok(()),
         };
         let (count, first) = (self.count, self.first);
         Err(wrong(format!(
-            "LISTEN_FDS promises {count} sockets from descriptor {first} on, and {number} {what}"
+            "LISTEN_FDS announces {count} sockets from descriptor {first} on, but descriptor {number} {what}"
         )))
     }
 }

@@ -55,7 +55,7 @@ fn port_has_sign(text: &str) -> bool {
 }
 
 /// Why `"fd:NAME"` is no address.
-pub(super) const ONLY_LISTENED_AT: &str = "a socket that was passed in can only be listened at";
+pub(super) const ONLY_LISTENED_AT: &str = "a socket from the supervisor can only listen";
 
 impl FromStr for Address {
     type Err = AddressError;
@@ -153,7 +153,7 @@ pub(super) async fn resolve<R: Runtime>(host: &str, port: u16) -> io::Result<Vec
     }
     let found = R::resolve(host, port).await?;
     if found.is_empty() {
-        return Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address"));
+        return Err(io::Error::new(io::ErrorKind::NotFound, "no address was found for the name"));
     }
     Ok(found)
 }

@@ -264,7 +264,7 @@ impl<R: Runtime> AsyncSocket<R> {
         let local = Address::of_path(path.as_ref());
         let failed = failed("bind to", shown(&local));
         if self.domain() != Domain::Unix {
-            let what = "the socket is no Unix socket: make it with Domain::Unix";
+            let what = "the socket is not a Unix socket: make it with Domain::Unix";
             return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, what)));
         }
         self.bind(local).map_err(failed)

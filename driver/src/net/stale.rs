@@ -33,7 +33,7 @@ fn remove(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error),
         Ok(file) if !file.file_type().is_socket() => {
-            return Err(io::Error::new(ErrorKind::InvalidInput, "the file is no socket"));
+            return Err(io::Error::new(ErrorKind::InvalidInput, "the file is not a socket"));
         }
         Ok(_) => {}
     }

@@ -165,7 +165,10 @@ impl<R: Runtime<Socket = SystemSocket>> AsyncSocket<R> {
         R: Datagrams,
     {
         if !self.datagram {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "a stream has no datagrams"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "the socket is a stream, not a datagram socket",
+            ));
         }
         Datagram::new(self.take_socket()?)
     }

@@ -147,8 +147,7 @@ impl TlsContext {
 
     fn identities(&self) -> Result<&Identities, ContextError> {
         let identities = self.server.as_ref().and_then(|server| server.identities.as_deref());
-        let why =
-            "these TLS settings have no server's certificate that was given to TlsContext::server";
+        let why = "only certificates given to TlsContext::server can be replaced";
         identities.ok_or(ContextError::Fixed(why))
     }
 
@@ -185,7 +184,7 @@ impl Layers for TlsContext {
     fn client_layer(&self, host: Option<&str>) -> Result<Box<dyn SecureLayer>, Error> {
         let Some(config) = &self.client else {
             return Err(
-                UpgradeRefused::Settings("the TLS settings have no client's part".into()).into()
+                UpgradeRefused::Settings("the TLS settings are not for a client".into()).into()
             );
         };
         let name = match (&self.server_name, host) {
@@ -210,8 +209,7 @@ impl Layers for TlsContext {
             }
             Some(config) => Ok(Box::new(TlsLayer::server(Arc::clone(config))?)),
             None => {
-                Err(UpgradeRefused::Settings("the TLS settings have no server's part".into())
-                    .into())
+                Err(UpgradeRefused::Settings("the TLS settings are not for a server".into()).into())
             }
         }
     }

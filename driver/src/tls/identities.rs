@@ -70,7 +70,7 @@ impl Identities {
     pub(super) fn reload(&self) -> Result<(), ContextError> {
         let shown = self.shown();
         if shown.iter().all(|it| it.files.is_none()) {
-            return Err(ContextError::Fixed("the server's certificates came from no file"));
+            return Err(ContextError::Fixed("the server's certificates were not read from files"));
         }
         let again = shown.iter().map(|it| match &it.files {
             Some((chain, key)) => Identity::read(chain, key),
