@@ -33,7 +33,7 @@ impl Cli {
 pub(crate) enum Command {
     /// Open a room (what happens without a command)
     Serve(Box<Serve>),
-    /// Join a room: say what you type, and print what everybody says
+    /// Join a room: send what you type, and print what everybody says
     #[command(after_help = EXIT_STATUS)]
     Join(Join),
 }
@@ -53,13 +53,13 @@ pub(crate) struct Serve {
     /// The async runtime to run on
     #[arg(long, value_enum, default_value_t)]
     pub(crate) runtime: Runtime,
-    /// The longest line that a client may send, in bytes without its end
+    /// The longest line that a client may send, in bytes without its line end
     #[arg(long, value_name = "BYTES", default_value_t = Config::default().max_line)]
     pub(crate) max_line: usize,
     /// What happens to a client that does not read what is said
     #[arg(long, value_enum, default_value_t)]
     pub(crate) slow: Slow,
-    /// The most that may wait for a client, in bytes; beyond it, what --slow says happens
+    /// How many bytes may wait for a client; beyond that, --slow says what happens
     #[arg(long, value_name = "BYTES", default_value_t = Limits::default().hard)]
     pub(crate) hard_limit: usize,
     /// Disconnect a client for which more than this has waited for --soft-seconds without a break, in bytes; only
@@ -73,7 +73,7 @@ pub(crate) struct Serve {
     /// ends the server at once, with status 1
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     stop_seconds: u64,
-    /// How many clients may be there at once; others wait in the queue of the system
+    /// How many clients may be connected at once; others wait in the queue of the system
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_clients: Option<u32>,
     /// Expect a header of the PROXY protocol, version 1 or 2, in front of every connection; listen
@@ -84,14 +84,14 @@ pub(crate) struct Serve {
     pub(crate) pace: Pace,
     #[arg(
         long,
-        help = "Do not tell clients that lines of theirs were dropped (too long, or with a CR inside), or that the \
-                relay lost lines; otherwise they get a line about that, which begins with \"[server] \""
+        help = "Send clients no notice, a line that begins with \"[server] \", when lines of theirs were dropped (too \
+                long, or with a CR inside) or the relay lost lines"
     )]
     pub(crate) quiet_rules: bool,
-    /// The form of the log, which goes to standard error
+    /// The format of the log, which goes to standard error
     #[arg(long, value_enum, default_value_t)]
     pub(crate) log: Form,
-    /// Every so many seconds, log the figures of the room, the listener and the process
+    /// How often to log the figures of the room, the listener and the process
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     stats: Option<u64>,
     /// Serve the figures of --stats over HTTP at this address, under /metrics, as Prometheus reads them
@@ -127,8 +127,8 @@ struct ServeRelay {
     /// trusts
     #[arg(long, value_name = "FILE", requires = "relay")]
     relay_ca: Option<PathBuf>,
-    /// How much is kept of what the broker has not confirmed, in bytes; what does not fit is lost to
-    /// other servers, and counted
+    /// How many bytes to keep until the broker confirms them; lines that do not fit are lost to other
+    /// servers, and counted
     #[arg(long, value_name = "BYTES", default_value_t = 4 << 20)]
     relay_buffer: usize,
 }
@@ -136,13 +136,13 @@ struct ServeRelay {
 /// How slow, how silent and how fast a client may be.
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct Pace {
-    /// Disconnect a client that has begun a line and not ended it after so long
+    /// Disconnect a client that takes longer than this to end a line that it has begun
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     line_timeout: Option<u64>,
-    /// Disconnect a client when it has said nothing, and nothing was said to it, for so long
+    /// Disconnect a client when nothing was received from it or sent to it for this long
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     idle_timeout: Option<u64>,
-    /// How many lines a client may say in a second; those beyond wait, and none is dropped
+    /// How many lines a client may send in a second; further lines wait, and none is dropped
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     max_lines_per_second: Option<u32>,
 }
@@ -256,25 +256,25 @@ pub(crate) enum Runtime {
 const EXIT_STATUS: &str = "\
 On a terminal, what you type stays in the last row, and lines appear above it, your own too once the room has
 said them. The keys are those of a shell: Ctrl-A, Ctrl-E, Ctrl-W, Ctrl-U, Up and Down for the lines before.
-/quit, or Ctrl-D in an empty row, leaves once all that you typed is said; Ctrl-C leaves at once. With TERM=dumb
+/quit, or Ctrl-D in an empty row, leaves once all that you typed is sent; Ctrl-C leaves at once. With TERM=dumb
 the terminal itself shows what you type, /quit or Ctrl-D leaves, and Ctrl-C kills the program.
 
 Exit status:
-  0  you left; where the input ended, all that was said to you before was printed
+  0  you left; at the end of the input, after everything sent to you was printed
   1  the room could not be joined, or the connection was lost
   2  the command line is wrong
-  3  the room closed the connection in good order, and you had not left";
+  3  the room closed the connection before you left";
 
 #[derive(Args, Debug)]
 pub(crate) struct Join {
     /// The room's address: HOST:PORT or unix:/PATH
     #[arg(default_value = "127.0.0.1:12345", value_parser = address::to_join)]
     pub(crate) address: String,
-    /// Join again whenever the room cannot be reached or the connection ends: after 0.5 s at most, and
-    /// later and later up to 30 s. Lines that were on their way when the connection ended may be lost
+    /// Join again whenever the room cannot be reached or the connection ends: after 0.5 s at most, then
+    /// with growing waits of up to 30 s. Lines that were on their way may be lost
     #[arg(long)]
     pub(crate) reconnect: bool,
-    /// Speak TLS, and join only if the room's certificate is good
+    /// Speak TLS, and join only if the room's certificate is trusted
     #[arg(long)]
     pub(crate) tls: bool,
     /// Trust the certificates in this file, in PEM, and not those that the system trusts

@@ -17,12 +17,12 @@ use crate::stop::{Speaking, Stop};
 /// Once the server stops, a client that has said nothing for so long has been heard.
 const QUIET: Duration = Duration::from_millis(100);
 
-/// What the log says about somebody who speaks in plain where TLS is spoken.
-const NOT_TLS: &str = "; if it speaks in plain, it has to join with --tls";
+/// What the log says about a client without TLS, where TLS is spoken.
+const NOT_TLS: &str = "; a client that does not use TLS has to join with --tls";
 
 /// What a client gets that speaks TLS to a server without it.
 const NOT_PLAIN: &str =
-    "This room speaks in plain: join without --tls, or start the server with a certificate.";
+    "This room does not use TLS: join without --tls, or start the server with a certificate.";
 
 /// How the first message of a TLS client begins.
 const HELLO: &[u8] = &[0x16, 0x03];
@@ -64,7 +64,7 @@ async fn visit<R: SendRuntime>(
                 Error::Tls(error) if error.kind() == TlsErrorKind::Protocol => NOT_TLS,
                 _ => "",
             };
-            warn!(%address, "not let in: {error}{hint}");
+            warn!(%address, "refused: {error}{hint}");
         }
         // It was not in the room yet, and must not take this for the room's end.
         None => return conn.abort(),
@@ -75,7 +75,7 @@ async fn visit<R: SendRuntime>(
         conn.configure(|config| config.close(limits));
     }
     if let Err(error) = conn.close().await {
-        info!(%address, "gone before it had everything: {error}");
+        info!(%address, "gone before everything was sent: {error}");
     }
 }
 

@@ -125,7 +125,7 @@ async fn open(options: &cli::Join, context: Option<&TlsContext>) -> Result<Conne
     }
     connect::<Smol>(&options.address, how).await.map_err(|error| match tls_error(&error) {
         Some(TlsErrorKind::Protocol | TlsErrorKind::LeftInHandshake | TlsErrorKind::TimedOut) => {
-            let hint = "if the room speaks in plain, join without --tls";
+            let hint = "if the room does not use TLS, join without --tls";
             Ended::Failed(with_hint(&error, hint))
         }
         Some(_) => Ended::Failed(error),

@@ -46,7 +46,7 @@ pub(crate) async fn serve<R: SendRuntime>(
                 }));
             }
             Err(error) => {
-                warn!("no metrics any more: {error}");
+                warn!("metrics are no longer served: {error}");
                 return future::pending().await;
             }
         }

@@ -85,7 +85,10 @@ fn lines(n: u64) -> String {
 }
 
 fn not_relayed_notice(n: u64) -> String {
-    format!("{PREFIX}Said on this server alone: {} of yours, too long for the relay.", lines(n))
+    format!(
+        "{PREFIX}Not passed on to other servers: {} of yours, too long for the relay.",
+        lines(n)
+    )
 }
 
 fn notice(max_line: usize, too_long: u64, with_cr: u64) -> String {
@@ -106,7 +109,8 @@ mod tests {
         assert_eq!(notice(64, 1, 0), one);
         let both = "[server] Dropped: 2 lines of yours with more than 64 bytes, and a line of yours with a CR inside.";
         assert_eq!(notice(64, 2, 1), both);
-        let here = "[server] Said on this server alone: a line of yours, too long for the relay.";
+        let here =
+            "[server] Not passed on to other servers: a line of yours, too long for the relay.";
         assert_eq!(not_relayed_notice(1), here);
     }
 }

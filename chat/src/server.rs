@@ -166,5 +166,5 @@ fn remove_socket_file(_: &str) {}
 fn tell(stats: &RoomStats) {
     let RoomStats { total, evicted_hard, evicted_soft, .. } = stats;
     let MemberStats { messages, bytes, dropped_messages, .. } = total;
-    info!(messages, bytes, dropped_messages, evicted_hard, evicted_soft, "the room in numbers");
+    info!(messages, bytes, dropped_messages, evicted_hard, evicted_soft, "the room's figures");
 }

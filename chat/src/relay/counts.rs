@@ -147,7 +147,7 @@ impl Figures {
                     those that it did not publish.";
         text.counters(name, help, "cause", &causes);
         let name = "asyncnet_chat_relay_unreadable_messages_total";
-        let help = "Messages of the broker's that are none of this version's servers.";
+        let help = "Messages that did not come from servers of this version.";
         text.counter(name, help, self.unreadable);
     }
 }

@@ -43,7 +43,7 @@ impl Broker for Nats {
         let is_secure = self.tls.is_wanted || asks_for_tls;
         if is_secure {
             if !asks_for_tls && info["tls_available"] != true {
-                let why = "the broker has no TLS; if it may be spoken to in plain, use nats://";
+                let why = "the broker has no TLS; to connect without TLS, use nats://";
                 return Err(Error::protocol(why));
             }
             self.tls.upgrade(conn).await?;
@@ -106,9 +106,7 @@ fn info(line: &[u8]) -> Result<Value, Error> {
 }
 
 fn not_nats() -> Error {
-    Error::protocol(
-        "what answers there is no NATS server, or one that speaks TLS from the first byte",
-    )
+    Error::protocol("this is not a NATS server, or it speaks TLS from the first byte")
 }
 
 /// An error of the broker's, with what to do about it.
@@ -139,7 +137,8 @@ fn message<'a>(
         _ => return Err(not_nats()),
     };
     if total > max {
-        let why = format!("the broker sent a message of {total} bytes, and told of at most {max}");
+        let why =
+            format!("the broker sent a message of {total} bytes, and announced at most {max}");
         return Err(Error::protocol(why));
     }
     let block = unread.block(total + 2)?;

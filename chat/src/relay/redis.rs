@@ -131,9 +131,7 @@ fn skip(
 }
 
 fn not_redis() -> Error {
-    Error::protocol(
-        "what answers there is no Redis server, or it speaks TLS and rediss:// is meant",
-    )
+    Error::protocol("this is not a Redis server, or it speaks TLS and needs rediss://")
 }
 
 /// An error in answer to HELLO. An old server repeats the command in it, and so the password: only the name of

@@ -127,7 +127,7 @@ impl<B: Broker, S: Transport + Send + Sync> Session<'_, B, S> {
                     Event::Answer => match outbox.answered() {
                         Some(owed) => *worked |= owed != Owed::Ping,
                         None => {
-                            let why = "the broker answered something that it was not asked";
+                            let why = "the broker sent an unexpected answer";
                             return Err(Error::protocol(why));
                         }
                     },

@@ -61,7 +61,7 @@ impl News {
             warn!(lines = others, "the relay lost lines that were said on other servers");
         }
         if unreadable > 0 {
-            let what = "the relay ignored messages that are none of this version's servers";
+            let what = "the relay ignored messages that did not come from servers of this version";
             warn!(messages = unreadable, "{what}");
         }
     }

@@ -65,7 +65,7 @@ fn who_joins_with_tls_where_nobody_speaks_it_is_told(runtime: &str) {
     let mut other = server.client();
     let error = refusal(&mut join_with(&server, &["--tls"]));
     assert!(error.contains("join without --tls"), "{error}");
-    let told = |line: &String| line.contains("This room speaks in plain: join without --tls");
+    let told = |line: &String| line.contains("This room does not use TLS: join without --tls");
     server.program.log.iter().find(told).unwrap();
     other.say(b"nobody else noticed");
     other.expect(b"nobody else noticed");

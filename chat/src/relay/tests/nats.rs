@@ -39,19 +39,15 @@ fn who_we_are_is_said_once_the_broker_has_told_its_terms() {
 fn a_broker_that_cannot_be_spoken_to_says_what_to_do() {
     let secret = || nats(Some((Some("ann"), "geheim")), tls());
     for (nats, says, error) in [
-        (nats(None, tls()), "HTTP/1.1 400 Bad Request\r\n", "is no NATS server"),
-        (nats(None, tls()), "INFO [1]\r\n", "is no NATS server"),
-        (nats(None, tls()), "INFO {\"a\"\r\n", "is no NATS server"),
+        (nats(None, tls()), "HTTP/1.1 400 Bad Request\r\n", "is not a NATS server"),
+        (nats(None, tls()), "INFO [1]\r\n", "is not a NATS server"),
+        (nats(None, tls()), "INFO {\"a\"\r\n", "is not a NATS server"),
         (nats(None, tls()), "\x15\x03\x01\x00\x02\r\n", "TLS from the first byte"),
         (nats(None, tls()), "INFO {\"auth_required\":true}\r\n", "--relay-credentials"),
-        (
-            nats(None, wanted()),
-            "INFO {}\r\nPONG\r\n",
-            "has no TLS; if it may be spoken to in plain",
-        ),
+        (nats(None, wanted()), "INFO {}\r\nPONG\r\n", "has no TLS; to connect without TLS"),
         (secret(), "INFO {}\r\n-ERR 'Authorization Violation'\r\n", "check the credentials"),
         (secret(), "INFO {}\r\n-ERR 'odd'\r\n", "the broker says: odd"),
-        (secret(), "INFO {}\r\nMSG a 1 5\r\nabcde\r\n", "told of at most 0"),
+        (secret(), "INFO {}\r\nMSG a 1 5\r\nabcde\r\n", "announced at most 0"),
     ] {
         let (outcome, _) = greet(&nats, says);
         let Err(Error::Protocol(why)) = outcome else { panic!("{says}: {outcome:?}") };
@@ -88,14 +84,14 @@ fn events_are_whole_in_any_chunking() {
 #[test]
 fn bad_events_are_errors() {
     for (script, says) in [
-        (&b"\r\n"[..], "no NATS server"),
-        (b"\xff\r\n", "no NATS server"),
-        (b"MSG\r\n", "no NATS server"),
-        (b"MSG a 1 x\r\n", "no NATS server"),
-        (b"MSG a 1 18446744073709551616\r\n", "no NATS server"),
-        (b"HMSG a 1 5\r\n", "no NATS server"),
-        (b"MSG a 1 18446744073709551615\r\n", "told of at most 20"),
-        (b"MSG a 1 21\r\n", "told of at most 20"),
+        (&b"\r\n"[..], "not a NATS server"),
+        (b"\xff\r\n", "not a NATS server"),
+        (b"MSG\r\n", "not a NATS server"),
+        (b"MSG a 1 x\r\n", "not a NATS server"),
+        (b"MSG a 1 18446744073709551616\r\n", "not a NATS server"),
+        (b"HMSG a 1 5\r\n", "not a NATS server"),
+        (b"MSG a 1 18446744073709551615\r\n", "announced at most 20"),
+        (b"MSG a 1 21\r\n", "announced at most 20"),
         (b"MSG a 1 2\r\nabcd\r\n", "longer than its length"),
         (b"HMSG a 1 9 2\r\nab\r\n", "longer than its length"),
         (b"-ERR 'Permissions Violation for Publish to \"x\"'\r\n", "allowed to publish"),
