@@ -51,7 +51,7 @@ pub use asyncnet::{
 /// short way.
 #[doc(alias("newAsyncSocket", "TcpSocket"))]
 pub type AsyncSocket = asyncnet::AsyncSocket<Smol>;
-/// A listening socket of smol, TCP or Unix, in plain or with TLS; made by [`listen`] and [`listen_with`].
+/// A listening socket of smol, TCP or Unix, with or without TLS; made by [`listen`] and [`listen_with`].
 ///
 /// [`accept`](asyncnet::Listener::accept) hands out the connections, [`finish`](asyncnet::Listener::finish) shuts down
 /// gracefully.

@@ -71,7 +71,7 @@ pub use asyncnet::{
 /// short way.
 #[doc(alias("newAsyncSocket", "TcpSocket"))]
 pub type AsyncSocket = asyncnet::AsyncSocket<Tokio>;
-/// A listening socket of tokio, TCP or Unix, in plain or with TLS; made by [`listen`] and [`listen_with`].
+/// A listening socket of tokio, TCP or Unix, with or without TLS; made by [`listen`] and [`listen_with`].
 ///
 /// [`accept`](asyncnet::Listener::accept) hands out the connections, [`finish`](asyncnet::Listener::finish) shuts down
 /// gracefully.

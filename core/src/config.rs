@@ -94,21 +94,21 @@ pub enum Truncation {
 ///
 /// Every time may be any `Duration`. Zero has run out when it begins: a call that has to wait fails at once, and one
 /// that does not have to wait succeeds. [`Duration::MAX`] never runs out. The clock may stand still: then nothing runs
-/// out. If it goes back, what is waited for takes so much longer; no rate lets more through for it. A time that
+/// out. If it goes back, waits take that much longer, and no rate lets more through. A time that
 /// changes while something waits counts from when that wait began.
 ///
 /// # Rates
 ///
 /// [`max_lines_per_second`](Self::max_lines_per_second) and [`max_bytes_per_second`](Self::max_bytes_per_second) bound
 /// how fast a peer is received. What is over a rate waits: no receive sees it, and the transport is not read. Nothing
-/// is dropped, the order stays, and the end of the input comes behind the last line. After a pause as much may come at
+/// is dropped, the order stays, and the end of the input comes after the last line. After a pause as much may come at
 /// once as the rate allows in [`rate_burst`](Self::rate_burst). At a high rate, what is allowed in a sixteenth of a
 /// second may go on together.
 ///
 /// The rate of bytes holds for every call. The rate of lines counts the lines that calls for lines take, good or bad:
 /// the typed and the Nim-style ones, those of a batch, and those inside a message. A block or bytes that a call waits
 /// for do not wait for it, whatever they hold. A message whose first line may be received is received whole, and so is
-/// what was read as bytes first and then as lines: if that was over the rate, the next line waits so much longer.
+/// what was read as bytes first and then as lines: if that was over the rate, the next line waits correspondingly longer.
 ///
 /// While a rate holds up what has arrived, the clocks of `receive_timeout`, `idle_timeout` and `within` stand still: that
 /// time is not the peer's. A close lifts the rates. A rate needs a clock: over a stream without one there is none.
@@ -171,7 +171,7 @@ pub struct Config {
     /// [rates](Self#rates). Default: no limit; 0 counts as 1.
     /// Rule [D5](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#d5).
     pub max_bytes_per_second: Option<u32>,
-    /// How much may be received at once behind a pause: what the rates allow in so much time, at least one line
+    /// How much may be received at once after a pause: what the rates allow in this time, at least one line
     /// or byte. Default 1 s.
     pub rate_burst: Duration,
 }

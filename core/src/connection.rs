@@ -250,7 +250,7 @@ impl Connection {
         self.link.handle_lost(Some(&mut self.inbound), loss);
     }
 
-    /// A write met this loss. Receiving goes on with what is still there, and the end behind that is
+    /// A write met this loss. Receiving goes on with what is still there, and the end after that is
     /// then a reset, whatever the transport calls it.
     pub fn handle_write_lost(&mut self, loss: Loss) {
         self.link.handle_write_lost(loss);
@@ -451,7 +451,7 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// [`Error::Upgrade`] if anything in plain is left over on either side, or why the connection is over;
+    /// [`Error::Upgrade`] if any plaintext is left over on either side, or why the connection is over;
     /// nothing is changed then.
     pub fn start_tls(&mut self, layer: Box<dyn SecureLayer>) -> Result<(), Error> {
         self.link.start_tls(&mut self.inbound, layer)

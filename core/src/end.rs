@@ -56,7 +56,7 @@ pub struct End {
 }
 
 impl End {
-    /// An end for this reason, behind `partial` bytes of an unfinished line or block.
+    /// An end for this reason, after `partial` bytes of an unfinished line or block.
     #[must_use]
     pub const fn new(cause: Cause, partial: usize) -> Self {
         Self { cause, partial }

@@ -12,15 +12,15 @@ use crate::{End, TlsError};
 
 pub use parts::{LineError, Timeout, UpgradeRefused};
 
-/// Why a call has no answer.
+/// Why a call failed.
 ///
-/// Every receive and every send answers this type, so one `?` serves a whole program. Calls on the socket and the
-/// `futures` traits answer `std::io::Error`. With the feature `std` this type converts into one that keeps the kind,
+/// Every receive and every send returns this type, so one `?` serves a whole program. Calls on the socket and the
+/// `futures` traits return `std::io::Error`. With the feature `std` this type converts into one that keeps the kind,
 /// and back into what it was.
 ///
 /// | error | what still works |
 /// |---|---|
-/// | [`Line`](Self::Line) | everything; the next receive answers what comes behind the bad line |
+/// | [`Line`](Self::Line) | everything; the next receive returns what comes after the bad line |
 /// | [`TooLarge`](Self::TooLarge), [`LineBreak`](Self::LineBreak) | everything; nothing was read, nothing was queued |
 /// | [`Full`](Self::Full) | everything; the same message fits once the queue has drained |
 /// | [`TimedOut`](Self::TimedOut) with [`Receive`](Timeout::Receive) | everything; the next receive goes on with a fresh clock |
@@ -30,7 +30,7 @@ pub use parts::{LineError, Timeout, UpgradeRefused};
 /// | [`Interrupted`](Self::Interrupted) | receiving |
 /// | [`Tls`](Self::Tls), [`Closed`](Self::Closed), [`TimedOut`](Self::TimedOut) with [`Close`](Timeout::Close) | nothing |
 /// | `Io` (feature `std`) | everything; the call can be repeated |
-/// | [`Protocol`](Self::Protocol) | what the program that made it says |
+/// | [`Protocol`](Self::Protocol) | the connection; your protocol decides whether the conversation can go on |
 ///
 /// A handshake that takes too long is a `Tls` error, and queued bytes that make no progress for too long are a
 /// `Disconnected` with [`Loss::TimedOut`](crate::Loss).

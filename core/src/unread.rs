@@ -16,7 +16,7 @@ use crate::{Config, Error, LineError};
 /// ```
 /// use asyncnet_core::{Error, Unread};
 ///
-/// /// A line with a length, then so many bytes.
+/// /// A line with a length, then that many bytes.
 /// fn message<'a>(unread: &mut Unread<'a>) -> Result<&'a [u8], Error> {
 ///     let head = std::str::from_utf8(unread.line()?).map_err(Error::protocol)?;
 ///     let len = head.parse().map_err(Error::protocol)?;
@@ -106,7 +106,7 @@ impl<'a> Unread<'a> {
     /// # Errors
     ///
     /// [`Error::Incomplete`] if the line is not all here, [`Error::Line`] if it is a bad one,
-    /// [`Error::TooLarge`] if it begins more than `max_block` bytes behind the message's start.
+    /// [`Error::TooLarge`] if it begins more than `max_block` bytes after the message's start.
     pub fn line(&mut self) -> Result<&'a [u8], Error> {
         self.check(self.taken, self.limits.max_block)?;
         let Limits { framing, max_line, .. } = self.limits;
@@ -183,8 +183,8 @@ impl<'a> Unread<'a> {
     /// Consumes what was taken so far, whether or not what follows is here yet.
     ///
     /// For messages of many parts, such as an array of a million numbers: a parser that keeps its state
-    /// outside of the closure makes a checkpoint behind each part, and none is parsed twice. A call that
-    /// starts anew begins behind the checkpoint; the parser's state says how far it has come.
+    /// outside of the closure makes a checkpoint after each part, and none is parsed twice. A call that
+    /// starts anew begins after the checkpoint; the parser's state says how far it has come.
     pub const fn checkpoint(&mut self) {
         self.kept = (self.taken, self.lines);
     }

@@ -47,7 +47,7 @@
 //! | feature | |
 //! |---|---|
 //! | `tls` | TLS by rustls, with the cryptography of ring |
-//! | `aws-lc-rs` | the cryptography of aws-lc-rs besides, for the builders' `provider` |
+//! | `aws-lc-rs` | adds the cryptography of aws-lc-rs, for the builders' `provider` |
 //! | `proxy` | the PROXY protocol in front of accepted connections: [`ListenOptions::proxy_protocol`](net::ListenOptions) |
 //! | `tracing` | events for connect, accept, ends and dropped lines; never a byte of what is sent or received |
 

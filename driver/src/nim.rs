@@ -89,7 +89,7 @@
 //! server.recv_line_into(&mut line).await?;
 //! let mut buf = [0; 16];
 //! let n = server.recv_into(&mut buf).await?;
-//! println!("{n} bytes behind the line");
+//! println!("{n} bytes after the line");
 //! # Ok(()) }
 //! ```
 //!
@@ -146,7 +146,7 @@
 //!
 //! - `""` means what it means in Nim, but [`Connection::end`] says why it ended and
 //!   [`Connection::partial`] what was cut off.
-//! - Without `SafeDisconn` a reset is an error of its kind each time it is asked for, behind all bytes that
+//! - Without `SafeDisconn` a reset is an error of its kind each time it is asked for, after all bytes that
 //!   came before it. In Nim it is an error once, without a code, and then a clean end; bytes of the call
 //!   that meets it are lost.
 //! - A timeout of the network counts as a reset. In Nim `SafeDisconn` does not cover it.
@@ -191,7 +191,7 @@
 //!   nothing without a CA, and `wrapConnectedSocket` never looks at the name.
 //! - `connect` returns after the handshake, and a peer that leaves in the middle of it is an error. In Nim it
 //!   succeeds, and the first `send` does too.
-//! - Plaintext that an attacker put behind the answer to STARTTLS stops the upgrade. In Nim it is returned as if it had
+//! - Plaintext that an attacker put after the answer to STARTTLS stops the upgrade. In Nim it is returned as if it had
 //!   come over TLS.
 //! - A stream that was cut off differs from one that ended ([`Cause::Truncated`]). In Nim both are `""`.
 //! - A peek works, a listener accepts while handshakes are under way, and they are bounded in time.

@@ -50,8 +50,7 @@ impl From<Loss> for ErrorKind {
     }
 }
 
-/// What a read or write that failed so says of the connection: it is lost, as `handle_lost` and
-/// `handle_write_lost` want to know it.
+/// The loss that a failed read or write stands for, to be passed to `handle_lost` or `handle_write_lost`.
 ///
 /// A kind that no loss has is [`Loss::Other`]. `WouldBlock`, `TimedOut` of a socket with a timeout, and `Interrupted` are
 /// no loss: look for them first.

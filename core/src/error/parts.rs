@@ -7,7 +7,7 @@ use core::fmt;
 /// The peer sent a line that breaks the rules.
 ///
 /// The line is gone: reported once, then discarded through its terminator. Everything else still works,
-/// and the next receive answers what comes behind it.
+/// and the next receive returns what comes after it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LineError {
@@ -49,11 +49,11 @@ pub enum Timeout {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum UpgradeRefused {
-    /// This many bytes were received in plain and not asked for. Taken for bytes that came over TLS they
+    /// This many bytes of plaintext were received and not asked for. Taken for bytes that came over TLS they
     /// would be trusted, which is how commands are smuggled into a session (CVE-2011-0411). They are
     /// still there to be received.
     BufferedPlaintext(usize),
-    /// This many bytes are queued and would leave in plain, or unexpectedly encrypted: flush first.
+    /// This many bytes of plaintext are queued; they would leave in plaintext, or unexpectedly encrypted: flush first.
     UnsentPlaintext(usize),
     /// A bad line was reported, and its rest has not arrived yet.
     Discarding,

@@ -12,7 +12,7 @@ impl Link {
     ///
     /// # Errors
     ///
-    /// [`Error::Upgrade`] if anything in plain is left over on either side, and otherwise what a receive or a
+    /// [`Error::Upgrade`] if any plaintext is left over on either side, and otherwise what a receive or a
     /// send would answer; nothing is changed then.
     pub fn start_tls(
         &mut self,

@@ -39,7 +39,7 @@ pub enum TlsErrorKind {
     /// The peer gave up, with this alert (RFC 8446, section 6): it did not like our certificate (42 to 49,
     /// 116), or anything else.
     Alert(u8),
-    /// The peer sent what no TLS peer sends: it speaks no TLS, or somebody changes bytes on the way.
+    /// The peer sent what no TLS peer sends: it does not speak TLS, or bytes were changed on the way.
     Protocol,
     /// We and the peer have no version, cipher suite or application protocol in common.
     Incompatible,

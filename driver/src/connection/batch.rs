@@ -42,7 +42,7 @@ impl<'a, S: Transport> Batch<'a, S> {
     ///
     /// # Errors
     ///
-    /// [`Error::Line`] for a bad line. The batch ends there; the next one goes on behind it.
+    /// [`Error::Line`] for a bad line. The batch ends there; the next one goes on after it.
     // As a call it would take as long as the search.
     #[inline(always)]
     pub fn next_line(&mut self) -> Result<Option<&'a [u8]>, Error> {
@@ -75,7 +75,7 @@ impl<'a, S: Transport> Batch<'a, S> {
     /// ```
     /// use asyncnet::{Connection, Error, Transport, Unread};
     ///
-    /// /// A line with a length, and so many bytes behind it: borrowed, not copied.
+    /// /// A line with a length, then that many bytes: borrowed, not copied.
     /// fn counted<'a>(unread: &mut Unread<'a>) -> Result<&'a [u8], Error> {
     ///     let header = std::str::from_utf8(unread.line()?).map_err(Error::protocol)?;
     ///     unread.block(header.parse().map_err(Error::protocol)?)

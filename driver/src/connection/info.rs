@@ -32,7 +32,7 @@ impl<'a, S: Transport> SocketInfo<'a, S> {
         self.handle.look(local_addr)
     }
 
-    /// The peer's address. Behind a proxy it is the client's, if the proxy told it.
+    /// The peer's address. Behind a proxy it is the client's, if the PROXY header has it.
     ///
     /// # Errors
     ///

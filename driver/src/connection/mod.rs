@@ -47,7 +47,7 @@ pub use writer::Writer;
 ///
 /// # Sending without waiting
 ///
-/// [`feed`](Self::feed) and its kin queue. What is queued leaves with the next [`send_all`](Self::send_all) or
+/// [`feed`](Self::feed) and the like queue. What is queued leaves with the next [`send_all`](Self::send_all) or
 /// [`flush`](Self::flush), and by itself while a receive waits: a handler that answers every line needs no
 /// flush, and many answers leave in one write. A receive never waits for the queue as such. But while more than
 /// [`Config::high_water`] bytes of this task's own answers are unsent, it hands out nothing: a peer that does not
@@ -55,7 +55,7 @@ pub use writer::Writer;
 /// each other; send with a [`writer`](Self::writer) in another task then.
 ///
 /// A handler that used `feed` ends with [`close`](Self::close). A drop makes one attempt to send what is queued; if
-/// bytes are left the peer sees a reset, never an orderly end behind half a message.
+/// bytes are left the peer sees a reset, never an orderly end after half a message.
 ///
 /// # Several tasks
 ///

@@ -67,7 +67,7 @@ impl<S: Transport> Connection<S> {
     ///
     /// # Errors
     ///
-    /// [`Error::Line`] for a bad line: the next call answers what comes behind it. [`Error::Disconnected`] for
+    /// [`Error::Line`] for a bad line: the next call returns what comes after it. [`Error::Disconnected`] for
     /// an end that is not orderly, or in the middle of a line. [`Error::TimedOut`] if the line took too long;
     /// nothing is lost then. [`Error::Closed`] after our own close.
     ///
@@ -201,7 +201,7 @@ impl<S: Transport> Connection<S> {
     /// ```
     /// use asyncnet::{Connection, Error, Transport, Unread};
     ///
-    /// /// A line with a length, and so many bytes behind it.
+    /// /// A line with a length, then that many bytes.
     /// fn counted(unread: &mut Unread<'_>) -> Result<Vec<u8>, Error> {
     ///     let header = std::str::from_utf8(unread.line()?).map_err(Error::protocol)?;
     ///     let n = header.parse().map_err(Error::protocol)?;

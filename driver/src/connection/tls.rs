@@ -9,7 +9,7 @@ use crate::{Error, Transport};
 
 /// # TLS
 impl<S: Transport> Connection<S> {
-    /// Waits for the end of a TLS handshake that is under way; ready at once in plain. Every receive and every
+    /// Waits for the end of a TLS handshake that is under way; ready at once without TLS. Every receive and every
     /// send does the same by itself.
     ///
     /// # Errors
@@ -26,12 +26,12 @@ impl<S: Transport> Connection<S> {
         handle.wait(|engine, cx| engine.poll_secure(inbound, cx)).await
     }
 
-    /// Goes over to TLS (STARTTLS): from here on nothing leaves in plain. Ready when the handshake is over, which
+    /// Goes over to TLS (STARTTLS): from here on nothing leaves in plaintext. Ready when the handshake is over, which
     /// [`Config::handshake_timeout`](crate::Config) bounds. What writers send meanwhile waits for its end.
     ///
     /// Call it as the client once the server has agreed, and as the server once that answer is sent. What was
     /// queued with `feed` or a batch's `reply` has to be flushed first, on both sides. What a writer sends before the
-    /// upgrade begins leaves in plain. What was learnt in plain before is not to be trusted: forget it.
+    /// upgrade begins leaves in plaintext. Do not trust what was learnt in plaintext before: forget it.
     ///
     /// ```
     /// # #[cfg(feature = "tls")]
@@ -45,7 +45,7 @@ impl<S: Transport> Connection<S> {
     ///     if !conn.expect_line().await?.starts_with(b"220") {
     ///         return Err(Error::protocol("the server has no TLS"));
     ///     }
-    ///     // Refuses if anything was smuggled in behind the answer.
+    ///     // Refuses if anything was smuggled in after the answer.
     ///     conn.upgrade_tls(context.as_client("mail.example.org")).await?;
     ///     assert!(conn.tls().is_some());
     ///     Ok(())
@@ -56,7 +56,7 @@ impl<S: Transport> Connection<S> {
     ///
     /// # Errors
     ///
-    /// [`Error::Upgrade`] if anything in plain is left over on either side, or `side` has settings that cannot be
+    /// [`Error::Upgrade`] if any plaintext is left over on either side, or `side` has settings that cannot be
     /// used; nothing is changed then. [`Error::Tls`] if the handshake fails: [`close`](Self::close) tells the peer
     /// why.
     ///
@@ -77,7 +77,7 @@ impl<S: Transport> Connection<S> {
         self.handshake().await
     }
 
-    /// What the TLS handshake came to: certificates, protocols, names, keying material. `None` in plain.
+    /// What the TLS handshake came to: certificates, protocols, names, keying material. `None` without TLS.
     #[doc(alias = "isSsl")]
     #[doc(alias = "getPeerCertificates")]
     #[must_use]

@@ -225,7 +225,7 @@ impl<R: Runtime> Listener<R> {
         poll_fn(|cx| accepting.poll(cx)).await
     }
 
-    /// The connections that come, as a `futures` stream. It ends behind the first error, which is one of
+    /// The connections that come, as a `futures` stream. It ends after the first error, which is one of
     /// the listener itself.
     pub fn incoming(&self) -> Incoming<'_, R> {
         Incoming::new(Accepting::new(self, self.open.fan_out.waiter()))

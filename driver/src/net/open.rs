@@ -135,7 +135,7 @@ impl Permit {
         self.about.as_ref()?.proxied.as_deref()
     }
 
-    /// The address of the client, if a proxy told it.
+    /// The address of the client, if a PROXY header has it.
     pub(crate) fn client_addr(&self) -> Option<&Address> {
         self.proxied()?.client_addr()
     }

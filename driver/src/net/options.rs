@@ -34,7 +34,7 @@ impl Domain {
 
 /// An option that is on or off: the nine of Nim's `SOBool`.
 ///
-/// Each is set at the level that it belongs to. (Nim sets them all at the socket level unless told
+/// Each is set at the level that it belongs to. (Nim sets them all at the socket level unless asked
 /// otherwise, where its `OptNoDelay` is another option altogether.)
 #[doc(alias = "SOBool")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

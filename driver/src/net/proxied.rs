@@ -67,7 +67,7 @@ impl Proxied {
 pub(super) enum Header {
     /// The front of a header.
     Part,
-    /// A header of so many bytes.
+    /// A header of this many bytes.
     Whole(usize, Said),
     /// No header that is accepted here.
     Refused(&'static str),

@@ -48,7 +48,7 @@ impl ConnectOptions {
         self
     }
 
-    /// Sets an option of the socket. Later ones come behind earlier ones and the defaults.
+    /// Sets an option of the socket. Later settings override earlier ones and the defaults.
     pub fn set(mut self, setting: Setting) -> Self {
         self.settings.push(setting);
         self
@@ -148,7 +148,7 @@ impl ListenOptions {
         self
     }
 
-    /// Sets an option of the listening socket. Later ones come behind earlier ones and the defaults.
+    /// Sets an option of the listening socket. Later settings override earlier ones and the defaults.
     ///
     /// [`SockOpt::ReusePort`](super::SockOpt) lets several processes listen at one address, one on each core or the new
     /// one beside the old. When one of them stops, peers that wait in its own queue are reset; a socket that is
@@ -165,7 +165,7 @@ impl ListenOptions {
         self
     }
 
-    /// How many connections of the listener may be open at once. With so many, accepts wait until one is
+    /// How many connections of the listener may be open at once. At that number, accepts wait until one is
     /// closed, and further peers wait in the queue of the system. Default: no limit.
     ///
     /// Peers of a TLS listener that have not spoken yet do not count: see [`max_silent`](Self::max_silent). Those that
@@ -188,9 +188,9 @@ impl ListenOptions {
     }
 
     /// How long a peer that connected to a TLS listener, or through a proxy, may say nothing before it is closed. Default:
-    /// [`Config::handshake_timeout`], which also bounds the handshake behind the first byte.
+    /// [`Config::handshake_timeout`], which also bounds the handshake after the first byte.
     ///
-    /// A peer that speaks in plain, and waits for the server to speak first, sees the end after this time. On a bad
+    /// A peer that does not use TLS, and waits for the server to speak first, sees the end after this time. On a bad
     /// link the first byte needs a round trip, and another second or so whenever it is lost.
     ///
     /// ```
@@ -276,7 +276,7 @@ impl ListenOptions {
     /// there is any. Use it only where no one but the proxy can connect: any peer that sends a header says who the
     /// client is.
     ///
-    /// A connection is handed out once its header has come; over TLS, once a byte behind it has come too. Its
+    /// A connection is handed out once its header has come; over TLS, once a byte after it has come too. Its
     /// `peer_addr`, and that of [`accept_addr`](crate::Listener::accept_addr), is then the client's;
     /// [`SocketInfo::proxied`](super::SocketInfo::proxied) tells the rest. The connection is reset when
     ///

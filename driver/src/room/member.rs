@@ -45,7 +45,7 @@ impl<S: Transport> Member<S> {
         self.room.say(To::Others(self.id), [message.as_ref(), b""]).await
     }
 
-    /// Sends `text` and CR LF to this member alone, behind what was said in the room before. It counts as
+    /// Sends `text` and CR LF to this member alone, after what was said in the room before. It counts as
     /// every message of the room does, and meets the member's policy. Other members pay nothing for it; it
     /// only ends the merging of messages around it.
     ///

@@ -37,7 +37,7 @@ impl ClientBuilder {
     }
 
     /// Trusts the authorities that Mozilla trusts, in the edition that the crate `webpki-roots` was built
-    /// with; and those given besides, but not the system's.
+    /// with, and those given in addition; not the system's.
     pub fn mozilla_roots(mut self) -> Self {
         self.given().extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
         self

@@ -56,7 +56,7 @@ struct Server {
 }
 
 impl TlsContext {
-    /// Begins the settings of a client, which trusts whom the system trusts unless told otherwise.
+    /// Begins the settings of a client, which trusts the authorities that the system trusts, unless others are set.
     pub fn client() -> ClientBuilder {
         ClientBuilder::new()
     }

@@ -40,7 +40,7 @@ pub use session::Session;
 pub use side::Side;
 
 /// A connection over `stream` that is TLS from its first byte. `early` was read from the stream already and belongs to
-/// it: a ClientHello on a shared port that was looked at first, or that came behind a PROXY header.
+/// it: a ClientHello on a shared port that was looked at first, or that came after a PROXY header.
 ///
 /// ```
 /// # #[cfg(feature = "tls")]

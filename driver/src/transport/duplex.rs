@@ -14,7 +14,7 @@ use crate::Connection;
 /// A reader and a writer as one [`Transport`]: pipes, the standard streams of a child.
 ///
 /// The end of the sending direction closes the writer *and drops it*. A child sees the end of its standard
-/// input only when the last descriptor of the pipe is closed, so it sees the end at once. A write behind
+/// input only when the last descriptor of the pipe is closed, so it sees the end at once. A write after
 /// that is a `BrokenPipe`.
 ///
 /// A pipe has no reset. Where a connection is dropped with bytes unsent, the other end of a socket sees a reset, and

@@ -47,7 +47,7 @@ pub fn pipe(chunk: usize) -> (Pipe, Pipe) {
 /// One end of an in-memory [`pipe`].
 ///
 /// Closing it (`poll_close`) or dropping it is the end of the stream for the other end. A write to an end
-/// that was dropped, or behind our own close, is a `BrokenPipe`. [`Transport::reset_on_drop`] lets the other
+/// that was dropped, or after our own close, is a `BrokenPipe`. [`Transport::reset_on_drop`] lets the other
 /// end meet a `ConnectionReset` in reads and writes; bytes that it has not read are lost.
 pub struct Pipe {
     input: Arc<Direction>,
