@@ -178,7 +178,7 @@ impl Connection {
         self.inbound.is_closed()
     }
 
-    /// Whether the transport is to be read: not behind an end, and not while a [rate](Config#rates) holds up what has
+    /// Whether the transport is to be read: not after an end, and not while a [rate](Config#rates) holds up what has
     /// arrived.
     #[must_use]
     pub fn wants_read(&self) -> bool {

@@ -75,7 +75,7 @@ impl DotReader {
     /// # Errors
     ///
     /// [`Error::TooLarge`] for the line with which the block exceeds `max`, and for each line after it: that line is
-    /// discarded. [`Error::Line`] for a bad line, which is discarded. Behind both the block goes on until this
+    /// discarded. [`Error::Line`] for a bad line, which is discarded. After both the block goes on until this
     /// returns `None`. [`Error::Disconnected`] if the connection ends inside the block, in good order too. Otherwise as
     /// [`Connection::next_line`].
     ///

@@ -151,7 +151,7 @@
 //!   that meets it are lost.
 //! - A timeout of the network counts as a reset. In Nim `SafeDisconn` does not cover it.
 //! - A `send` to a peer that is gone is no error under `SafeDisconn`, as in Nim, but
-//!   [`Connection::end`] tells.
+//!   [`Connection::end`] says so.
 //!
 //! **Tasks**
 //!
@@ -179,7 +179,7 @@
 //! - `acceptAddr` gives the port too.
 //! - [`SockOpt::NoDelay`](net::SockOpt::NoDelay) sets `TCP_NODELAY`, and is on from the start. Nim's sets another option unless
 //!   the level is given too.
-//! - Names are looked up beside the event loop. Nim blocks it.
+//! - Looking up a name does not block the event loop. In Nim it does.
 //! - A failed connect leaves a socket that can be tried again. In Nim it cannot.
 //! - A socket of integers works for IPv6 too.
 //! - Datagrams are neither merged nor cut, and an empty one is one.

@@ -45,8 +45,8 @@
 //! this process's own standard streams on Unix systems other than Linux, threads do all of it. A thread that
 //! waits for a terminal does not keep the process from ending.
 //!
-//! Pipes have no reset and no address, and there is no write to a pipe that raises no SIGPIPE. A Rust program
-//! ignores that signal unless it says otherwise.
+//! Pipes have no reset and no address, and a write to a pipe whose reader is gone raises SIGPIPE, which a Rust program
+//! ignores unless it says otherwise.
 
 #[cfg(unix)]
 mod descriptor;
@@ -134,7 +134,7 @@ pub fn child<R: Pipes>(command: &mut Command) -> io::Result<(Child, PipeStream<R
 /// A stream that reads from one descriptor and writes to the other: pipes, sockets, terminals, files. Pipes and sockets
 /// are made non-blocking.
 ///
-/// With it a child of `tokio::process` or `async_process` is connected to.
+/// Use it to connect to a child of `tokio::process` or `async_process`.
 ///
 /// ```no_run
 /// # use asyncnet::runtime::Pipes;

@@ -36,7 +36,7 @@ impl TlsError {
 pub enum TlsErrorKind {
     /// The peer's certificate is not accepted here.
     Certificate(CertificateFault),
-    /// The peer gave up, with this alert (RFC 8446, section 6): it did not like our certificate (42 to 49,
+    /// The peer ended TLS with this alert (RFC 8446, section 6): it did not accept our certificate (42 to 49,
     /// 116), or anything else.
     Alert(u8),
     /// The peer sent what no TLS peer sends: it does not speak TLS, or bytes were changed on the way.
@@ -66,7 +66,7 @@ pub enum CertificateFault {
     NotYetValid,
     /// It was revoked.
     Revoked,
-    /// The peer has shown none.
+    /// The peer sent none.
     Missing,
     /// Something else.
     Other,

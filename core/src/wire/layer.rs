@@ -25,8 +25,8 @@ pub enum Phase {
 /// [`Phase::PeerClosed`]: a close notice that comes in the handshake is an error. A `Vec<u8>` called `out` takes records for the peer; they are appended, and may be there even
 /// if the call fails (an alert). After its first error a layer has [failed](Phase::Failed).
 ///
-/// The crate has one for TLS behind its feature `rustls`. Another one is a matter of this trait; the tests
-/// have one that encrypts nothing.
+/// The crate has one for TLS, with the feature `rustls`. Implement this trait for another one; the tests have one
+/// that encrypts nothing.
 pub trait SecureLayer: Send + Sync + fmt::Debug {
     /// Where it stands.
     fn phase(&self) -> Phase;

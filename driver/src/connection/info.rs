@@ -49,7 +49,7 @@ impl<'a, S: Transport> SocketInfo<'a, S> {
         self.handle.look(|engine| engine.permit.as_ref()?.proxied().cloned())
     }
 
-    /// Tells when the listener of this connection shuts down. It never does for a connection that came from no
+    /// Notifies when the listener of this connection shuts down. It never does for a connection that came from no
     /// listener, or that is closed.
     #[must_use]
     pub fn drain(&self) -> Drain {

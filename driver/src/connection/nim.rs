@@ -85,7 +85,7 @@ impl<S: Transport> Connection<S> {
     }
 
     /// Nim's `send`: as [`send_all`](Self::send_all), but under [`Flags::SAFE_DISCONN`] a peer that is gone is no
-    /// error; [`end`](Self::end) tells. **To send bytes and learn that the peer is gone, use `send_all`.**
+    /// error; [`end`](Self::end) says so. **To send bytes and learn that the peer is gone, use `send_all`.**
     ///
     /// # Errors
     ///

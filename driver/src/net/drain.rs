@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::open::Open;
 
-/// Tells the connections of a listener that it shuts down; made by [`Listener::drain`](crate::Listener::drain) and
+/// Notifies the connections of a listener that it shuts down; made by [`Listener::drain`](crate::Listener::drain) and
 /// [`SocketInfo::drain`](super::SocketInfo::drain). Cheap to clone.
 ///
 /// ```

@@ -21,7 +21,7 @@ pub struct Failures {
     pub proxy_header: u64,
     /// The peer's certificate is not accepted here.
     pub certificate: u64,
-    /// The peer gave up with an alert: it does not accept our certificate, for one.
+    /// The peer ended TLS with an alert: it does not accept our certificate, for example.
     pub alert: u64,
     /// The peer speaks no TLS, or breaks its rules.
     pub protocol: u64,

@@ -89,7 +89,7 @@ impl<R: Runtime> Listener<R> {
     /// them at the start, before the program opens anything. So a server can be restarted without a refused connection:
     /// the socket stays open, and its queue holds the peers meanwhile.
     ///
-    /// Port 0 lets the system choose: [`local_addr`](Self::local_addr) tells the port. No host (`":7777"`)
+    /// Port 0 lets the system choose: [`local_addr`](Self::local_addr) returns the port. No host (`":7777"`)
     /// and `"[::]:7777"` are all addresses of this machine, IPv4 and IPv6. A name with several addresses
     /// listens on the first that can be bound.
     ///
@@ -122,7 +122,7 @@ impl<R: Runtime> Listener<R> {
     ///
     /// # Errors
     ///
-    /// As [`bind`](Self::bind), and `InvalidInput` for TLS settings without a server's part.
+    /// As [`bind`](Self::bind), and `InvalidInput` for TLS settings that are not for a server.
     ///
     /// # Cancel safety
     ///
@@ -213,7 +213,7 @@ impl<R: Runtime> Listener<R> {
     ///
     /// # Errors
     ///
-    /// Errors of the listener itself (its descriptor is closed), TLS settings without a server's part, or
+    /// Errors of the listener itself (its descriptor is closed), TLS settings that are not for a server, or
     /// a runtime that is gone.
     ///
     /// # Cancel safety
@@ -231,7 +231,7 @@ impl<R: Runtime> Listener<R> {
         Incoming::new(Accepting::new(self, self.open.fan_out.waiter()))
     }
 
-    /// Shuts down: stops to listen, tells its connections ([`drain`](Self::drain)), and waits until every one of them
+    /// Shuts down: stops listening, notifies its connections ([`drain`](Self::drain)), and waits until every one of them
     /// is closed, for at most `limit`. Those that are left then are aborted if the listener
     /// [tracks](ListenOptions::track) them, and left open otherwise. Returns what became of them.
     ///
@@ -270,7 +270,7 @@ impl<R: Runtime> Listener<R> {
         Finished { closed: before.saturating_sub(aborted + left), aborted, left }
     }
 
-    /// What tells the connections of this listener that it shuts down.
+    /// What notifies the connections of this listener that it shuts down.
     #[must_use]
     pub fn drain(&self) -> Drain {
         Drain::of(Some(Arc::clone(&self.open)))

@@ -273,8 +273,8 @@ impl ListenOptions {
     }
 
     /// Expects every connection to begin with a header of the PROXY protocol, version 1 or 2, in front of TLS if
-    /// there is any. Use it only where no one but the proxy can connect: any peer that sends a header says who the
-    /// client is.
+    /// there is any. Use it only where no one but the proxy can connect: any peer that sends a header can claim
+    /// to be any client.
     ///
     /// A connection is handed out once its header has come; over TLS, once a byte after it has come too. Its
     /// `peer_addr`, and that of [`accept_addr`](crate::Listener::accept_addr), is then the client's;

@@ -46,7 +46,7 @@ impl<S: Transport> Member<S> {
     }
 
     /// Sends `text` and CR LF to this member alone, after what was said in the room before. It counts as
-    /// every message of the room does, and meets the member's policy. Other members pay nothing for it; it
+    /// every message of the room does, and is subject to the member's policy. Other members pay nothing for it; it
     /// only ends the merging of messages around it.
     ///
     /// # Errors

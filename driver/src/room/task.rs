@@ -16,7 +16,7 @@ use crate::Transport;
 /// it beside other work.
 ///
 /// It ends, with the numbers of the room, when the room is closed or every `Room` and
-/// [`Member`](super::Member) of it is dropped. It gives its thread back after every 128 members.
+/// [`Member`](super::Member) of it is dropped. It yields after every 128 members.
 ///
 /// # Cancel safety
 ///

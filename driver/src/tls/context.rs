@@ -112,7 +112,7 @@ impl TlsContext {
     ///
     /// As [`identity_files`](ServerBuilder::identity_files) and [`build`](ServerBuilder::build),
     /// [`ContextError::Expired`] for a certificate that has expired, and [`ContextError::Fixed`] where there is no file. What was shown
-    /// before is shown on.
+    /// before stays.
     #[doc(alias("certificate rotation"))]
     pub fn reload(&self) -> Result<(), ContextError> {
         self.identities()?.reload()
@@ -138,8 +138,8 @@ impl TlsContext {
         self.identities()?.replace(identities.into_iter().map(parse).collect::<Result<_, _>>()?)
     }
 
-    /// When the server's certificate expires; of several, the first to expire. `None` without a server's part,
-    /// and for one that was made as a `rustls::ServerConfig`.
+    /// When the server's certificate expires; of several, the first to expire. `None` for settings without a
+    /// server's certificate, and for those that were made from a `rustls::ServerConfig`.
     #[must_use]
     pub fn expiry(&self) -> Option<SystemTime> {
         self.identities().ok()?.expiry()

@@ -42,8 +42,8 @@ impl ServerBuilder {
     /// Shows this certificate (and those in between) to clients.
     ///
     /// Call it, or [`identity_files`](Self::identity_files), several times for several certificates: a client gets
-    /// the first that is for the name which it asks for, and the very first if none is or it asks for none. They
-    /// can be replaced later: see [`TlsContext::reload`].
+    /// the first that is for the name it asks for and whose kind of signature it supports; if there is none, the first
+    /// whose kind of signature it supports. They can be replaced later: see [`TlsContext::reload`].
     ///
     /// # Errors
     ///
@@ -124,8 +124,8 @@ impl ServerBuilder {
 
     shared_settings!();
 
-    /// The settings. A certificate that has expired, or expires within 14 days, is used all the same: it is said
-    /// with a `tracing` warning, and [`TlsContext::expiry`] tells.
+    /// The settings. A certificate that has expired, or expires within 14 days, is used all the same: there is a
+    /// `tracing` warning, and [`TlsContext::expiry`] has the date.
     ///
     /// # Errors
     ///

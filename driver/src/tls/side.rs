@@ -6,8 +6,8 @@ use asyncnet_core::SecureLayer;
 
 use crate::Error;
 
-/// One side of one TLS connection, for [`Connection::upgrade_tls`](crate::Connection::upgrade_tls). What is wrong
-/// with its settings is the answer of the upgrade.
+/// One side of one TLS connection, for [`Connection::upgrade_tls`](crate::Connection::upgrade_tls). Settings that cannot be used are
+/// reported by the upgrade.
 #[must_use = "give it to `upgrade_tls`"]
 pub struct Side(Result<Box<dyn SecureLayer>, Error>);
 
