@@ -88,7 +88,7 @@ impl Stream {
     }
 
     /// Tries at once, past tokio, and waits only on a socket that is full: the poll of tokio spends of the
-    /// task's budget and, with none left, answers `Pending` on a socket with room; and a socket that is new to
+    /// task's budget and, with none left, returns `Pending` on a socket with room; and a socket that is new to
     /// the reactor does not count as writable yet, though it is, which would cost the one attempt of a drop.
     fn poll_write_with(
         &self,

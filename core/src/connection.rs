@@ -100,7 +100,7 @@ use crate::{
 /// ```
 ///
 /// Promises, each held by tests that know nothing but this interface: the answers depend on the bytes alone and not on
-/// how they were cut into reads; what arrived before an end or an error is answered before it; an end repeats for
+/// how they were cut into reads; what arrived before an end or an error is returned before it; an end repeats for
 /// ever; no input makes it panic; memory stays within `max_line` or `max_block` (whichever call waits) and
 /// `max_queue`, plus one read of 64 KiB.
 #[derive(Debug)]
@@ -265,7 +265,7 @@ impl Connection {
         self.link.poll_timeout(now)
     }
 
-    /// It is `now`. A receive that has waited too long answers [`Error::TimedOut`] when it is asked next; a
+    /// It is `now`. A receive that has waited too long returns [`Error::TimedOut`] when it is asked next; a
     /// handshake or a send that takes too long ends the connection.
     pub fn handle_timeout(&mut self, now: Time) {
         self.link.handle_timeout(now);

@@ -318,7 +318,7 @@ impl Inbound {
 
     // ---- closing, discarding and ending ----------------------------------------------------------
 
-    /// Closes the receiving side at once: every later receive answers [`Error::Closed`]. The end is
+    /// Closes the receiving side at once: every later receive returns [`Error::Closed`]. The end is
     /// our close, unless the sending half has told another one
     /// ([`Link::coming_end`](crate::driver::Link::coming_end)).
     pub fn close(&mut self, told: Option<Cause>) {

@@ -15,7 +15,7 @@ bitflags::bitflags! {
     /// Without flags a call reports every end that was not orderly and consumes what it answers.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct Flags: u8 {
-        /// Nim's `SafeDisconn`: a peer that is gone, in whatever way, is no error. A receive answers `""`, a
+        /// Nim's `SafeDisconn`: a peer that is gone, in whatever way, is no error. A receive returns `""`, a
         /// send succeeds. The default of [`Config::nim_flags`](crate::Config::nim_flags).
         const SAFE_DISCONN = 1;
         /// Nim's `Peek`: a receive leaves in place what it answers. A send takes no note of it.

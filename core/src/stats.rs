@@ -8,13 +8,13 @@ use crate::LineError;
 pub struct Stats {
     /// Bytes received from the transport (under TLS: after decryption).
     pub bytes_received: u64,
-    /// Good lines answered. A peek answers none.
+    /// Good lines that calls returned; a peek does not count.
     pub lines_received: u64,
     /// Lines dropped because they were longer than `max_line`.
     pub too_long: u64,
     /// Lines dropped because a CR or an LF stood alone in them (strict framing).
     pub bare: u64,
-    /// Lines consumed by a call that answers text, and not UTF-8.
+    /// Lines that were not UTF-8, consumed by a call that returns text.
     pub not_utf8: u64,
     /// Bytes handed to the transport (under TLS: before encryption).
     pub bytes_sent: u64,

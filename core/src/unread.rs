@@ -34,7 +34,7 @@ use crate::{Config, Error, LineError};
 /// | any other error, such as [`Error::TooLarge`] | nothing, or up to the checkpoint |
 /// | a panic | nothing |
 ///
-/// A parser that ignores an [`Error::Incomplete`] and answers `Ok` takes what it took until then.
+/// A parser that ignores an [`Error::Incomplete`] and returns `Ok` takes what it took until then.
 ///
 /// From the message's start, or from one checkpoint to the next, at most `max_line` and `max_block` bytes
 /// together can be taken: a peer cannot make a parser wait for ever more.

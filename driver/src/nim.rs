@@ -129,17 +129,17 @@
 //!   byte; its unbuffered one ends the process.
 //! - A line longer than the limit is an error, once, and is discarded whole. Nim hands out its first
 //!   `maxLength + 1` bytes as a line and the rest as the next: a peer can smuggle a command that way.
-//! - `recv_line` answers text, and a line that is no UTF-8 is an error with its bytes inside. The calls
-//!   that answer bytes pass everything, as Nim does.
+//! - `recv_line` returns text, and a line that is not UTF-8 is an error with its bytes inside. The calls
+//!   that return bytes pass everything, as Nim does.
 //! - `recv_line_into` replaces what was in the buffer. Nim appends, and at the end may leave the old
 //!   line there, to be taken for a new one.
-//! - A peek works, for lines too. Nim's asserts, loses data over TLS, or answers `""` where the peer is
+//! - A peek works, for lines too. Nim's asserts, loses data over TLS, or returns `""` where the peer is
 //!   well.
 //!
 //! **Blocks**
 //!
 //! - `recv(n)` allocates for what arrives. Nim allocates `n` first.
-//! - `recv(0)` answers `""` at once. Nim waits, or ends the process. There is no negative size.
+//! - `recv(0)` returns `""` at once. Nim waits, or ends the process. There is no negative size.
 //! - Above [`Config::max_block`] (16 MiB) a `recv` is an error.
 //!
 //! **Ends**

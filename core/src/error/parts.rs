@@ -22,7 +22,7 @@ pub enum LineError {
     BareCr,
     /// [`Framing::CrLf`](crate::Framing::CrLf): an LF that no CR precedes.
     BareLf,
-    /// A call that answers text met a line that is not UTF-8. Its bytes are here, without the
+    /// A call that returns text met a line that is not UTF-8. Its bytes are here, without the
     /// terminator.
     Utf8(Vec<u8>),
 }

@@ -19,7 +19,7 @@ impl Link {
         self.deadlines.begin_flush();
     }
 
-    /// Ends the receiving side for good: every receive answers `Closed`.
+    /// Ends the receiving side for good: every receive returns `Closed`.
     pub fn close_inbound(&self, inbound: &mut Inbound) {
         inbound.close(self.coming_end());
     }

@@ -12,7 +12,7 @@ use crate::net::{address, options};
 
 /// The socket under a connection; made by [`Connection::socket`](crate::Connection::socket).
 ///
-/// Every call answers `NotConnected` once the connection is closed, and `Unsupported` if its stream has no socket.
+/// Every call returns `NotConnected` once the connection is closed, and `Unsupported` if its stream has no socket.
 pub struct SocketInfo<'a, S: Transport> {
     handle: &'a Handle<S>,
 }

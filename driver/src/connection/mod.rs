@@ -38,11 +38,11 @@ pub use writer::Writer;
 ///
 #[doc = include_str!("ends.md")]
 ///
-/// What arrived before an end or an error is answered before it, and an end repeats for ever.
+/// What arrived before an end or an error is returned before it, and an end repeats for ever.
 ///
 /// # Typed calls and Nim-style calls
 ///
-/// The *Nim-style calls* have the names and the answers of Nim's `asyncnet`: `recv_line` answers `""` at the end.
+/// The *Nim-style calls* have the names and the answers of Nim's `asyncnet`: `recv_line` returns `""` at the end.
 /// The *typed calls*, all others, say what happened. They can be mixed: both see the same bytes.
 ///
 /// # Sending without waiting

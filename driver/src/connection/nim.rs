@@ -11,7 +11,7 @@ use crate::{Error, Transport};
 impl<S: Transport> Connection<S> {
     /// Nim's `recv`. Buffered (the default): waits for `n` bytes, fewer only at the end. Unbuffered: what one
     /// read gives, at most `n`. Empty: the end, or `n` is 0. With [`Flags::PEEK`] it waits for one byte only, and
-    /// leaves in place what it answers.
+    /// leaves in place what it returns.
     ///
     /// Rules [B1](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#b1) and [B4](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#b4).
     ///
@@ -19,7 +19,7 @@ impl<S: Transport> Connection<S> {
     ///
     /// [`Error::TooLarge`] if `n` is above `max_block` (a peek takes any `n`); [`Error::TimedOut`];
     /// [`Error::Closed`] after our own close; without [`Flags::SAFE_DISCONN`] also [`Error::Disconnected`] for an
-    /// end that was not orderly, once all bytes before it were answered.
+    /// end that was not orderly, once all bytes before it were returned.
     ///
     /// # Cancel safety
     ///
@@ -46,7 +46,7 @@ impl<S: Transport> Connection<S> {
     }
 
     /// Nim's `recvLine`: the next line without its terminator, `"\r\n"` if it is empty, `""` at the end. A line
-    /// that the end cut off is not answered; [`partial`](Self::partial) has it. With [`Flags::PEEK`] the line
+    /// that the end cut off is not returned; [`partial`](Self::partial) has it. With [`Flags::PEEK`] the line
     /// stays in place, a bad one too.
     ///
     /// Rule [L7](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#l7).

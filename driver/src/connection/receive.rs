@@ -161,7 +161,7 @@ impl<S: Transport> Connection<S> {
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe: what is not answered stays in the inbox.
+    /// Cancel safe: what is not returned stays in the inbox.
     #[doc(alias("read", "copy"))]
     pub fn next_bytes(&mut self, n: usize) -> impl Future<Output = Result<&[u8], Error>> {
         self.begin();
@@ -300,7 +300,7 @@ impl<S: Transport> Connection<S> {
         }
     }
 
-    /// Bounds the next receive: it has its answer within `time`, or it answers [`Error::TimedOut`].
+    /// Bounds the next receive: it has its answer within `time`, or it returns [`Error::TimedOut`].
     ///
     /// The clock starts when that answer is first waited for. Neither bytes that trickle in nor a repetition of a
     /// dropped call restart it; while a [rate](crate::Config#rates) of the connection holds up what has arrived, it stands

@@ -152,7 +152,7 @@ impl<S: Transport> Connection<S> {
 impl<S: Transport> Connection<S> {
     /// Closes the connection in good order: sends what is queued, ends our side, reads and drops what the peer still
     /// sends, so that our last bytes reach it, and gives the descriptor back. Every later receive and
-    /// send answers [`Error::Closed`]; a second close answers the same as the first.
+    /// send returns [`Error::Closed`]; a second close returns the same as the first.
     ///
     /// [`Config::close`](crate::Config) has the limits: by default 5 s without progress and 60 s in all to send,
     /// then 256 KiB or 2 s to read. It takes those 2 s where the peer keeps its side open; drop the connection or

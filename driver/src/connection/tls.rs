@@ -63,8 +63,8 @@ impl<S: Transport> Connection<S> {
     /// # Cancel safety
     ///
     /// Cancel safe: the handshake lives in the connection. The next upgrade goes on with it, and so does
-    /// [`handshake`](Self::handshake), any receive and any send. One that has failed answers the same again, and one
-    /// that is over answers [`AlreadyTls`](crate::tls::UpgradeRefused::AlreadyTls).
+    /// [`handshake`](Self::handshake), any receive and any send. One that has failed returns the same error again, and one
+    /// that is over returns [`AlreadyTls`](crate::tls::UpgradeRefused::AlreadyTls).
     #[doc(alias = "wrapConnectedSocket")]
     #[doc(alias = "starttls")]
     pub async fn upgrade_tls(&mut self, side: Side) -> Result<(), Error> {

@@ -15,7 +15,7 @@ use crate::engine::shared::{Locked, Shared};
 use crate::{Error, Transport};
 
 impl<S: Transport> AsyncRead for Connection<S> {
-    /// Answers bytes, those of unfinished lines too. Every end but an orderly one is an error.
+    /// Returns bytes, those of unfinished lines too. Every end but an orderly one is an error.
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -73,7 +73,7 @@ impl fmt::Debug for Drain {
     }
 }
 
-/// What became of the connections of a listener that shut down; the answer of
+/// How the connections of a listener that shut down ended; returned by
 /// [`Listener::finish`](crate::Listener::finish).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]

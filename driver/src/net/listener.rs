@@ -236,7 +236,7 @@ impl<R: Runtime> Listener<R> {
     /// [tracks](ListenOptions::track) them, and left open otherwise. Returns what became of them.
     ///
     /// With [`ListenOptions::close_idle`] a connection that waits for a message, of which nothing has come, and
-    /// that has sent everything, is closed at once: its receive answers `Closed`.
+    /// that has sent everything, is closed at once: its receive returns `Closed`.
     ///
     /// An abort happens in the task that uses the connection, so there is up to a second more for those tasks to
     /// notice. Peers that were not handed out yet are closed.

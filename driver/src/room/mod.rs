@@ -194,7 +194,7 @@ impl<S: Transport> Room<S> {
     }
 
     /// Ends the room: nothing more can be said, and its task hands what was said to the members'
-    /// connections and returns. A `send_line` or `send_all` that still waits answers `Closed`.
+    /// connections and returns. A `send_line` or `send_all` that still waits returns `Closed`.
     pub fn close(&self) {
         self.shared().close();
     }

@@ -38,7 +38,7 @@ pub type OsSocket<'a> = std::os::windows::io::BorrowedSocket<'a>;
 /// The contract beyond `futures-io`:
 ///
 /// - A read into a slice that is not empty gives 0 bytes only at the end of the stream.
-/// - A poll that answers `Pending` wakes the waker of the last poll in that direction.
+/// - A poll that returns `Pending` wakes the waker of the last poll in that direction.
 /// - A stream whose [`os_socket`](Self::os_socket) answers needs no method but [`clock`](Self::clock).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a stream that a connection can run over",
