@@ -4,7 +4,7 @@
 //!
 //! Two tasks share the connection: one receives and answers PING, the other talks. It leans on `next_batch` (a PING is
 //! answered while its line is borrowed), `writer` (a sender for another task), `receive_timeout` (a server is silent for
-//! four minutes at most, and a line that trickles in is cut off on time) and `Runtime::sleep` (who talks too fast is
+//! four minutes at most, and a line that trickles in is cut off on time) and `Runtime::sleep` (a client that talks too fast is
 //! thrown out: the pace is bounded).
 
 use std::io::BufRead;
@@ -27,7 +27,7 @@ struct Options {
     nick: String,
     #[arg(long)]
     channel: String,
-    /// How long to wait behind each line that is said, from the fifth on, in milliseconds
+    /// How long to wait after each line that is said, from the fifth on, in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 1000)]
     pace: u64,
     #[command(flatten)]

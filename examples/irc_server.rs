@@ -2,9 +2,9 @@
 //!
 //! `cargo run --example irc_server -- --listen 127.0.0.1:6667`
 //!
-//! It leans on `Room` (a channel: what is said is stored once, and a client that does not read delays nobody),
+//! It leans on `Room` (a channel: what is said is stored once, and a client that does not read delays no other),
 //! `Member::send_line` (everyone but me) and `tell_line` (me alone, in order with the rest), `writer` and `try_send_line` (a
-//! message to one client never waits for it), `within` (PING for the silent; a line that trickles in is cut off on time)
+//! message to one client never waits for it), `within` (PING for silent clients; a line that trickles in is cut off on time)
 //! and `max_lines_per_second` (a client that floods is only received more slowly).
 
 use std::collections::HashMap;

@@ -33,7 +33,7 @@ enum What {
     Set { key: String, value: String },
     /// Print a value
     Get { key: String },
-    /// Store and get back so many values at once, on one connection
+    /// Store and get back this many values at once, on one connection
     Load { n: usize },
 }
 

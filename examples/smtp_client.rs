@@ -5,7 +5,7 @@
 //!
 //! It leans on `expect_with` (a reply of many lines is received whole or not at all), `feed_fmt` (the envelope leaves in one
 //! write, and an address cannot smuggle a command in: a line break is refused), `upgrade_tls` (refuses what was injected
-//! in plain), `dot::DotWriter` (a mail of any size in little memory) and the timeouts of `Config`.
+//! in plaintext), `dot::DotWriter` (a mail of any size in little memory) and the timeouts of `Config`.
 
 use std::io::Read;
 use std::process::ExitCode;
@@ -24,10 +24,10 @@ struct Options {
     /// The server
     #[arg(value_name = "HOST:PORT")]
     server: String,
-    /// Who gets the mail
+    /// The recipients
     #[arg(value_name = "ADDRESS", required = true)]
     to: Vec<String>,
-    /// Who sends it
+    /// The sender
     #[arg(long, value_name = "ADDRESS")]
     from: String,
     /// Go over to TLS before anything else

@@ -5,7 +5,7 @@
 //! It leans on `Framing::CrLf` (a bare LF or CR ends neither a line nor the mail: nothing is smuggled), `dot::DotReader`
 //! (a mail that is too large is discarded in little memory, and refused at its end), `feed_line` (the replies to a
 //! pipelined envelope leave in one write), `receive_timeout` (each command and each line of a mail has its deadline) and
-//! `upgrade_tls` (refuses commands that were pipelined behind STARTTLS).
+//! `upgrade_tls` (refuses commands that were pipelined after STARTTLS).
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -31,7 +31,7 @@ struct Options {
 enum What {
     /// Send one message, and wait until the server has it
     Send { destination: String, text: String },
-    /// Print so many messages of a destination, or all
+    /// Print this many messages of a destination, or all
     Subscribe {
         destination: String,
         #[arg(long, default_value_t = usize::MAX)]

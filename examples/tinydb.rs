@@ -7,7 +7,7 @@
 //!
 //! Gained: the answers to all that has arrived leave in one write (there, each is flushed); a line without an end is an
 //! error that is answered, and the next line is served (there, memory grows for ever); a client that asks and does not
-//! read is not read from; a client that is silent for a minute is let go; a failed accept does not end the server;
+//! read is not read from; a client that is silent for a minute is disconnected; a failed accept does not end the server;
 //! TLS and three runtimes. Lost: nothing.
 //!
 //! It leans on `next_batch` with `reply_fmt` (answer while the line is borrowed), and on `is_recoverable`.

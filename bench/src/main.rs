@@ -57,7 +57,7 @@ enum Command {
     Fanout(Run),
     /// A room of 100 in which everybody talks at once
     Room(Run),
-    /// A room in which one never reads
+    /// A room in which one client never reads
     Stall(Run),
     /// Resident memory of a connection that waits
     Idle(Run),
@@ -65,9 +65,9 @@ enum Command {
     Accept(Run),
     /// Over TLS: blocks, lines, handshakes and idle connections
     Tls(Run),
-    /// Lines that come back, with a receive, an idle and a send timeout, beside the same server without
+    /// Lines that come back, with a receive, an idle and a send timeout, compared with the same server without
     Timeouts(Run),
-    /// Over TLS: handshakes on one and two workers, and an honest client in a flood; printed alone
+    /// Over TLS: handshakes on one and two workers, and an honest client in a flood; only printed
     Rim(Run),
     /// All of these but the last
     All(Run),
@@ -80,13 +80,13 @@ enum Command {
         #[arg(long)]
         timeouts: bool,
     },
-    /// Serve as one of the peers
+    /// Serve as one of the other libraries
     #[command(hide = true)]
     Peer { kind: PeerKind, way: Way, mode: Mode, port: u16 },
     /// Serve over TLS
     #[command(hide = true)]
     TlsServer { kind: Kind, task: Task, identity: PathBuf, port: u16 },
-    /// Echo over TLS on a tokio with so many workers
+    /// Echo over TLS on a tokio with this many workers
     #[command(hide = true)]
     TlsWorkers { kind: Kind, workers: usize, identity: PathBuf, port: u16 },
     /// Put LINES lines through, all in memory, for a tool that counts instructions
@@ -97,7 +97,7 @@ enum Command {
 /// How to run a workload.
 #[derive(Args, Clone, Debug)]
 struct Run {
-    /// Only this runtime, instead of all three; tokio's peers stay, as what is common
+    /// Only this runtime, instead of all three; what runs on tokio is always compared with
     #[arg(long)]
     runtime: Option<Runtime>,
     /// Two short rounds, for a look

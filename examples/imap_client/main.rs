@@ -5,7 +5,7 @@
 //!
 //! It leans on `expect_with` (a line with literals in the middle of it is received whole or not at all, so that a deadline
 //! may cut it anywhere), `next_bytes` and `skip` (a literal of any size in little memory), `feed_wait` (the same the other
-//! way), `within` (IDLE) and `upgrade_tls` (refuses what was injected in plain).
+//! way), `within` (IDLE) and `upgrade_tls` (refuses what was injected in plaintext).
 
 pub(crate) mod protocol;
 

@@ -1,13 +1,13 @@
-//! NATS: headers and counted payloads, TLS after a first line in plain, and a client that comes back when its server
+//! NATS: headers and counted payloads, TLS after a first line in plaintext, and a client that reconnects when its server
 //! was killed.
 //!
 //! `cargo run --example nats -- sub 'news.>'`, `-- pub news.today 'It rains.'`, `-- load 100000` (publishes and receives
-//! so many), `-- persist news.today` (publishes for ever, over every loss of the server). `--tls` upgrades.
+//! that many), `-- persist news.today` (publishes for ever, over every loss of the server). `--tls` upgrades.
 //!
 //! It leans on `batch.next_with` (a header and its payload are one message, borrowed), on `upgrade_tls` (which refuses
-//! what was smuggled in behind the first line), on `writer` with `feed_wait` (publishing waits for the server, and
-//! receiving goes on), on `receive_timeout` (a silent server is asked, and then given up), and on `net::Backoff` for the
-//! waits between connects.
+//! what was smuggled in after the first line), on `writer` with `feed_wait` (publishing waits for the server, and
+//! receiving goes on), on `receive_timeout` (a silent server gets a PING, and is then given up), and on
+//! `net::Backoff` for the waits between connects.
 
 pub(crate) mod protocol;
 mod tally;
@@ -45,15 +45,15 @@ enum What {
         #[arg(long)]
         header: Option<String>,
     },
-    /// Print so many messages of a subject, or all
+    /// Print this many messages of a subject, or all
     Sub {
         subject: String,
         #[arg(long, default_value_t = u64::MAX)]
         count: u64,
     },
-    /// Publish so many messages, and receive them
+    /// Publish this many messages, and receive them
     Load { n: u64 },
-    /// Publish messages with a number, and come back whenever the server is gone
+    /// Publish messages with a number, and reconnect whenever the server is gone
     Persist {
         subject: String,
         #[arg(long, default_value_t = u64::MAX)]

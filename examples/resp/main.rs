@@ -6,7 +6,7 @@
 //!
 //! It leans on `batch.next_with` (a reply is parsed from what has arrived, and taken whole or not at all), on
 //! `checkpoint` (no part of a long array is parsed twice), on `writer` (any task sends), and on `src/pipeline.rs`
-//! (whose answer is whose, though callers give up).
+//! (each caller gets its own answer, though others give up).
 
 pub(crate) mod protocol;
 
@@ -36,11 +36,11 @@ struct Options {
 enum What {
     /// Send one command, and print its reply
     Call { words: Vec<String> },
-    /// Set and get so many keys at once, on one connection
+    /// Set and get this many keys at once, on one connection
     Load { n: usize },
-    /// Set and get a value of so many bytes
+    /// Set and get a value of this many bytes
     Big { bytes: usize },
-    /// Print what is published in a channel: so many messages, or all
+    /// Print what is published in a channel: this many messages, or all
     Subscribe {
         channel: String,
         #[arg(long, default_value_t = usize::MAX)]
