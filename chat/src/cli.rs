@@ -62,7 +62,7 @@ pub(crate) struct Serve {
     /// How many bytes may wait for a client; beyond that, --slow says what happens
     #[arg(long, value_name = "BYTES", default_value_t = Limits::default().hard)]
     pub(crate) hard_limit: usize,
-    /// Disconnect a client for which more than this has waited for --soft-seconds without a break, in bytes; only
+    /// Disconnect a client for which more than this many bytes have waited for --soft-seconds without a break; only
     /// with --slow disconnect
     #[arg(long, value_name = "BYTES", default_value_t = Limits::default().soft)]
     pub(crate) soft_limit: usize,
@@ -84,8 +84,8 @@ pub(crate) struct Serve {
     pub(crate) pace: Pace,
     #[arg(
         long,
-        help = "Send clients no notice, a line that begins with \"[server] \", when lines of theirs were dropped (too \
-                long, or with a CR inside) or the relay lost lines"
+        help = "Send clients no notice when lines of theirs were dropped (too long, or with a CR inside) or the relay \
+                lost lines; a notice is a line that begins with \"[server] \""
     )]
     pub(crate) quiet_rules: bool,
     /// The format of the log, which goes to standard error
@@ -255,9 +255,9 @@ pub(crate) enum Runtime {
 
 const EXIT_STATUS: &str = "\
 On a terminal, what you type stays in the last row, and lines appear above it, your own too once the room has
-said them. The keys are those of a shell: Ctrl-A, Ctrl-E, Ctrl-W, Ctrl-U, Up and Down for the lines before.
-/quit, or Ctrl-D in an empty row, leaves once all that you typed is sent; Ctrl-C leaves at once. With TERM=dumb
-the terminal itself shows what you type, /quit or Ctrl-D leaves, and Ctrl-C kills the program.
+sent them to you. The keys are those of a shell: Ctrl-A, Ctrl-E, Ctrl-W, Ctrl-U, Up and Down for the lines before.
+/quit, or Ctrl-D in an empty row, leaves once the room has said all that you typed; Ctrl-C leaves at once. With
+TERM=dumb the terminal itself shows what you type, /quit or Ctrl-D leaves, and Ctrl-C kills the program.
 
 Exit status:
   0  you left; at the end of the input, after everything sent to you was printed

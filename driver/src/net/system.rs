@@ -126,7 +126,7 @@ impl<R: Runtime<Socket = SystemSocket>> AsyncSocket<R> {
         Ok(this)
     }
 
-    /// The connection that this socket, [adopted](Self::adopt), is already. It is in plain: see
+    /// The connection that this socket, [adopted](Self::adopt), is already. It has no TLS: see
     /// `upgrade_tls`.
     ///
     /// # Errors

@@ -19,7 +19,7 @@ pub(super) enum Event<S: Transport> {
     Told(u64, Bytes),
 }
 
-/// For whom a message is.
+/// Which members a message is for.
 #[derive(Clone, Copy)]
 pub(super) enum To {
     Everyone,

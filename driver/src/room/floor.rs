@@ -1,6 +1,6 @@
 //! The members and the log, in the hands of the room's task, and its work in portions.
 //!
-//! After each turn of the event loop the task makes a *round* through the members. It gives its thread back
+//! After each turn of the event loop the task makes a *round* through the members. It yields
 //! after [`SHARE`] of them and goes on where it was, so that a room of thousands is not one long poll.
 
 use std::collections::{BTreeMap, VecDeque};
