@@ -255,7 +255,7 @@ mod tests {
         assert!(error("example.org:+80").contains("0 to 65535"));
         assert!(error("127.0.0.1:65536").contains("0 to 65535"));
         assert!(error("fd:").contains("fd:chat"));
-        assert!(error("fd:3").contains("listened at"));
+        assert!(error("fd:3").contains("can only listen"));
         assert!(error("unix:").contains("unix:/run/chat.sock"));
         assert!(error("example.org:80").contains("IP address"));
         assert!(matches!(Place::parse(":80"), Ok(Place::Host("", 80))));
