@@ -75,7 +75,7 @@ fn play(test: &str, run: impl Fn(&str)) {
     let [other, listening, again, number, connecting] = &said_by[..] else { panic!("{said_by:?}") };
     assert!(other.contains("fd:other") && other.contains("only: chat"), "{other}");
     assert_eq!(*listening, format!("listening on {address}"));
-    assert!(again.contains("taken before") && number.contains("taken before"), "{again}");
+    assert!(again.contains("taken already") && number.contains("taken already"), "{again}");
     assert!(connecting.contains("fd:chat") && connecting.contains("can only listen"), "{connecting}");
 
     // One descriptor of three, and the others are not there or the process's own.
@@ -89,7 +89,7 @@ fn play(test: &str, run: impl Fn(&str)) {
     };
     // Asked once more, each is refused for the same reason.
     assert_eq!((far, own), (far_again, own_again));
-    assert!(far.contains("promises 600") && far.contains("599 is not open"), "{far}");
+    assert!(far.contains("announces 600") && far.contains("599 is not open"), "{far}");
     assert!(own.contains("3 was opened by this process"), "{own}");
     assert_eq!(*listening, format!("listening on unix:{}", path.display()));
 
