@@ -6,19 +6,19 @@ use alloc::vec::Vec;
 use crate::inbound::{Inbound, text};
 use crate::{Cause, Error, LineError, Span, Step, Truncation};
 
-/// What a Nim-style call answers for an empty line, to tell it from the end.
+/// What a Nim-style call returns for an empty line, to tell it from the end.
 pub const EMPTY_LINE: &str = "\r\n";
 
 bitflags::bitflags! {
-    /// How a Nim-style call treats an end that is not orderly, and the bytes that it answers.
+    /// How a Nim-style call treats an end that is not orderly, and the bytes that it returns.
     ///
-    /// Without flags a call reports every end that was not orderly and consumes what it answers.
+    /// Without flags a call reports every end that was not orderly and consumes what it returns.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct Flags: u8 {
         /// Nim's `SafeDisconn`: a peer that is gone, in whatever way, is no error. A receive returns `""`, a
         /// send succeeds. The default of [`Config::nim_flags`](crate::Config::nim_flags).
         const SAFE_DISCONN = 1;
-        /// Nim's `Peek`: a receive leaves in place what it answers. A send takes no note of it.
+        /// Nim's `Peek`: a receive leaves in place what it returns. A send ignores it.
         const PEEK = 2;
     }
 }
