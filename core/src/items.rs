@@ -73,8 +73,8 @@ impl<'a> Items<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::Line`] for a bad line. It is reported once and discarded; the next call answers what comes
-    /// behind it.
+    /// [`Error::Line`] for a bad line. It is reported once and discarded; the next call returns what comes
+    /// after it.
     // As a call it would take as long as the search.
     #[inline(always)]
     pub fn next_line(&mut self) -> Result<Option<&'a [u8]>, Error> {
