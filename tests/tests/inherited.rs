@@ -76,7 +76,10 @@ fn play(test: &str, run: impl Fn(&str)) {
     assert!(other.contains("fd:other") && other.contains("only: chat"), "{other}");
     assert_eq!(*listening, format!("listening on {address}"));
     assert!(again.contains("taken already") && number.contains("taken already"), "{again}");
-    assert!(connecting.contains("fd:chat") && connecting.contains("can only listen"), "{connecting}");
+    assert!(
+        connecting.contains("fd:chat") && connecting.contains("can only listen"),
+        "{connecting}"
+    );
 
     // One descriptor of three, and the others are not there or the process's own.
     let path = std::env::temp_dir().join(format!("asyncnet-{}-{test}", std::process::id()));
