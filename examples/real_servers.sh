@@ -31,6 +31,11 @@ openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 
 cert=$all/cert.pem key=$all/key.pem
 chmod 755 "$all" && chmod 644 "$cert" "$key"
 
+# Found first by a package that is installed, so that it does not start its server.
+mkdir "$all/no-services"
+ln -s /bin/true "$all/no-services/invoke-rc.d"
+ln -s /bin/true "$all/no-services/deb-systemd-invoke"
+
 cargo build --quiet --locked -p asyncnet-examples --examples
 programs=$(cargo metadata --format-version 1 --no-deps --locked | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/debug/examples
 
@@ -92,18 +97,21 @@ need() {
         skip "Python's module $1 is missing"
 }
 
+apt_update() {
+    [[ -e $all/updated ]] || timeout 120 apt-get -qq update >/dev/null 2>&1 || true
+    touch "$all/updated"
+}
+
 find_tools() {
     local pair
     export PATH=$PATH:/usr/sbin:/sbin DEBIAN_FRONTEND=noninteractive
     for pair in "$@"; do
         if command -v "${pair%%:*}" >/dev/null; then continue; fi
         if command -v apt-get >/dev/null && [[ $EUID == 0 ]]; then
-            [[ -e $all/updated ]] || timeout 120 apt-get -qq update >/dev/null 2>&1 || true
-            touch "$all/updated"
-            # Under this run level no package starts its server.
+            apt_update
             # shellcheck disable=SC2086 # a tool may need several packages
-            RUNLEVEL=1 timeout 300 apt-get -qq install -y --no-install-recommends -o DPkg::Options::=--force-confold \
-                ${pair#*:} >/dev/null 2>&1 || true
+            timeout 300 apt-get -qq install -y --no-install-recommends --no-remove -o DPkg::Options::=--force-confold \
+                -o "DPkg::Path=$all/no-services:/usr/sbin:/usr/bin:/sbin:/bin" ${pair#*:} >/dev/null 2>&1 || true
         fi
         command -v "${pair%%:*}" >/dev/null || skip "${pair%%:*} is missing"
     done
