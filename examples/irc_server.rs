@@ -8,6 +8,7 @@
 //! and `max_lines_per_second` (a client that floods is only received more slowly).
 
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -38,8 +39,8 @@ const MAX_CHANNELS: usize = 20;
 
 type Stream<P> = <<P as Platform>::Runtime as asyncnet::Runtime>::Stream;
 
-/// A room, and how many clients are in it.
-type Channel<P> = (Room<Stream<P>>, usize);
+/// A room, and the nicks of those who are in it.
+type Channel<P> = (Room<Stream<P>>, Vec<String>);
 
 /// What all clients share.
 pub(crate) struct Server<P: Platform> {
@@ -54,19 +55,37 @@ impl<P: Platform> Server<P> {
         Arc::new(Self { nicks: Mutex::default(), channels: Mutex::default(), patience })
     }
 
-    /// Joins a channel, which the first member opens.
-    fn join(&self, name: &str, writer: Writer<Stream<P>>) -> Result<Member<Stream<P>>, Error> {
+    /// Joins a channel, which the first member opens. Returns the nicks of all who are in it, too.
+    fn join(
+        &self,
+        name: &str,
+        nick: &str,
+        writer: Writer<Stream<P>>,
+    ) -> Result<(Member<Stream<P>>, Vec<String>), Error> {
         let mut channels = lock(&self.channels);
-        let (room, members) = channels.entry(name.to_owned()).or_insert_with(|| {
+        let (room, nicks) = channels.entry(name.to_owned()).or_insert_with(|| {
             let (room, task) = Room::new(Limits::default().hard(1 << 20));
             P::spawn(async move {
                 task.await;
             });
-            (room, 0)
+            (room, Vec::new())
         });
         let member = room.join(writer)?;
-        *members += 1;
-        Ok(member)
+        nicks.push(nick.to_owned());
+        Ok((member, nicks.clone()))
+    }
+
+    /// Takes a nick off a channel, and drops the channel behind the last one. Comes before the others are told: who joins
+    /// in between has not heard of that client, and must not find it among the names.
+    fn leave(&self, name: &str, nick: &str) {
+        let mut channels = lock(&self.channels);
+        let Some((_, nicks)) = channels.get_mut(name) else { return };
+        if let Some(at) = nicks.iter().position(|other| other == nick) {
+            nicks.swap_remove(at);
+        }
+        if nicks.is_empty() {
+            channels.remove(name);
+        }
     }
 }
 
@@ -94,21 +113,22 @@ struct Client<P: Platform> {
     server: Arc<Server<P>>,
     conn: Conn<P>,
     nick: String,
-    is_welcome: bool,
+    has_user: bool,
     channels: HashMap<String, Member<Stream<P>>>,
 }
 
 /// Serves one client.
 pub(crate) async fn serve<P: Platform>(conn: Conn<P>, server: Arc<Server<P>>) -> Result<(), Error> {
     let (nick, channels) = (String::new(), HashMap::new());
-    let mut client = Client { server, conn, nick, is_welcome: false, channels };
+    let mut client = Client { server, conn, nick, has_user: false, channels };
     let served = client.talk().await;
     if !client.nick.is_empty() {
         lock(&client.server.nicks).remove(&client.nick);
     }
     for (name, member) in std::mem::take(&mut client.channels) {
+        client.server.leave(&name, &client.nick);
         drop(member.send_line(format!(":{} QUIT", client.nick)).await);
-        client.left(&name, member).await;
+        member.leave().await;
     }
     let closed = client.conn.close().await;
     served.and(closed)
@@ -122,7 +142,7 @@ impl<P: Platform> Client<P> {
                 Ok(None) => return Ok(()),
                 Ok(Some(line)) => String::from_utf8_lossy(line).into_owned(),
                 Err(Error::Line(_)) => {
-                    self.say("417", "the line is too long")?;
+                    self.say("417", ":the line is too long")?;
                     continue;
                 }
                 Err(Error::TimedOut(Timeout::Receive { partial: 0 })) if !is_asked => {
@@ -144,35 +164,57 @@ impl<P: Platform> Client<P> {
                     self.conn.feed_fmt(format_args!("PONG server :{token}"))?;
                 }
                 ("NICK", [nick, ..]) => self.take_nick(nick)?,
-                ("USER", _) if !self.nick.is_empty() && !self.is_welcome => {
-                    self.is_welcome = true;
-                    self.say("001", "welcome")?;
-                    self.say("422", "there is no message of the day")?;
+                ("USER", [_, ..]) if !self.has_user => {
+                    self.has_user = true;
+                    self.welcome()?;
                 }
-                _ if !self.is_welcome => self.say("451", "NICK and USER first")?,
-                ("JOIN", [name, ..]) => self.join(name).await?,
-                ("PART", [name, ..]) => self.part(name).await?,
+                ("JOIN" | "PART" | "PRIVMSG", _) if !self.is_welcome() => {
+                    self.say("451", ":NICK and USER first")?;
+                }
+                ("JOIN", [names, ..]) => {
+                    for name in names.split(',') {
+                        self.join(name).await?;
+                    }
+                }
+                ("PART", [names, ..]) => {
+                    for name in names.split(',') {
+                        self.part(name).await?;
+                    }
+                }
                 ("PRIVMSG", [to, .., text]) => self.send(to, text).await?,
-                ("JOIN" | "PART" | "PRIVMSG" | "NICK", _) => {
-                    self.say("461", "a parameter is missing")?;
+                ("JOIN" | "PART" | "PRIVMSG" | "NICK" | "USER", _) => {
+                    self.say("461", format_args!("{command} :a parameter is missing"))?;
                 }
-                _ => self.say("421", "unknown command")?,
+                _ => self.say("421", format_args!("{command} :unknown command"))?,
             }
         }
     }
 
-    /// A numbered reply.
-    fn say(&mut self, number: &str, text: &str) -> Result<(), Error> {
+    /// A numbered reply. `text` is the parameter that it is about, if there is one, and the words behind a colon.
+    fn say(&mut self, number: &str, text: impl Display) -> Result<(), Error> {
         let nick = if self.nick.is_empty() { "*" } else { &self.nick };
-        self.conn.feed_fmt(format_args!(":server {number} {nick} :{text}"))
+        self.conn.feed_fmt(format_args!(":server {number} {nick} {text}"))
+    }
+
+    fn is_welcome(&self) -> bool {
+        self.has_user && !self.nick.is_empty()
+    }
+
+    /// Behind NICK and behind USER: a client may send them in any order, and more than one NICK until it has one.
+    fn welcome(&mut self) -> Result<(), Error> {
+        if self.is_welcome() {
+            self.say("001", ":welcome")?;
+            self.say("422", ":there is no message of the day")?;
+        }
+        Ok(())
     }
 
     fn take_nick(&mut self, nick: &str) -> Result<(), Error> {
         if !self.nick.is_empty() {
-            return self.say("484", "a nick stays");
+            return self.say("484", ":a nick stays");
         }
         if !is_name(nick) {
-            return self.say("432", "no nick");
+            return self.say("432", format_args!("{nick} :no nick"));
         }
         let writer = self.conn.writer();
         {
@@ -182,41 +224,38 @@ impl<P: Platform> Client<P> {
                 nick.clone_into(&mut self.nick);
             }
         }
-        if self.nick.is_empty() { self.say("433", "the nick is in use") } else { Ok(()) }
+        if self.nick.is_empty() {
+            return self.say("433", format_args!("{nick} :the nick is in use"));
+        }
+        self.welcome()
     }
 
     async fn join(&mut self, name: &str) -> Result<(), Error> {
         if !name.strip_prefix('#').is_some_and(is_name) || self.channels.len() >= MAX_CHANNELS {
-            return self.say("403", "no channel, or one too many");
+            return self.say("403", format_args!("{name} :no channel, or one too many"));
         }
         if self.channels.contains_key(name) {
             return Ok(());
         }
-        let member = self.server.join(name, self.conn.writer())?;
+        let (member, nicks) = self.server.join(name, &self.nick, self.conn.writer())?;
+        let member = self.channels.entry(name.to_owned()).or_insert(member);
         member.room().send_line(format!(":{} JOIN {name}", self.nick)).await?;
-        // Behind the JOIN, which comes through the room.
-        member.tell_line(format!(":server 366 {} {name} :end of names", self.nick)).await?;
-        self.channels.insert(name.to_owned(), member);
-        Ok(())
+        // Behind the JOIN, which comes through the room. A line holds 512 bytes.
+        for nicks in nicks.chunks(14) {
+            let nicks = nicks.join(" ");
+            member.tell_line(format!(":server 353 {} = {name} :{nicks}", self.nick)).await?;
+        }
+        member.tell_line(format!(":server 366 {} {name} :end of names", self.nick)).await
     }
 
     async fn part(&mut self, name: &str) -> Result<(), Error> {
-        let Some(member) = self.channels.remove(name) else { return self.say("442", "not in it") };
+        let Some(member) = self.channels.remove(name) else {
+            return self.say("442", format_args!("{name} :not in it"));
+        };
+        self.server.leave(name, &self.nick);
         member.room().send_line(format!(":{} PART {name}", self.nick)).await?;
-        self.left(name, member).await;
-        Ok(())
-    }
-
-    /// Leaves a room, and drops it behind the last member.
-    async fn left(&self, name: &str, member: Member<Stream<P>>) {
         member.leave().await;
-        let mut channels = lock(&self.server.channels);
-        if let Some((_, members)) = channels.get_mut(name) {
-            *members -= 1;
-            if *members == 0 {
-                channels.remove(name);
-            }
-        }
+        Ok(())
     }
 
     async fn send(&mut self, to: &str, text: &str) -> Result<(), Error> {
@@ -228,7 +267,7 @@ impl<P: Platform> Client<P> {
         match writer {
             // One that does not read misses the message.
             Some(writer) => drop(writer.try_send_line(line)),
-            None => self.say("401", "nobody has that name")?,
+            None => self.say("401", format_args!("{to} :nobody has that name"))?,
         }
         Ok(())
     }

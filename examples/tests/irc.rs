@@ -23,6 +23,8 @@ on_every_runtime! {
     two_tasks_share_the_client_and_every_ping_is_answered
     the_client_answers_bad_messages_with_typed_errors
     the_server_answers_wrong_commands_and_goes_on
+    the_server_welcomes_nick_and_user_in_any_order
+    who_joins_is_told_who_is_there
     the_server_asks_the_silent_and_ends_those_that_stay_so
     the_server_ends_a_client_whose_line_trickles_in
     a_client_that_leaves_without_a_word_is_said_to_have_left
@@ -168,6 +170,68 @@ async fn the_server_answers_wrong_commands_and_goes_on<P: Platform>() -> Result<
         hear(&mut conn, number).await?;
     }
     Ok(())
+}
+
+async fn the_server_welcomes_nick_and_user_in_any_order<P: Platform>() -> Result<(), Error> {
+    let server = Server::<P>::new(PATIENCE);
+    let _ann = joined(&server, "ann").await?;
+    // Clients send both without waiting for an answer, and a second NICK when they hear that the first is in use.
+    let mut conn = client(&server).await?;
+    conn.send_all("CAP LS 302\r\nNICK ann\r\nUSER bob 0 * :Bob\r\n").await?;
+    assert_eq!(conn.expect_line().await?, b":server 421 * CAP :unknown command");
+    assert_eq!(conn.expect_line().await?, b":server 433 * ann :the nick is in use");
+    conn.send_line("NICK bob").await?;
+    assert_eq!(conn.expect_line().await?, b":server 001 bob :welcome");
+    let mut conn = client(&server).await?;
+    conn.send_all("USER eve 0 * :Eve\r\nNICK eve\r\n").await?;
+    assert_eq!(conn.expect_line().await?, b":server 001 eve :welcome");
+    Ok(())
+}
+
+async fn who_joins_is_told_who_is_there<P: Platform>() -> Result<(), Error> {
+    let server = Server::<P>::new(PATIENCE);
+    // More names than one line holds.
+    let mut names: Vec<_> = (0..20).map(|n| format!("{n:030}")).collect();
+    let mut others = Vec::new();
+    for name in &names {
+        others.push(joined(&server, name).await?);
+    }
+    let mut bob = client(&server).await?;
+    bob.send_all("NICK bob\r\nUSER bob 0 * :Bob\r\nJOIN #room,#new\r\n").await?;
+    // He is in both.
+    names.extend(["bob".into(), "bob".into()]);
+    assert_eq!(names_heard(&mut bob, 2).await?, names);
+    // Nobody is told the name of one that has left.
+    for (command, other) in ["PART #none,#room", "QUIT"].iter().zip(&mut others) {
+        other.send_line(command).await?;
+        hear(&mut bob, command.split(' ').next().unwrap_or_default()).await?;
+    }
+    let mut eve = client(&server).await?;
+    eve.send_all("NICK eve\r\nUSER eve 0 * :Eve\r\nJOIN #room\r\n").await?;
+    names.drain(..2);
+    names.pop();
+    names.push("eve".into());
+    assert_eq!(names_heard(&mut eve, 1).await?, names);
+    Ok(())
+}
+
+/// The names in so many channels that were joined, sorted.
+async fn names_heard<S: Transport>(
+    conn: &mut Connection<S>,
+    channels: usize,
+) -> Result<Vec<String>, Error> {
+    let (mut names, mut ends) = (Vec::new(), 0);
+    listen(conn, |message| {
+        match &*message.command {
+            "353" => names.extend(message.text.split(' ').map(str::to_owned)),
+            "366" => ends += 1,
+            _ => {}
+        }
+        Ok(ends < channels)
+    })
+    .await?;
+    names.sort();
+    Ok(names)
 }
 
 async fn the_server_asks_the_silent_and_ends_those_that_stay_so<P: Platform>() -> Result<(), Error>
