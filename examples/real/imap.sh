@@ -11,6 +11,7 @@ begin() {
     mkdir -p "$dir/run" "$dir/mail" && chown nobody "$dir/mail"
     cat >"$dir/dovecot.conf" <<END
 base_dir = $dir/run
+state_dir = $dir/run
 log_path = $dir/servers.log
 protocols = imap
 listen = 127.0.0.1
@@ -44,6 +45,10 @@ service imap-login {
 }
 service anvil {
   chroot =
+  # No delay behind a wrong password.
+  unix_listener anvil-auth-penalty {
+    mode = 0
+  }
 }
 service stats {
   chroot =
