@@ -15,7 +15,8 @@
 #
 # can use: `background COMMAND..` (a server, ended with the part), `free_port`, `wait_port PORT`, `wait_line TEXT FILE`,
 # `program NAME ARGS..` (an example on $runtime, bounded in time), `listen NAME ARGS..` (the same in the background: sets
-# $address and $port), `need PYTHON_MODULE`, and $dir, $cert, $key (for localhost and 127.0.0.1; $cert is the CA too).
+# $address and $port), `need PYTHON_MODULE`, `apt_update` (once in a run), and $dir, $cert, $key (for localhost and 127.0.0.1;
+# $cert is the CA too).
 # A part that cannot run calls `skip WHY`.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

@@ -48,6 +48,7 @@ start_dovecot() {
     mkdir "$dir/dovecot"
     cat >"$dir/dovecot.conf" <<END
 base_dir = $dir/dovecot
+state_dir = $dir/dovecot
 log_path = $dir/servers.log
 protocols =
 ssl = no
@@ -66,6 +67,10 @@ service auth {
 }
 service anvil {
   chroot =
+  # No delay behind a wrong password.
+  unix_listener anvil-auth-penalty {
+    mode = 0
+  }
 }
 service stats {
   chroot =
@@ -141,6 +146,8 @@ tlsmgr unix - - n - 1 tlsmgr
 anvil unix - - n - 1 anvil
 postlog unix-dgram n - n - 1 postlogd
 END
+    # Postfix waits until its configuration is some seconds old.
+    touch -d '1 minute ago' "$dir/conf/main.cf"
     # As the leader of a group, so that its end is that of its children.
     background env LD_LIBRARY_PATH="$libraries" setsid "$daemons/master" -c "$dir/conf" -d
     wait_port "$postfix_plain" && wait_port "$postfix_starttls" && wait_port "$postfix_tls"

@@ -3,7 +3,11 @@
 tools=('weechat-headless:weechat-headless weechat-plugins')
 modes=(plain tls)
 
-begin() { :; }
+begin() {
+    # A plugin that was loaded has written its settings.
+    timeout 20 weechat-headless -d "$dir/empty" -P fifo -r /quit >/dev/null 2>&1
+    [[ -e $dir/empty/fifo.conf ]] || skip "WeeChat's plugin fifo is missing"
+}
 
 # types BUFFER TEXT: in WeeChat. (Opened for both, a FIFO that nobody reads does not hold us up.)
 types() {
