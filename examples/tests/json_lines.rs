@@ -41,7 +41,9 @@ async fn server<P: Platform>() -> Result<Server<P::Runtime>, Error> {
     let test = std::thread::current().name().expect("a test has its name").to_owned();
     let module = test.rsplit_once("::").expect("it is in a module").0;
     let mut command = Command::new(std::env::current_exe()?);
-    command.args(["--exact", &format!("{module}::child"), "--nocapture"]).env(CHILD, "");
+    // With one thread, the harness writes in front of the first line.
+    command.args(["--test-threads", "2", "--nocapture", "--exact", &format!("{module}::child")]);
+    command.env(CHILD, "");
     let mut server = Server::<P::Runtime>::start(&mut command)?;
     // The test harness has something to say first.
     server.conn.send_line("").await?;

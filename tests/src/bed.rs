@@ -13,7 +13,7 @@ use crate::tools::try_send;
 
 /// How long a test may take before it counts as hanging. A bound, and no statement about speed. Under wine every call to the
 /// system is a message to another process.
-const LIMIT: Duration = Duration::from_secs(if cfg!(windows) { 180 } else { 20 });
+const LIMIT: Duration = Duration::from_secs(if cfg!(windows) { 180 } else { 60 });
 
 /// A runtime over the sockets of the operating system, datagrams included.
 pub trait System: Runtime<Socket = SystemSocket> + Datagrams<Datagram: Send + Sync> {}

@@ -24,7 +24,7 @@ use crate::bed::System;
 use crate::tls::{NAME, Role, context, identity};
 
 /// The safety net of helper threads.
-const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_secs(40);
 
 /// The roles that ours can have.
 pub(crate) const ROLES: [Role<'static>; 2] = [Role::Client { server_name: NAME }, Role::Server];

@@ -17,7 +17,7 @@ use crate::system::makes_resets;
 /// What the system is asked to buffer in either direction.
 const BUFFER: usize = 128 << 10;
 /// A read of a peer that takes longer fails: the safety net of helper threads.
-const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_secs(40);
 
 /// A platform over TCP.
 #[derive(Debug)]

@@ -16,7 +16,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional, split
 use tokio::time::{Instant, sleep, timeout};
 
 /// A bound, and no statement about speed.
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(60);
 const CHUNK: usize = 8 << 10;
 const CHUNKS: usize = 1024;
 

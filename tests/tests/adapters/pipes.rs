@@ -209,7 +209,9 @@ fn served(stdin: impl Into<Stdio>, stdout: impl Into<Stdio>) -> Child {
     let test = std::thread::current().name().unwrap().to_owned();
     let module = test.rsplit_once("::").unwrap().0;
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "--nocapture", &format!("{module}::the_server_on_its_standard_streams")]);
+    // With one thread, the harness writes in front of the first line.
+    command.args(["--test-threads", "2", "--nocapture", "--exact"]);
+    command.arg(format!("{module}::the_server_on_its_standard_streams"));
     command.env(CHILD, "").stdin(stdin).stdout(stdout).stderr(Stdio::null()).spawn().unwrap()
 }
 
