@@ -201,9 +201,10 @@ async fn begins_with_tls<S: Transport>(
         return Ok(false);
     }
     // This byte is no line alone.
-    if let Some(time) = line_timeout {
-        conn.within(time);
-    }
+    let conn = match line_timeout {
+        Some(time) => conn.within(time),
+        None => conn,
+    };
     Ok(conn.peek(2).await?.starts_with(HELLO))
 }
 

@@ -210,14 +210,15 @@ impl fmt::Display for Error {
 }
 
 impl error::Error for Error {
+    /// What is behind the error that this one shows as its own text, so that no report says a thing twice.
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match self {
-            Self::Line(error) => Some(error),
-            Self::Tls(error) => Some(error),
-            Self::Upgrade(error) => Some(error),
+            Self::Line(error) => error.source(),
+            Self::Tls(error) => error.source(),
+            Self::Upgrade(error) => error.source(),
             #[cfg(feature = "std")]
-            Self::Io(error) => Some(error),
-            Self::Protocol(error) => Some(&**error),
+            Self::Io(error) => error.source(),
+            Self::Protocol(error) => error.source(),
             _ => None,
         }
     }

@@ -82,11 +82,23 @@ impl DotReader {
     /// # Cancel safety
     ///
     /// Cancel safe: no line is lost, the next call goes on where this one was.
-    pub async fn next_line<'c, S: Transport>(
+    pub fn next_line<'c, S: Transport>(
         &mut self,
         conn: &'c mut Connection<S>,
-    ) -> Result<Option<&'c [u8]>, Error> {
-        if self.is_over { Ok(None) } else { self.unstuff(conn.expect_line().await?) }
+    ) -> impl Future<Output = Result<Option<&'c [u8]>, Error>> {
+        // Made here and not in the future: a bound that is set for this call goes with it, though it is never polled.
+        let line = if self.is_over {
+            conn.begin();
+            None
+        } else {
+            Some(conn.expect_line())
+        };
+        async move {
+            match line {
+                Some(line) => self.unstuff(line.await?),
+                None => Ok(None),
+            }
+        }
     }
 
     /// The same for a `line` that was received by another call, such as

@@ -121,7 +121,11 @@ pub fn stdio<R: Pipes>() -> io::Result<PipeStream<R::Clock>> {
 /// If the child cannot be started, or the runtime cannot register its pipes. The child is killed then.
 #[doc(alias("ChildStdin", "ChildStdout"))]
 pub fn child<R: Pipes>(command: &mut Command) -> io::Result<(Child, PipeStream<R::Clock>)> {
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    let spawned = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+    let mut child = spawned.map_err(|error| {
+        let program = command.get_program().to_string_lossy();
+        io::Error::new(error.kind(), format!("cannot start {program}: {error}"))
+    })?;
     let stream = child_stream::<R>(&mut child);
     if stream.is_err() {
         // It may be gone already.

@@ -264,6 +264,7 @@ macro_rules! __table {
                 counting {
                     A12 a12_incoming_is_a_stream_of_connections
                     A12 a12_with_max_open_an_accept_waits_for_a_close
+                    A12 a12_a_limit_of_0_counts_as_1
                     A12 a12_every_way_to_close_counts
                     A12 a12_finish_waits_for_the_open_ones
                     A12 a12_finish_waits_only_so_long

@@ -79,11 +79,9 @@ impl fmt::Display for LineError {
 impl fmt::Display for Timeout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Receive { partial: 0 } => {
-                f.write_str("the peer sent nothing within the receive timeout")
-            }
+            Self::Receive { partial: 0 } => f.write_str("the peer sent nothing in time"),
             Self::Receive { partial } => {
-                write!(f, "the peer sent only {partial} bytes within the receive timeout")
+                write!(f, "the peer sent only {partial} bytes in time")
             }
             Self::Idle => f.write_str("the connection was idle for too long"),
             Self::Close => f.write_str("the peer did not read what was queued before the close"),

@@ -9,7 +9,7 @@ use std::io::{BufRead, Write};
 
 use ::rustls::pki_types::ServerName;
 use ::rustls::{
-    CertificateError, ClientConfig, ClientConnection, Connection, Error, HandshakeKind,
+    CertificateError, ClientConfig, ClientConnection, Connection, Error, HandshakeKind, OtherError,
     ProtocolVersion, ServerConfig, ServerConnection,
 };
 
@@ -255,8 +255,16 @@ fn detail(error: &Error) -> String {
         Error::InvalidCertificate(CertificateError::NotValidYetContext { not_before, .. }) => {
             alloc::format!("it is valid from {} on", Date(not_before.as_secs()))
         }
+        Error::InvalidCertificate(CertificateError::Other(other)) if is_of_an_authority(other) => {
+            "it is an authority's; a server's has basicConstraints CA:FALSE".into()
+        }
         other => other.to_string(),
     }
+}
+
+/// What `openssl req -x509` makes unless it is told otherwise. The type of this error is that of a crate behind rustls.
+fn is_of_an_authority(error: &OtherError) -> bool {
+    alloc::format!("{error:?}").contains("CaUsedAsEndEntity")
 }
 
 fn fault(error: &CertificateError) -> CertificateFault {

@@ -112,6 +112,20 @@ fn t2_a_certificate_that_is_not_accepted_says_why() {
     }
 }
 
+/// What `openssl req -x509` makes by itself.
+#[test]
+fn t2_a_certificate_of_an_authority_is_told_as_one() {
+    let authority = Identity::new(|params| {
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    });
+    for version in VERSIONS {
+        let (ours, theirs) = (client(version, &authority, None), server(version, &authority, None));
+        let (mut a, _b) = connect(&Arc::new(ours), &Arc::new(theirs));
+        let Err(error) = a.next_line() else { panic!("it is refused") };
+        assert!(error.to_string().contains("basicConstraints CA:FALSE"), "{error}");
+    }
+}
+
 #[test]
 fn t9_a_client_certificate_that_is_missing_or_unknown_is_told_to_both() {
     let of_client = Identity::new(|_| {});

@@ -134,9 +134,11 @@ enum Lent<'a, S: Transport> {
 }
 
 impl<'a, S: Transport> LineStream<'a, S> {
-    /// The lines of a connection that is lent.
-    pub const fn new(conn: &'a mut Connection<S>) -> Self {
-        Self { conn: Lent::Borrowed(conn), within: None, done: false }
+    /// The lines of a connection that is lent. [`within`](Connection::within) in front of it bounds the first one.
+    pub fn new(conn: &'a mut Connection<S>) -> Self {
+        conn.begin();
+        let within = conn.receiver.within.take();
+        Self { conn: Lent::Borrowed(conn), within, done: false }
     }
 }
 

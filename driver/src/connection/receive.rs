@@ -304,7 +304,8 @@ impl<S: Transport> Connection<S> {
     ///
     /// The clock starts when that answer is first waited for. Neither bytes that trickle in nor a repetition of a
     /// dropped call restart it; while a [rate](crate::Config#rates) of the connection holds up what has arrived, it stands
-    /// still. A `time` of zero has run out as soon as the receive has to wait. The bound goes with the call that it was set for;
+    /// still. A `time` of zero has run out as soon as the receive has to wait. The bound goes with the call that it stands in
+    /// front of. It bounds receives alone, and is forgotten by a call that sends, upgrades or closes;
     /// [`Config::receive_timeout`](crate::Config) bounds every receive.
     ///
     /// ```
@@ -319,6 +320,7 @@ impl<S: Transport> Connection<S> {
     ///
     /// Rule [D1](https://github.com/asyncnet/asyncnet/blob/main/docs/contract.md#d1).
     #[doc(alias("timeout", "deadline"))]
+    #[must_use = "it bounds the receive that is called on what it returns"]
     pub fn within(&mut self, time: Duration) -> &mut Self {
         self.for_next().within = Some(time);
         self
@@ -328,7 +330,7 @@ impl<S: Transport> Connection<S> {
 impl<S: Transport> Connection<S> {
     /// Begins a receive: what was set for one receive alone belongs to this one. To be called when its future is made,
     /// so that it goes with a future that is dropped before it was polled. Returns its flags.
-    pub(super) fn begin(&mut self) -> Option<Flags> {
+    pub(crate) fn begin(&mut self) -> Option<Flags> {
         let Receiver { once, within, flags, .. } = &mut *self.receiver;
         *once = match once {
             Once::ForNext => Once::ForLast,
@@ -348,6 +350,13 @@ impl<S: Transport> Connection<S> {
             (receiver.within, receiver.flags) = (None, None);
         }
         receiver
+    }
+
+    /// Begins a call that receives nothing: what was set for one receive alone is not for a later one.
+    pub(super) fn begin_other(&mut self) {
+        let receiver = &mut *self.receiver;
+        receiver.once = Once::Unset;
+        (receiver.within, receiver.flags) = (None, None);
     }
 
     /// Waits until `take` has an answer.

@@ -126,6 +126,7 @@ impl<S: Transport> Connection<S> {
     ///
     /// Cancel safe: what is queued stays queued.
     pub async fn flush(&mut self) -> Result<(), Error> {
+        self.begin_other();
         let ticket = self.handle.with(|engine| engine.ticket())?;
         self.handle.wait(|engine, cx| engine.poll_sent(ticket, cx)).await
     }
@@ -171,6 +172,7 @@ impl<S: Transport> Connection<S> {
     /// Cancel safe: the next call goes on where this one was.
     #[doc(alias("graceful close", "linger", "shutdown"))]
     pub async fn close(&mut self) -> Result<(), Error> {
+        self.begin_other();
         let Self { receiver, handle } = self;
         let inbound = &mut receiver.inbound;
         handle.with(|engine| engine.link.close_inbound(inbound));
@@ -191,6 +193,7 @@ impl<S: Transport> Connection<S> {
     /// Cancel safe: the next call goes on where this one was. Nothing can be sent once it was called.
     #[doc(alias("half close", "FIN"))]
     pub async fn shutdown_write(&mut self) -> Result<(), Error> {
+        self.begin_other();
         self.handle.wait(Engine::poll_shutdown_write).await
     }
 
@@ -227,6 +230,7 @@ impl<S: Transport> Connection<S> {
 
     /// Queues `message`, and waits until it is sent if `until` says so.
     pub(super) async fn send_message(&mut self, message: &[u8], until: Until) -> Result<(), Error> {
+        self.begin_other();
         self.handle.give_up_leaked();
         match &mut self.handle {
             Handle::Own(engine) => {

@@ -21,6 +21,7 @@ impl<S: Transport> Connection<S> {
     ///
     /// Cancel safe: the handshake lives in the connection, and the next call goes on with it.
     pub async fn handshake(&mut self) -> Result<(), Error> {
+        self.begin_other();
         let Self { receiver, handle } = self;
         let inbound = &mut receiver.inbound;
         handle.wait(|engine, cx| engine.poll_secure(inbound, cx)).await

@@ -54,7 +54,8 @@ impl<S: Transport> AsyncBufRead for Connection<S> {
 }
 
 impl<S: Transport> AsyncWrite for Connection<S> {
-    /// Queues at most `max_queue` bytes, once there is room for them.
+    /// Takes at most `max_queue` bytes, once there is room for them, and writes what the system takes now. What it does not
+    /// take leaves with the next call of any kind: end with a flush.
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -77,7 +78,8 @@ impl<S: Transport> AsyncWrite for Connection<S> {
 /// before ours without a word, and mean something else. One task at a time may use it; more use the writer's own
 /// calls.
 impl<S: Transport> AsyncWrite for &Writer<S> {
-    /// Queues at most `max_queue` bytes, once there is room for them.
+    /// Takes at most `max_queue` bytes, once there is room for them, and writes what the system takes now. What it does not
+    /// take leaves with the next call of any kind: end with a flush.
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -118,6 +120,7 @@ impl<S: Transport> Shared<S> {
         self.poll_as_sender(cx, |state, cx| {
             let engine = &mut state.engine;
             engine.link.check()?;
+            ready!(engine.poll_turn(cx));
             let part = &buf[..buf.len().min(engine.link.max_queue())];
             while !engine.link.has_room(part.len()) {
                 ready!(engine.poll_make_room(cx));
@@ -128,6 +131,8 @@ impl<S: Transport> Shared<S> {
                 }
             }
             engine.link.feed(part)?;
+            // As a socket would: who copies bytes this way may flush only at the end. The next call tells of a loss.
+            engine.transmit_on_the_way(cx);
             state.note_queued();
             Poll::Ready(Ok(part.len()))
         })

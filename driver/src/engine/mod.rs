@@ -237,6 +237,19 @@ impl<S: Transport> Engine<S> {
         let _ = self.poll_transmit(cx);
     }
 
+    /// The same for a call that has done its work and so cannot wait: the next one waits first, by
+    /// [`poll_turn`](Self::poll_turn).
+    pub(crate) fn transmit_on_the_way(&mut self, cx: &mut Context<'_>) {
+        if self.poll_transmit(cx).is_pending() {
+            self.turns.writes = STREAK;
+        }
+    }
+
+    /// Waits if it is the other tasks' turn.
+    pub(crate) fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.turns.writes == STREAK { self.turns.take_write(cx) } else { Poll::Ready(()) }
+    }
+
     /// What is not needed any more, to be dropped where no lock is held since it may wake other tasks: the slot of
     /// a handshake that is over, and all of a connection that is closed.
     pub(crate) fn take_remains(&mut self) -> Option<Remains<S>> {

@@ -40,8 +40,9 @@ impl fmt::Display for SocketError {
 }
 
 impl std::error::Error for SocketError {
+    /// The error of TLS, if it is one. What the system said is in the text already.
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.source)
+        self.source.get_ref().map(|inside| inside as _)
     }
 }
 

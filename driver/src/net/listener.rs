@@ -315,7 +315,7 @@ impl<R: Runtime> Listener<R> {
         gone: &mut Vec<R::Stream>,
     ) -> Poll<io::Result<Accepted<R>>> {
         for _ in 0..STREAK {
-            let has_room = self.open.count() < self.max_open;
+            let has_room = self.open.count() < self.max_open.max(1);
             if let Some(spoken) = has_room.then(|| queue.spoken.pop_front()).flatten() {
                 return Poll::Ready(self.hand_out_spoken(queue, spoken));
             }

@@ -25,6 +25,7 @@ impl<'a> Place<'a> {
         if let Some(path) = text.strip_prefix("unix:") {
             return match path.strip_prefix('@') {
                 _ if path.is_empty() => wrong("no path: write it as in unix:/run/chat.sock"),
+                Some("") => wrong("no name: write it as in unix:@chat"),
                 Some(name) => Ok(Self::Unix(Address::Abstract(name.into()))),
                 None => Ok(Self::Unix(Address::Unix(path.into()))),
             };
@@ -39,8 +40,14 @@ impl<'a> Place<'a> {
             return wrong("no port: write it as in example.org:6667, [::1]:6667 or unix:/path");
         };
         let bracketed = host.starts_with('[') && host.ends_with(']');
+        if text.starts_with('[') && text.ends_with(']') {
+            return wrong("no port: write it as in [::1]:6667");
+        }
         if !bracketed && host.contains([':', '[', ']']) {
-            return wrong("write an IPv6 address in brackets, as in [::1]:6667");
+            return wrong(match text.parse::<Ipv6Addr>() {
+                Ok(_) => "write an IPv6 address in brackets, and a port, as in [::1]:6667",
+                Err(_) => "write it as in example.org:6667, [::1]:6667 or unix:/path",
+            });
         }
         match port.parse() {
             Ok(port) if !port_has_sign(text) => Ok(Self::Host(host, port)),
@@ -251,6 +258,10 @@ mod tests {
         assert!(error("example.org").contains("example.org:6667"));
         assert!(error("::1:80").contains("[::1]:6667"));
         assert!(error("[::1:80").contains("[::1]:6667"));
+        assert!(error("[::1]").contains("no port"));
+        assert!(!error("http://example.org:80/").contains("IPv6"));
+        assert!(!error("1.2.3.4:80:90").contains("IPv6"));
+        assert!(error("unix:@").contains("no name"));
         assert!(error("example.org:http").contains("0 to 65535"));
         assert!(error("example.org:+80").contains("0 to 65535"));
         assert!(error("127.0.0.1:65536").contains("0 to 65535"));

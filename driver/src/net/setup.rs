@@ -166,7 +166,7 @@ impl ListenOptions {
     }
 
     /// How many connections of the listener may be open at once. At that number, accepts wait until one is
-    /// closed, and further peers wait in the queue of the system. Default: no limit.
+    /// closed, and further peers wait in the queue of the system. 0 counts as 1. Default: no limit.
     ///
     /// Peers of a TLS listener that have not spoken yet do not count: see [`max_silent`](Self::max_silent). Those that
     /// have spoken wait outside until one is closed, however long that takes.

@@ -14,6 +14,8 @@ pub enum ContextError {
     /// What should be PEM is not, or holds no certificate or key where one is needed. The text names the file,
     /// if there is one, and the line at fault.
     Pem(String),
+    /// A server has no certificate.
+    Missing,
     /// The certificate has expired; the text has the date.
     Expired(String),
     /// The server's certificates cannot be replaced in this way: the text says why.
@@ -29,6 +31,7 @@ impl fmt::Display for ContextError {
         match self {
             Self::Read(path, error) => write!(f, "cannot read {}: {error}", path.display()),
             Self::Pem(why) => write!(f, "invalid PEM: {why}"),
+            Self::Missing => f.write_str("a server needs a certificate and a key"),
             Self::Expired(why) => f.write_str(why),
             Self::Fixed(why) => f.write_str(why),
             Self::Name(name) => write!(f, "{name:?} is neither a DNS name nor an IP address"),
@@ -40,15 +43,7 @@ impl fmt::Display for ContextError {
     }
 }
 
-impl std::error::Error for ContextError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Read(_, error) => Some(error),
-            Self::Refused(error) => Some(error),
-            Self::Pem(_) | Self::Name(_) | Self::Expired(_) | Self::Fixed(_) => None,
-        }
-    }
-}
+impl std::error::Error for ContextError {}
 
 impl From<rustls::Error> for ContextError {
     fn from(error: rustls::Error) -> Self {

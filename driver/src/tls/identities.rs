@@ -116,7 +116,7 @@ fn load(
     provider: &Arc<CryptoProvider>,
 ) -> Result<Arc<[Shown]>, ContextError> {
     if identities.is_empty() {
-        return Err(ContextError::Pem("a server needs a certificate and a key".into()));
+        return Err(ContextError::Missing);
     }
     let load = |identity: Identity| {
         let files = identity.files.clone();

@@ -3,9 +3,10 @@
 use std::task::Poll;
 use std::time::Duration;
 
+use asyncnet::dot::DotReader;
 use asyncnet::nim::Flags;
 use asyncnet::tls::{Side, TlsErrorKind};
-use asyncnet::{Cause, Config, Connection, Error, Loss, Timeout};
+use asyncnet::{Cause, Config, Connection, Error, LineStream, Loss, Timeout};
 
 use crate::clock;
 use crate::layer::{Kind, Layer, frame};
@@ -313,6 +314,44 @@ fn n_settings_for_one_receive_go_with_a_future_that_was_never_polled() {
         assert!(poll_once(conn.next_line()).is_pending());
         clock::advance(SECOND);
         assert!(poll_once(conn.next_line()).is_pending());
+    }
+}
+
+#[test]
+fn d1_a_bound_goes_with_a_line_of_a_block_or_a_stream_that_was_never_polled() {
+    for (mut conn, peer) in open_both(WIDE, Config::default()) {
+        let mut block = DotReader::new(100);
+        drop(block.next_line(conn.within(SECOND)));
+        assert!(poll_once(conn.next_line()).is_pending());
+        drop(LineStream::new(conn.within(SECOND)));
+        assert!(poll_once(conn.next_line()).is_pending());
+        clock::advance(SECOND);
+        assert!(poll_once(conn.next_line()).is_pending());
+        peer.say(b".\n");
+        assert_eq!(poll_once(block.next_line(&mut conn)), Poll::Ready(Ok(None)));
+        // A block that is over takes the bound too.
+        assert_eq!(poll_once(block.next_line(conn.within(SECOND))), Poll::Ready(Ok(None)));
+        assert!(poll_once(conn.next_line()).is_pending());
+        clock::advance(SECOND);
+        assert!(poll_once(conn.next_line()).is_pending());
+    }
+}
+
+#[test]
+fn d1_a_bound_in_front_of_a_call_that_receives_nothing_is_forgotten() {
+    for (mut conn, _peer) in open_both(WIDE, Config::default()) {
+        for n in 0..4 {
+            let bounded = conn.within(SECOND);
+            match n {
+                0 => assert!(poll_once(bounded.send_line("hi")).is_ready()),
+                1 => assert!(poll_once(bounded.send_all("hi")).is_ready()),
+                2 => assert!(poll_once(bounded.flush()).is_ready()),
+                _ => assert!(poll_once(bounded.handshake()).is_ready()),
+            }
+            assert!(poll_once(conn.next_line()).is_pending());
+            clock::advance(SECOND);
+            assert!(poll_once(conn.next_line()).is_pending(), "{n}");
+        }
     }
 }
 

@@ -33,6 +33,18 @@ fn a_writer_by_reference_writes_flushes_and_closes() {
 }
 
 #[test]
+fn what_is_written_leaves_at_once_and_the_rest_with_the_flush() {
+    let (mut conn, peer) = open(8, Config::default());
+    assert!(poll_once(conn.write_all(b"five\n")).is_ready());
+    assert_eq!(peer.hear(), b"five\n");
+    // The pipe holds eight bytes.
+    assert!(poll_once(conn.write_all(b"more than eight\n")).is_ready());
+    assert_eq!(peer.hear(), b"more tha");
+    while poll_once(AsyncWriteExt::flush(&mut conn)).is_pending() {}
+    assert_eq!(peer.hear(), b"n eight\n");
+}
+
+#[test]
 fn a_writer_by_reference_mixes_with_the_calls_of_others() {
     let (mut conn, writer, peer) = open_shared(8, Config::default().max_queue(200));
     let other = writer.clone();

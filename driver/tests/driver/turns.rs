@@ -92,6 +92,17 @@ fn s9_a_writer_of_the_futures_traits_yields() {
 }
 
 #[test]
+fn s9_a_writer_of_the_futures_traits_yields_without_a_flush() {
+    let (conn, peer) = open(WIDE, Config::default());
+    let (_reader, mut writer) = split(conn);
+    assert_yields(&peer, async {
+        for _ in 0..10_000 {
+            writer.write_all(b"many bytes").await.unwrap();
+        }
+    });
+}
+
+#[test]
 fn s9_a_close_yields() {
     let (mut conn, peer) = open(WIDE, Config::default());
     conn.feed(vec![b'x'; 10_000]).unwrap();

@@ -72,6 +72,15 @@ pub async fn a12_with_max_open_an_accept_waits_for_a_close<P: Platform>() {
     fifth.await.expect("a connection");
 }
 
+/// No server is meant to serve nobody.
+pub async fn a12_a_limit_of_0_counts_as_1<P: Platform>() {
+    let (listener, address) = listen::<P::Runtime>().await;
+    let listener = listener.with_max_open(0);
+    let _peers = [SocketPeer::connect(&address.into()), SocketPeer::connect(&address.into())];
+    let _first = listener.accept().await.expect("a connection");
+    assert!(waits(pin!(listener.accept())).await, "one is open");
+}
+
 /// Whoever closes, however: what is closed is not open.
 pub async fn a12_every_way_to_close_counts<P: Platform>() {
     let (listener, address) = listen::<P::Runtime>().await;
