@@ -4,11 +4,12 @@
 //! keeps its place in that order: its answer is received and thrown away, and never given to the next caller.
 
 use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use asyncnet::{Connection, Error, Timeout, Transport, Unread, Writer};
-use futures_channel::oneshot::{Receiver, Sender, channel};
+use oneshot::{Sender, async_channel};
 
 /// Sends commands for any number of tasks. It is made together with the task that receives.
 pub struct Pipeline<S: Transport, T> {
@@ -18,7 +19,7 @@ pub struct Pipeline<S: Transport, T> {
 
 /// Those who wait for an answer, in order.
 struct Callers<T> {
-    waiting: VecDeque<Sender<T>>,
+    waiting: VecDeque<Sender<Result<T, Error>>>,
     /// The first of them waits since before the last timeout.
     is_late: bool,
     /// Why no answer comes any more.
@@ -67,31 +68,28 @@ impl<S: Transport, T> Pipeline<S, T> {
         &self,
         command: &[u8],
     ) -> Result<impl Future<Output = Result<T, Error>> + use<S, T>, Error> {
-        let answer = loop {
+        loop {
             match self.try_send(command) {
                 // Others have filled the queue: it is tried again when that has drained.
                 Err(Error::Full { .. }) => self.writer.flush().await?,
-                sent => break sent?,
+                sent => return sent,
             }
-        };
-        let callers = Arc::clone(&self.callers);
-        Ok(async move {
-            let over = || lock(&callers).over.as_ref().map_or(Error::Closed, again);
-            answer.await.map_err(|_| over())
-        })
+        }
     }
 
-    /// Queues a command, and returns where its answer comes.
-    fn try_send(&self, command: &[u8]) -> Result<Receiver<T>, Error> {
+    fn try_send(
+        &self,
+        command: &[u8],
+    ) -> Result<impl Future<Output = Result<T, Error>> + use<S, T>, Error> {
         let mut callers = lock(&self.callers);
         if let Some(over) = &callers.over {
             return Err(again(over));
         }
         // Under the lock, so that the order of the callers is that of the commands.
         self.writer.feed(command)?;
-        let (sender, receiver) = channel();
-        callers.waiting.push_back(sender);
-        Ok(receiver)
+        let (caller, answer) = async_channel();
+        callers.waiting.push_back(caller);
+        Ok(async { answer.await.unwrap_or(Err(Error::Closed)) })
     }
 
     /// Closes the connection. Callers that wait get [`Error::Closed`].
@@ -112,11 +110,16 @@ impl<S: Transport, T> Pipeline<S, T> {
 struct Task<T>(Arc<Mutex<Callers<T>>>);
 
 impl<T> Task<T> {
-    /// Gives an answer to the first caller, who may be gone. Answers whether there was one.
-    fn answer(&self, answer: T) -> bool {
+    /// Gives an answer to the first caller, who may be gone.
+    fn answer(&self, answer: T) -> Result<(), Error> {
         let mut callers = lock(&self.0);
         callers.is_late = false;
-        callers.waiting.pop_front().map(|caller| drop(caller.send(answer))).is_some()
+        let first = callers.waiting.pop_front();
+        // A caller that is woken may want the lock.
+        drop(callers);
+        let nobody = || Error::protocol("the server answered a command that nobody sent");
+        drop(first.ok_or_else(nobody)?.send(Ok(answer)));
+        Ok(())
     }
 
     /// Whether an answer has been owed since before the last timeout.
@@ -129,8 +132,12 @@ impl<T> Task<T> {
 
     fn end(&self, why: Error) {
         let mut callers = lock(&self.0);
-        callers.over.get_or_insert(why);
-        callers.waiting.clear();
+        let left = std::mem::take(&mut callers.waiting);
+        let why = again(callers.over.get_or_insert(why));
+        drop(callers);
+        for caller in left {
+            drop(caller.send(Err(again(&why))));
+        }
     }
 }
 
@@ -145,7 +152,7 @@ async fn receive<S: Transport, T>(
     mut parse: impl FnMut(&mut Unread<'_>) -> Result<T, Error>,
     task: Task<T>,
 ) -> Result<(), Error> {
-    let why = until_the_end(&mut conn, &mut parse, &task).await;
+    let Err(why) = until_the_end(&mut conn, &mut parse, &task).await;
     task.end(again(&why));
     // Nobody can tell which answer is whose behind one that was not understood.
     conn.abort();
@@ -156,24 +163,16 @@ async fn until_the_end<S: Transport, T>(
     conn: &mut Connection<S>,
     parse: &mut impl FnMut(&mut Unread<'_>) -> Result<T, Error>,
     task: &Task<T>,
-) -> Error {
+) -> Result<Infallible, Error> {
     loop {
         let mut batch = match conn.next_batch().await {
             Ok(Some(batch)) => batch,
-            Ok(None) => return conn.end().map_or(Error::Closed, Error::Disconnected),
+            Ok(None) => return Err(conn.end().map_or(Error::Closed, Error::Disconnected)),
             Err(Error::TimedOut(Timeout::Receive { .. })) if !task.is_late() => continue,
-            Err(error) => return error,
+            Err(error) => return Err(error),
         };
-        loop {
-            match batch.next_with(&mut *parse) {
-                Ok(Some(answer)) => {
-                    if !task.answer(answer) {
-                        return Error::protocol("the server answered a command that nobody sent");
-                    }
-                }
-                Ok(None) => break,
-                Err(error) => return error,
-            }
+        while let Some(answer) = batch.next_with(&mut *parse)? {
+            task.answer(answer)?;
         }
     }
 }
