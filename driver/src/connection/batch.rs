@@ -175,10 +175,7 @@ impl<S: Transport> Batch<'_, S> {
         match &mut self.out {
             Out::Own(engine) => reply(&mut engine.link),
             Out::Shared(shared) => {
-                let mut state = shared.lock(Some(Place::RECEIVER));
-                reply(&mut state.engine.link)?;
-                state.note_queued();
-                Ok(())
+                shared.queue_at_once(Some(Place::RECEIVER), |state| reply(&mut state.engine.link))
             }
         }
     }

@@ -118,16 +118,34 @@ impl<S: Transport> Shared<S> {
         engine
     }
 
-    /// Queues something of the task at `me`, which does not wait.
+    /// Queues something of the task at `me`, which does not wait, unless others do.
     pub(crate) fn queue(
         &self,
         me: Option<Place>,
         feed: impl FnOnce(&mut Link) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let mut state = self.lock(me);
-        state.check_turns()?;
-        feed(&mut state.engine.link)?;
-        state.note_queued();
+        self.queue_at_once(me, |state| {
+            state.check_turns()?;
+            feed(&mut state.engine.link)
+        })
+    }
+
+    /// The same, past those who wait for room. `feed` does nothing but queue: no stream is polled that could wake a
+    /// task under the lock, and nobody has to be told of anything but the first bytes.
+    pub(crate) fn queue_at_once(
+        &self,
+        me: Option<Place>,
+        feed: impl FnOnce(&mut State<S>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut state = self.state();
+        let was_idle = state.engine.link.unsent() == 0;
+        feed(&mut state)?;
+        let is_first = was_idle && state.engine.link.unsent() > 0;
+        drop(state);
+        // Behind other bytes it goes with those: the task that was called to move them moves all.
+        if is_first {
+            self.fan_out.wake_if(|place| Some(place) != me);
+        }
         Ok(())
     }
 
@@ -193,9 +211,13 @@ impl<S: Transport> Shared<S> {
         self.lock(Some(Place::RECEIVER)).engine.after_answer(inbound, error, cx);
     }
 
+    fn state(&self) -> MutexGuard<'_, State<S>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Locks the state for the task at `me`.
     pub(crate) fn lock(&self, me: Option<Place>) -> Locked<'_, S> {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = self.state();
         self.fan_out.hold();
         let before = state.moved();
         Locked { shared: self, state: Some(state), before, me, queued: false }
