@@ -89,7 +89,7 @@ impl FanOut {
     /// Wakes those whose place is `chosen`.
     pub(crate) fn wake_if(&self, chosen: impl Fn(Place) -> bool) {
         let mut waiting = self.waiting();
-        if waiting.wakers.is_empty() {
+        if !waiting.wakers.iter().any(|(place, _)| chosen(*place)) {
             return;
         }
         let mut woken = mem::take(&mut waiting.wakers);
