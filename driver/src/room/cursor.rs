@@ -56,12 +56,12 @@ impl Item<'_> {
         }
     }
 
-    pub(super) fn pieces(&self, member: u64) -> impl Iterator<Item = Bytes> {
-        let (said, told) = match *self {
-            Self::Said(segment) => (Some(segment.pieces(member)), None),
-            Self::Told(line) => (None, Some(line.clone())),
-        };
-        said.into_iter().flatten().chain(told)
+    /// As [`Segment::feed`].
+    pub(super) fn feed(&self, member: u64, mut feed: impl FnMut(Bytes) -> bool) -> bool {
+        match *self {
+            Self::Said(segment) => segment.feed(member, feed),
+            Self::Told(line) => feed(line.clone()),
+        }
     }
 }
 
@@ -96,7 +96,7 @@ impl Cursor {
         let found = self.seek(log);
         match self.told.front().or(self.fresh_told.front()) {
             Some((before, line)) if *before <= self.next => Some(Item::Told(line)),
-            _ if found => log.first(self.next, self.until).map(|(_, segment)| Item::Said(segment)),
+            _ if found => log.get(self.next).map(Item::Said),
             _ => None,
         }
     }
@@ -135,12 +135,12 @@ impl Cursor {
             }
             return;
         }
-        if let Some((number, segment)) = log.first(self.next, self.until) {
-            if number < self.seen {
+        if let Some(segment) = log.get(self.next) {
+            if self.next < self.seen {
                 self.lag -= segment.charge(self.member);
             }
-            log.release(number);
-            self.next = number + 1;
+            log.release(self.next);
+            self.next += 1;
         }
     }
 
@@ -157,7 +157,7 @@ impl Cursor {
             self.seen = number;
             if segment.size(self.member).messages > 0 {
                 // Looked up again for the borrow's sake.
-                return log.first(number, self.until).map(|(_, segment)| Item::Said(segment));
+                return log.get(number).map(Item::Said);
             }
             self.seen += 1;
             log.release(number);

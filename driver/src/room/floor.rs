@@ -94,34 +94,42 @@ impl<S: Transport> Floor<S> {
         while done < SHARE / 2 {
             let Some(id) = self.called.pop_front() else { break };
             done += 1;
-            let Self { seats, log, limits, .. } = self;
+            let Self { seats, log, limits, stats, .. } = self;
             // It may have left since it was called. One that leaves is served in the round.
             let Some(seat) = seats.get_mut(&id).filter(|seat| !seat.is_leaving()) else { continue };
             let mut count = MemberStats::default();
             let fate = seat.go_on(log, limits, &mut count);
             seat.tally().add(&count);
-            self.settle(id, fate, &count);
+            stats.total.add(&count);
+            self.settle(id, fate);
         }
+        let Some(from) = self.round else { return };
+        let Self { seats, log, limits, stats, round, .. } = self;
+        let mut gone = Vec::new();
+        let mut members = seats.range_mut(from..);
         while done < SHARE {
-            let Some(from) = self.round else { return };
-            let Self { seats, log, limits, .. } = self;
-            let Some((&id, seat)) = seats.range_mut(from..).next() else {
-                self.round = None;
-                return;
+            let Some((&id, seat)) = members.next() else {
+                *round = None;
+                break;
             };
             done += 1;
-            self.round = Some(id + 1);
+            *round = Some(id + 1);
             let mut count = MemberStats::default();
             let fate = seat.visit(log, limits, &mut count, &mut done);
             seat.tally().add(&count);
-            self.settle(id, fate, &count);
+            stats.total.add(&count);
+            if fate != Fate::Stays {
+                gone.push((id, fate));
+            }
+        }
+        for (id, fate) in gone {
+            self.settle(id, fate);
         }
     }
 
-    /// Adds what was counted for a member to the numbers of the room, and lets it go if that is its fate.
-    fn settle(&mut self, id: u64, fate: Fate, count: &MemberStats) {
+    /// Lets a member go, if that is its fate.
+    fn settle(&mut self, id: u64, fate: Fate) {
         let Self { seats, log, stats, .. } = self;
-        stats.total.add(count);
         match fate {
             Fate::Stays => return,
             Fate::Gone => {}

@@ -41,6 +41,14 @@ impl Log {
         self.end += 1;
     }
 
+    /// The segment with this number, if a member holds it.
+    pub(super) fn get(&self, number: u64) -> Option<&Segment> {
+        match &self.newest {
+            Some((newest, segment)) if *newest == number => Some(segment),
+            _ => self.older.get(&number),
+        }
+    }
+
     /// The first segment from `from` on and before `until`.
     pub(super) fn first(&self, from: u64, until: u64) -> Option<(u64, &Segment)> {
         let older = if from < self.older_end { self.first_older(from, until) } else { None };
@@ -116,15 +124,17 @@ impl Segment {
         charge(self.size(member).bytes) + self.parts.len() * PART
     }
 
-    /// What is for `member`, without a copy.
-    pub(super) fn pieces(&self, member: u64) -> impl Iterator<Item = Bytes> {
-        let own = self.own(member);
-        let starts = std::iter::once(0).chain(own.iter().map(|part| part.end));
-        let ends = own.iter().map(|part| part.start).chain(std::iter::once(self.bytes.len()));
-        starts
-            .zip(ends)
-            .filter(|(start, end)| start < end)
-            .map(|(start, end)| self.bytes.slice(start..end))
+    /// Hands what is for `member` to `feed`, piece by piece and without a copy, until that answers `false`. Answers
+    /// whether it took all.
+    pub(super) fn feed(&self, member: u64, mut feed: impl FnMut(Bytes) -> bool) -> bool {
+        let mut start = 0;
+        for part in self.own(member) {
+            if start < part.start && !feed(self.bytes.slice(start..part.start)) {
+                return false;
+            }
+            start = part.end;
+        }
+        start == self.bytes.len() || feed(self.bytes.slice(start..))
     }
 }
 

@@ -87,9 +87,9 @@ impl<S: Transport> Drop for Port<S> {
     }
 }
 
-/// Queues all `pieces` or none, whatever limit the connection has for the messages of others. Nothing is
-/// queued if it can send no more, or while a message larger than its queue is under way.
-pub(super) fn feed_whole(link: &mut Link, mut pieces: impl Iterator<Item = Bytes>) -> bool {
-    // Both obstacles meet the first piece.
-    pieces.all(|piece| link.feed_unbounded(piece).is_ok())
+/// Queues a piece of a message, whatever limit the connection has for the messages of others. Answers `false`, and
+/// queues nothing, if the connection can send no more, or while a message larger than its queue is under way. Both
+/// meet the first piece, so that a message is queued whole or not at all.
+pub(super) fn feed(link: &mut Link, piece: Bytes) -> bool {
+    link.feed_unbounded(piece).is_ok()
 }

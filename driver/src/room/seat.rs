@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::cursor::Cursor;
 use super::limits::{BACKLOG, Limits, Policy};
 use super::log::{Log, charge};
-use super::port::{Port, feed_whole};
+use super::port::{Port, feed};
 use super::stats::{MemberStats, Tally};
 use crate::{Error, Transport};
 
@@ -59,6 +59,8 @@ impl Flight {
 /// How a pump went.
 struct Pumped {
     took_some: bool,
+    /// Something for this member is left in the log.
+    has_more: bool,
     /// A message above the hard limit is next.
     is_too_large: bool,
 }
@@ -116,17 +118,17 @@ impl<S: Transport> Seat<S> {
         count: &mut MemberStats,
         done: &mut usize,
     ) -> Fate {
+        let mut has_more = !self.is_blocked && self.has_more(log);
         // As many portions as one turn can bring, so that a member that is not behind gets them all.
         for _ in 0..PORTIONS.max(BACKLOG / limits.portion().max(1)) {
-            if self.is_blocked || !self.has_more(log) {
+            if !has_more {
                 break;
             }
             *done += 1;
             match self.pump(log, limits.portion(), limits, count) {
                 Err(_) => return Fate::Gone,
                 Ok(Pumped { is_too_large: true, .. }) => return self.evict(),
-                Ok(Pumped { took_some: false, .. }) => break,
-                Ok(_) => {}
+                Ok(pumped) => has_more = pumped.has_more && !self.is_blocked,
             }
         }
         if !self.keep_fresh(log, limits, count) {
@@ -138,7 +140,7 @@ impl<S: Transport> Seat<S> {
             *done += usize::try_from((count.bytes - before) >> 16).unwrap_or(usize::MAX);
             return Fate::Gone;
         }
-        if !self.is_blocked && self.has_more(log) {
+        if has_more {
             self.port.call();
         }
         self.stay(limits)
@@ -155,9 +157,7 @@ impl<S: Transport> Seat<S> {
             Err(_) => return Fate::Gone,
             Ok(Pumped { is_too_large: true, .. }) => return self.evict(),
             // The connection took all, so it will not call. The other members have their turn first.
-            Ok(Pumped { took_some: true, .. }) if !self.is_blocked && self.has_more(log) => {
-                self.port.call();
-            }
+            Ok(Pumped { has_more: true, .. }) if !self.is_blocked => self.port.call(),
             Ok(_) => {}
         }
         self.stay(limits)
@@ -178,14 +178,14 @@ impl<S: Transport> Seat<S> {
     ) -> Result<Pumped, Error> {
         let Self { id, port, policy, cursor, flight, .. } = self;
         let Some(cursor) = cursor else { return Err(Error::Closed) };
-        let mut pumped = Pumped { took_some: false, is_too_large: false };
+        let mut pumped = Pumped { took_some: false, has_more: true, is_too_large: false };
         let queued = port.pump(|sender| {
             if sender.transmitted_total() < flight.ticket {
                 // It calls anyway.
                 return false;
             }
             flight.bytes = 0;
-            let mut has_more = false;
+            pumped.has_more = false;
             while let Some(item) = cursor.front(log) {
                 let size = item.size(*id);
                 if size.bytes > limits.hard {
@@ -198,8 +198,8 @@ impl<S: Transport> Seat<S> {
                     continue;
                 }
                 let has_room = flight.bytes == 0 || flight.bytes + size.bytes <= portion;
-                if !has_room || !feed_whole(sender, item.pieces(*id)) {
-                    has_more = true;
+                if !has_room || !item.feed(*id, |piece| feed(sender, piece)) {
+                    pumped.has_more = true;
                     break;
                 }
                 cursor.pass(log);
@@ -210,10 +210,10 @@ impl<S: Transport> Seat<S> {
             if flight.bytes > 0 {
                 flight.ticket = sender.accepted_total();
             }
-            has_more
+            pumped.has_more
         })?;
         flight.bytes = flight.bytes.min(queued);
-        self.is_blocked = queued > 0 || (!pumped.took_some && self.has_more(log));
+        self.is_blocked = queued > 0 || (!pumped.took_some && pumped.has_more);
         Ok(pumped)
     }
 
