@@ -12,7 +12,8 @@
 //! # Where to read on
 //!
 //! Everything of the driver, the crate `asyncnet`, is here too: a program needs no other crate of ours.
-//! [`Connection`], [`Writer`], [`Listener`] and [`Room`] are here without their type parameter.
+//! [`Connection`], [`Writer`], [`Listener`] and [`Room`] are here without their type parameter; with it, for a child's pipes
+//! or code that is generic over its stream, they are in [`asyncnet`].
 //! [`asyncnet::Connection`] is where to read on: what is seen when the peer goes away, how sending works, and what a
 //! cancelled call leaves behind. Numbers such as [L4] are rules of the [contract], all that a program may rely on.
 //!
@@ -53,6 +54,9 @@ pub use short::{child, connect, connect_with, listen, listen_with, stdio};
 pub use stream::Stream;
 pub use tokio_io::TokioIo;
 
+/// The driver, with its types as they are for any stream: `use asyncnet_tokio::asyncnet;`.
+#[doc(no_inline)]
+pub use asyncnet;
 #[doc(no_inline)]
 pub use asyncnet::*;
 

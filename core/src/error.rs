@@ -35,7 +35,7 @@ pub use parts::{LineError, Timeout, UpgradeRefused};
 /// A handshake that takes too long is a `Tls` error, and queued bytes that make no progress for too long are a
 /// `Disconnected` with [`Loss::TimedOut`](crate::Loss).
 ///
-/// `Closed` of a sending call after `close_write` leaves receiving as it was.
+/// `Closed` of a sending call after the own side alone was ended leaves receiving as it was.
 ///
 /// Two errors are equal if they say the same: `Io` errors are compared by their kind, `Protocol` errors by
 /// their text.
