@@ -5,7 +5,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use asyncnet::tls::{TlsError, TlsErrorKind};
+use asyncnet::tls::TlsErrorKind;
 use asyncnet::{Cause, End, Error, Transport, Writer};
 use futures_lite::future::{poll_once, yield_now};
 
@@ -169,7 +169,7 @@ pub(crate) fn kind(error: impl Into<std::io::Error>) -> ErrorKind {
 pub(crate) fn refusal(error: &std::io::Error) -> TlsErrorKind {
     let mut next = error.get_ref().map(|error| error as &(dyn std::error::Error + 'static));
     while let Some(error) = next {
-        if let Some(error) = error.downcast_ref::<TlsError>() {
+        if let Some(Error::Tls(error)) = error.downcast_ref::<Error>() {
             return error.kind();
         }
         next = error.source();
