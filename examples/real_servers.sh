@@ -15,7 +15,7 @@
 #
 # can use: `background COMMAND..` (a server, ended with the part), `free_port`, `wait_port PORT`, `wait_line TEXT FILE`,
 # `program NAME ARGS..` (an example on $runtime, bounded in time), `listen NAME ARGS..` (the same in the background: sets
-# $address and $port), `need PYTHON_MODULE`, `apt_update` (once in a run), and $dir, $cert, $key (for localhost and 127.0.0.1;
+# $address and $port), `dovecot_base DIRECTORY`, `need PYTHON_MODULE`, `apt_update` (once in a run), and $dir, $cert, $key (for localhost and 127.0.0.1;
 # $cert is the CA too).
 # A part that cannot run calls `skip WHY`.
 set -euo pipefail
@@ -89,6 +89,29 @@ listen() {
     address=$(sed -n 's/^listening on //p' "$said")
     port=${address##*:}
     said_by_server=$said
+}
+
+# What the configuration of every dovecot has, with its state in this directory.
+dovecot_base() {
+    cat <<END
+base_dir = $1
+state_dir = $1
+log_path = $dir/servers.log
+default_internal_user = nobody
+default_internal_group = nogroup
+default_login_user = nobody
+auth_failure_delay = 0
+service anvil {
+  chroot =
+  # No delay after a wrong password.
+  unix_listener anvil-auth-penalty {
+    mode = 0
+  }
+}
+service stats {
+  chroot =
+}
+END
 }
 
 need() {

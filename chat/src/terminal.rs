@@ -197,7 +197,7 @@ impl Shared {
         self.ends.store(true, Ordering::SeqCst);
         let left = match self.row_soon() {
             Some(mut row) => self.leave(&mut row),
-            // Whoever has the lock waits for the terminal, or is the one that panics.
+            // The thread that has the lock waits for the terminal, or is the one that panics.
             None => tcsetattr(stdio::stdin(), OptionalActions::Now, &self.before)
                 .map_err(io::Error::from),
         };

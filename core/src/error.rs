@@ -35,7 +35,7 @@ pub use parts::{LineError, Timeout, UpgradeRefused};
 /// A handshake that takes too long is a `Tls` error, and queued bytes that make no progress for too long are a
 /// `Disconnected` with [`Loss::TimedOut`](crate::Loss).
 ///
-/// `Closed` of a sending call after the own side alone was ended leaves receiving as it was.
+/// `Closed` from a send after only our side was ended leaves receiving as it was.
 ///
 /// Two errors are equal if they say the same: `Io` errors are compared by their kind, `Protocol` errors by
 /// their text.
@@ -210,7 +210,7 @@ impl fmt::Display for Error {
 }
 
 impl error::Error for Error {
-    /// What is behind the error that this one shows as its own text, so that no report says a thing twice.
+    /// The source of the error inside, whose text this one shows: a report of the whole chain says nothing twice.
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match self {
             Self::Line(error) => error.source(),

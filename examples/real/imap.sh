@@ -9,18 +9,12 @@ begin() {
     imap_port=$port imap_tls_port=$tls_port
     [[ $EUID == 0 ]] || skip "dovecot is started as root only"
     mkdir -p "$dir/run" "$dir/mail" && chown nobody "$dir/mail"
-    cat >"$dir/dovecot.conf" <<END
-base_dir = $dir/run
-state_dir = $dir/run
-log_path = $dir/servers.log
+    dovecot_base "$dir/run" >"$dir/dovecot.conf"
+    cat >>"$dir/dovecot.conf" <<END
 protocols = imap
 listen = 127.0.0.1
-default_internal_user = nobody
-default_internal_group = nogroup
-default_login_user = nobody
 mail_location = maildir:$dir/mail/%u
 disable_plaintext_auth = no
-auth_failure_delay = 0
 mailbox_idle_check_interval = 1s
 ssl = yes
 ssl_cert = <$cert
@@ -42,16 +36,6 @@ service imap-login {
     port = $tls_port
     ssl = yes
   }
-}
-service anvil {
-  chroot =
-  # No delay behind a wrong password.
-  unix_listener anvil-auth-penalty {
-    mode = 0
-  }
-}
-service stats {
-  chroot =
 }
 END
     # 40 MiB with all that is awkward in it.

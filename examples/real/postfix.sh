@@ -46,16 +46,10 @@ END
 # Dovecot as the one that checks passwords, at $dir/auth.
 start_dovecot() {
     mkdir "$dir/dovecot"
-    cat >"$dir/dovecot.conf" <<END
-base_dir = $dir/dovecot
-state_dir = $dir/dovecot
-log_path = $dir/servers.log
+    dovecot_base "$dir/dovecot" >"$dir/dovecot.conf"
+    cat >>"$dir/dovecot.conf" <<END
 protocols =
 ssl = no
-default_internal_user = nobody
-default_internal_group = nogroup
-default_login_user = nobody
-auth_failure_delay = 0
 passdb {
   driver = static
   args = password=secret
@@ -64,16 +58,6 @@ service auth {
   unix_listener $dir/auth {
     user = mail
   }
-}
-service anvil {
-  chroot =
-  # No delay behind a wrong password.
-  unix_listener anvil-auth-penalty {
-    mode = 0
-  }
-}
-service stats {
-  chroot =
 }
 END
     background dovecot -F -c "$dir/dovecot.conf"

@@ -107,7 +107,7 @@ fn a_room_that_dies_is_said_with_status_1(runtime: &str) {
     let dir = Dir::new("dies", runtime);
     let ca = dir.file("ca.pem");
     let server = secure(runtime, &ca, &[]);
-    // A stream of TLS that is cut off is told from one that ends.
+    // A TLS stream that was cut off differs from one that ended.
     let mut person = present(&server, &["--tls", "--ca", &ca]);
     server.program.signal(Signal::KILL);
     let (output, status) = person.end();

@@ -147,7 +147,7 @@ fn set_size(terminal: &File, width: u16) {
     tcsetwinsize(terminal, size).unwrap();
 }
 
-/// What the terminal is told to show. It is always read, so that no program waits for that.
+/// What the program writes to the terminal. It is always read, so that the program never waits for a reader.
 fn read_all(mut terminal: File) -> Receiver<Vec<u8>> {
     let (send, shown) = mpsc::channel();
     thread::spawn(move || {

@@ -256,13 +256,15 @@ fn detail(error: &Error) -> String {
             alloc::format!("it is valid from {} on", Date(not_before.as_secs()))
         }
         Error::InvalidCertificate(CertificateError::Other(other)) if is_of_an_authority(other) => {
-            "it is an authority's; a server's has basicConstraints CA:FALSE".into()
+            "it is the certificate of a CA; a server needs one with basicConstraints CA:FALSE"
+                .into()
         }
         other => other.to_string(),
     }
 }
 
-/// What `openssl req -x509` makes unless it is told otherwise. The type of this error is that of a crate behind rustls.
+/// Whether the peer shows the certificate of a CA, which is what `openssl req -x509` makes by default. The text is compared
+/// because the type of this error belongs to a crate behind rustls.
 fn is_of_an_authority(error: &OtherError) -> bool {
     alloc::format!("{error:?}").contains("CaUsedAsEndEntity")
 }

@@ -144,7 +144,7 @@ fn d7_a_close_ends_nothing_early_though_its_clock_stands_still_or_goes_back() {
     assert!(!is_over(&mut link, Time::START));
     assert_eq!(link.poll_timeout(Time::START), Some(at(11 * SECOND)));
     assert!(is_over(&mut link, at(11 * SECOND)));
-    assert_eq!(link.poll_timeout(at(11 * SECOND)), None, "it is told once");
+    assert_eq!(link.poll_timeout(at(11 * SECOND)), None, "it is reported once");
 }
 
 #[test]

@@ -370,7 +370,7 @@ fn d5_without_a_rate_nothing_is_held_and_no_time_is_asked() {
     assert_eq!(parts.link.poll_timeout(at(SECOND)), Some(at(2 * SECOND)));
     parts.link.handle_timeout(at(2 * SECOND));
     assert!(parts.link.is_let_go());
-    assert_eq!(parts.link.poll_timeout(at(2 * SECOND)), None, "it is told once");
+    assert_eq!(parts.link.poll_timeout(at(2 * SECOND)), None, "it is reported once");
     assert!(matches!(take(&mut parts), Ok(Step::Ready(Some(_)))));
     assert_eq!(take(&mut parts), Ok(Step::NeedInput));
     assert_eq!(parts.link.poll_timeout(at(2 * SECOND)), None);

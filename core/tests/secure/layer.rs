@@ -57,7 +57,7 @@ fn d7_a_handshake_may_take_no_time_or_any_and_no_clock_ends_it_early() {
     let mut conn = started(config(Duration::ZERO), Fake::client(1));
     assert_eq!(conn.poll_timeout(at(5)), Some(at(5)));
     conn.handle_timeout(at(5));
-    assert_eq!(conn.poll_timeout(at(5)), None, "it is told once");
+    assert_eq!(conn.poll_timeout(at(5)), None, "it is reported once");
     assert_eq!(failed(conn.next_line()), Some(TlsErrorKind::TimedOut));
 
     let mut conn = started(config(Duration::MAX), Fake::client(1));

@@ -1,4 +1,4 @@
-//! T7: a peer that is refused is told, whatever it was refused for.
+//! T7: a peer that is refused gets an alert, whatever the reason.
 
 use std::time::Duration;
 

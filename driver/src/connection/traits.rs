@@ -131,7 +131,7 @@ impl<S: Transport> Shared<S> {
                 }
             }
             engine.link.feed(part)?;
-            // As a socket would: who copies bytes this way may flush only at the end. The next call tells of a loss.
+            // As a socket would: a loop that copies bytes may flush only at the end. The next call reports a loss.
             engine.transmit_on_the_way(cx);
             state.note_queued();
             Poll::Ready(Ok(part.len()))

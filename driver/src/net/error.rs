@@ -40,10 +40,15 @@ impl fmt::Display for SocketError {
 }
 
 impl std::error::Error for SocketError {
-    /// The error of TLS, if it is one. What the system said is in the text already.
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.source.get_ref().map(|inside| inside as _)
+        inside(&self.source)
     }
+}
+
+/// The source of an error whose text ends with that of `error`: the error of TLS, if it is one. What the system said is
+/// in the text already.
+pub(super) fn inside(error: &io::Error) -> Option<&(dyn std::error::Error + 'static)> {
+    error.get_ref().map(|inside| inside as _)
 }
 
 /// Adds what was tried to an error.

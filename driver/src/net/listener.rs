@@ -143,7 +143,7 @@ impl<R: Runtime> Listener<R> {
             options;
         let patience = silent_timeout.unwrap_or(config.handshake_timeout);
         if let Some(layers) = &layers {
-            // Settings that cannot work are told now, not to the first peer.
+            // Settings that cannot work are an error now, and not only for the first peer.
             drop(layers.server_layer()?);
         }
         let config = Arc::new(config);

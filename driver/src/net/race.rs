@@ -154,8 +154,7 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {
-    /// The error of TLS, if it is one. What the system said is in the text already.
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.first.get_ref().map(|inside| inside as _)
+        super::error::inside(&self.first)
     }
 }

@@ -217,7 +217,7 @@ impl Cursor {
     }
 }
 
-/// Takes the first line. A member to which nothing is told holds no memory for it.
+/// Takes the first line. A queue that is empty then gives its memory back.
 fn take_first(told: &mut Told) -> Option<(u64, Bytes)> {
     let first = told.pop_front()?;
     if told.is_empty() {

@@ -35,7 +35,7 @@ fn say(peer: &mut Pipe, bytes: &[u8]) {
     block_on(peer.write_all(bytes)).unwrap();
 }
 
-/// What a peer that listens is told: nothing yet, the end, or a reset.
+/// What a peer that reads sees: nothing yet, the end, or a reset.
 fn told(peer: &mut Pipe) -> Poll<Result<usize, ErrorKind>> {
     poll_once(peer.read(&mut [0; 64])).map_err(|error| error.kind())
 }
